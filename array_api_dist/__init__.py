@@ -1,0 +1,1 @@
+"""The Array API standard over arrays that are partitioned across MPI ranks."""

@@ -1,0 +1,1 @@
+"""torch made to mean what the standard says, on one tensor: no ranks, no partitions."""

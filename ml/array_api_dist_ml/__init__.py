@@ -1,0 +1,1 @@
+"""Statistics, distances, k-means and LASSO on any array namespace."""
