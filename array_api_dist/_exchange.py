@@ -1,0 +1,134 @@
+"""What must move where: plans of exchanges, per rank, as pure integers.
+
+A plan names the regions of this rank's source part that go to each peer and the regions of its target part that
+come from each. A region is a range (start, step, count) along each axis that it restricts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from array_api_dist._partition import Partition, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``count`` positions start, start + step, … along ``axis`` of a local part (step may be negative)."""
+
+    axis: int
+    start: int
+    count: int
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one peer and this rank hand over: a region of the local part of operand number ``operand``."""
+
+    peer: int
+    ranges: tuple[Range, ...]
+    operand: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The moves of one rank; those of a pair of ranks match in order on both sides."""
+
+    sends: tuple[Move, ...]
+    receives: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``count`` elements along the axis: operand's start, start + step, … become the result's offset, offset + 1, …"""
+
+    operand: int
+    start: int
+    count: int
+    offset: int
+    step: int = 1
+
+
+@lru_cache(maxsize=4096)
+def repartition_plan(source: Partition, target: Partition, rank: int) -> Plan:
+    """Return what ``rank`` moves to turn ``source`` into ``target``, both partitioned.
+
+    Each element moves at most once, straight to its owner; what stays is a move to oneself. Equal partitions: empty.
+    """
+    if source == target:
+        return Plan((), ())
+    if source.axis is None or target.axis is None:
+        raise ValueError(f"a plan connects two partitioned layouts, got {source} and {target}")
+    if source.axis == target.axis:
+        whole = Segment(0, 0, source.length, 0)
+        return segment_plan((source,), target, (whole,), rank)
+    return _transposing_plan(source, target, rank)
+
+
+def _transposing_plan(source: Partition, target: Partition, rank: int) -> Plan:
+    assert source.axis is not None
+    assert target.axis is not None
+    sends, receives = [], []
+    own_source, own_target = source.counts[rank], target.counts[rank]
+    for peer in range(len(source.bounds) - 1):
+        low, high = target.interval(peer)
+        if own_source and low < high:
+            sends.append(Move(peer, (Range(target.axis, low, high - low),)))
+        low, high = source.interval(peer)
+        if own_target and low < high:
+            receives.append(Move(peer, (Range(source.axis, low, high - low),)))
+    return Plan(tuple(sends), tuple(receives))
+
+
+def _steps_inside(start: int, step: int, count: int, low: int, high: int) -> tuple[int, int]:
+    """Return the half-open range of k in [0, count) for which low <= start + k * step < high."""
+    if step > 0:
+        first, last = -(-(low - start) // step), -(-(high - start) // step)
+    else:
+        first, last = (start - high) // -step + 1, (start - low) // -step + 1
+    return min(max(first, 0), count), min(max(last, 0), count)
+
+
+def _crossings(segment: Segment, source: Partition, target: Partition) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (sender, receiver, first, last): the steps of ``segment`` that pass between each pair, in result order."""
+    low, high = sorted((segment.start, segment.start + (segment.count - 1) * segment.step))
+    senders = [rank for rank, _, _ in source.overlaps(low, high + 1)]
+    for sender in senders if segment.step > 0 else reversed(senders):
+        first, last = _steps_inside(segment.start, segment.step, segment.count, *source.interval(sender))
+        for receiver, start, stop in target.overlaps(segment.offset + first, segment.offset + last):
+            yield sender, receiver, start - segment.offset, stop - segment.offset
+
+
+def segment_plan(
+    sources: Sequence[Partition], target: Partition, segments: Iterable[Segment], rank: int
+) -> Plan:
+    """Return what ``rank`` moves so that the result, laid out as ``target``, is made of ``segments`` of the operands.
+
+    All partitions lie along the same axis. Concatenation, roll, flip, slices of any step and tiling are lists of
+    segments; a plain change of bounds is the one segment of everything.
+    """
+    assert target.axis is not None
+    axis, sends, receives = target.axis, [], []
+    for segment in segments:
+        source = sources[segment.operand]
+        for sender, receiver, first, last in _crossings(segment, source, target):
+            count = last - first
+            if sender == rank:
+                start = segment.start + first * segment.step - source.bounds[rank]
+                sends.append(Move(receiver, (Range(axis, start, count, segment.step),), segment.operand))
+            if receiver == rank:
+                start = segment.offset + first - target.bounds[rank]
+                receives.append(Move(sender, (Range(axis, start, count),), segment.operand))
+    return Plan(tuple(sends), tuple(receives))
+
+
+def flat_partition(partition: Partition, shape: Shape) -> Partition | None:
+    """Return the bounds in row-major order of the whole array, or None when a part is not one interval of it."""
+    if partition.axis is None or any(length != 1 for length in shape[: partition.axis]):
+        return None
+    inner = 1
+    for length in shape[partition.axis + 1 :]:
+        inner *= length
+    return partition.scaled(inner).on_axis(0)

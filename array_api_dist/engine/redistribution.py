@@ -1,0 +1,89 @@
+"""Changing the partition of a block: a cut, an allgather, or one exchange straight to the owners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._exchange import Move, Plan, Range, repartition_plan
+from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist.collectives import Piece
+
+
+def _region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
+    """Return the elements of ``tensor`` inside ``ranges``: a view, or a copy where a step is negative."""
+    for reach in ranges:
+        if reach.step > 0:
+            stop = reach.start + (reach.count - 1) * reach.step + 1
+            index = (slice(None),) * reach.axis + (slice(reach.start, stop, reach.step),)
+            tensor = tensor[index]
+            continue
+        low = reach.start + (reach.count - 1) * reach.step
+        index = (slice(None),) * reach.axis + (slice(low, reach.start + 1, -reach.step),)
+        # torch has no negative strides.
+        tensor = torch.flip(tensor[index].view(signed_view(tensor.dtype)), (reach.axis,)).view(tensor.dtype)
+    return tensor
+
+
+def signed_view(dtype: torch.dtype) -> torch.dtype:
+    """Return a type of the same width for which torch can move everything (it lacks some moves of unsigned ones)."""
+    return _SIGNED.get(dtype, dtype)
+
+
+_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
+def _pieces(moves: Sequence[Move], tensors: Sequence[torch.Tensor]) -> list[Piece]:
+    return [Piece(move.peer, _region(tensors[move.operand], move.ranges)) for move in moves]
+
+
+def carry_out(
+    plan: Plan, sources: Sequence[torch.Tensor], shape: Shape, target: Partition, device: Device
+) -> Block:
+    """Move what ``plan`` says from the local ``sources`` into a new block of ``shape`` laid out as ``target``.
+
+    Communication: one exchange.
+    """
+    like = sources[0]
+    local = torch.empty(target.local_shape(shape, device.rank), dtype=like.dtype, device=like.device)
+    device.communicator.exchange(_pieces(plan.sends, sources), _pieces(plan.receives, [local]))
+    return Block(local, shape, target, device)
+
+
+def redistribute(block: Block, target: Partition) -> Block:
+    """Return the same array laid out as ``target``.
+
+    Communication: none when the partition is the same or the source replicated (the result is then a view);
+    one allgather to replicate; else one exchange in which each element moves at most once.
+    """
+    source = block.partition
+    if source == target:
+        return block
+    if source.axis is None:
+        return Block(
+            block.local[target.local_slices(block.ndim, block.device.rank)], block.shape, target, block.device
+        )
+    if target.axis is None:
+        whole = block.communicator.allgather(block.local, source.axis, source.counts)
+        return Block(whole, block.shape, REPLICATED, block.device)
+    plan = repartition_plan(source, target, block.device.rank)
+    return carry_out(plan, [block.local], block.shape, target, block.device)
+
+
+def replicate(block: Block) -> Block:
+    """Return the array with a copy on every rank. Communication: one allgather (none when it is replicated)."""
+    return redistribute(block, REPLICATED)
+
+
+def evened(block: Block) -> Block:
+    """Return the array evenly partitioned if one rank holds more than twice its share, else unchanged.
+
+    Communication: at most one exchange.
+    """
+    partition = block.partition
+    if partition.axis is None or not partition.is_lopsided:
+        return block
+    return redistribute(block, Partition.even(partition.axis, partition.length, block.device.ranks))
