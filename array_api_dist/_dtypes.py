@@ -260,3 +260,10 @@ def category_name(dtypes: frozenset[DType]) -> str:
 def is_complex(dtype: DType) -> builtins.bool:
     """Return whether ``dtype`` is complex."""
     return dtype.kind == "complex"
+
+
+def integer_limits(dtype: DType) -> tuple[int, int]:
+    """Return the least and the greatest value of an integer data type."""
+    if dtype.kind == "unsigned":
+        return 0, 2**dtype.bits - 1
+    return -(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1) - 1

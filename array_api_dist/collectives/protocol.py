@@ -7,7 +7,7 @@ and the start of a ``shift`` is collective: all ranks call it, in the same order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -74,6 +74,10 @@ class Communicator(Protocol):
     @property
     def node_ranks(self) -> int:
         """How many ranks share this machine."""
+
+    @property
+    def group(self) -> Hashable:
+        """Equal for communicators of the same ranks in the same order, staged or not."""
 
     def barrier(self) -> None:
         """Return when every rank has called it."""

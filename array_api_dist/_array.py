@@ -1,0 +1,558 @@
+"""Array: the standard's array object over a partitioned block."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import Enum
+from types import EllipsisType, ModuleType
+from typing import Any, Final, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._dtypes import DType, Scalar
+from array_api_dist._partition import REPLICATED, Partition
+from array_api_dist._show import html, text
+from array_api_dist.engine import contraction, elementwise, indexing, rearrangement
+from array_api_dist.engine.elementwise import Elementwise
+from array_api_dist.engine.redistribution import redistribute, replicate
+from array_api_dist.kernels import storage
+from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.promotion import are_mixed_kinds_allowed
+
+HostIndex: TypeAlias = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
+KeyPart: TypeAlias = "int | slice | EllipsisType | None | Array | HostIndex"
+Key: TypeAlias = "KeyPart | tuple[KeyPart, ...]"
+
+REPLICA_SIZE: Final = 1 << 12
+"""Arrays of at most this many elements keep a copy on every rank once one of their elements was read."""
+
+# What sys.getrefcount gives for an object that one attribute and one argument refer to.
+_ONE_OWNER: Final = 2
+
+
+class Array:
+    """An array whose parts live on the ranks of its device. Made by the functions of the namespace only.
+
+    Attributes beside the standard's: ``partition``, how the array is laid over the ranks.
+    """
+
+    __slots__ = ("__weakref__", "_block", "_replica")
+    _block: Block
+    _replica: Block | None
+
+    # NumPy scalars on the left leave binary operators to this class.
+    __array_ufunc__ = None
+
+    def __init__(self) -> None:
+        raise TypeError("an Array is made by the functions of the namespace, for instance asarray()")
+
+    @classmethod
+    def _from_block(cls, block: Block) -> Array:
+        array = object.__new__(cls)
+        array._block = block
+        array._replica = None
+        return array
+
+    # ---- attributes
+
+    @property
+    def dtype(self) -> DType:
+        """The data type of the elements."""
+        return self._block.dtype
+
+    @property
+    def device(self) -> Device:
+        """The processor kind and the ranks that hold the parts."""
+        return self._block.device
+
+    @property
+    def partition(self) -> Partition:
+        """How the array is laid over the ranks of its device."""
+        return self._block.partition
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._block.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The global shape, in elements."""
+        return self._block.shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements of the whole array."""
+        return self._block.size
+
+    @property
+    def T(self) -> Array:
+        """The transpose of a matrix: no communication, no copy."""
+        if self.ndim != 2:
+            raise ValueError(f"T is the transpose of 2 axes, got {self.ndim}: use mT or permute_dims()")
+        return Array._from_block(rearrangement.permute_dims(self._block, (1, 0)))
+
+    @property
+    def mT(self) -> Array:
+        """The transpose of the last two axes: no communication, no copy."""
+        if self.ndim < 2:
+            raise ValueError(f"mT needs at least 2 axes, got {self.ndim}")
+        axes = (*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)
+        return Array._from_block(rearrangement.permute_dims(self._block, axes))
+
+    # ---- looking: never communicates
+
+    def __repr__(self) -> str:
+        return text(self._block)
+
+    def _repr_html_(self) -> str:
+        return html(self._block)
+
+    def __copy__(self) -> Array:
+        return Array._from_block(self._block.with_local(self._block.local.detach()))
+
+    def __deepcopy__(self, memo: object) -> Array:
+        return Array._from_block(self._block.with_local(self._block.local.clone()))
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        block = self._block
+        return _restored, (block.local.clone(), block.shape, block.partition, block.device)
+
+    def _item(self, target: str, allowed: frozenset[DType]) -> Scalar:
+        """Return the value of a 0-d array, which every rank has."""
+        block = self._block
+        if block.shape != ():
+            raise TypeError(
+                f"only an array with 0 axes converts to a Python {target}, got shape {block.shape}"
+            )
+        if block.dtype not in allowed:
+            raise TypeError(f"an array of data type {block.dtype} does not convert to a Python {target}")
+        return cast("Scalar", block.local.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._item("bool", dt.ALL))
+
+    def __int__(self) -> int:
+        return int(cast("float", self._item("int", dt.REAL | dt.BOOLEAN)))
+
+    def __float__(self) -> float:
+        return float(cast("float", self._item("float", dt.REAL | dt.BOOLEAN)))
+
+    def __complex__(self) -> complex:
+        return complex(self._item("complex", dt.ALL))
+
+    def __index__(self) -> int:
+        return int(cast("int", self._item("index", dt.INTEGER)))
+
+    # ---- interchange
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """Return the namespace; ``api_version`` must be one it implements."""
+        if api_version is not None and api_version not in API_VERSIONS:
+            raise ValueError(f"the API version is one of {', '.join(API_VERSIONS)}, got {api_version!r}")
+        return sys.modules["array_api_dist"]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return the whole array as NumPy's, on every rank.
+
+        Communication: one allgather when it is partitioned; ``copy=False`` then raises ValueError.
+        """
+        whole = self._whole(copy=copy, error=ValueError).resolve_conj().resolve_neg()
+        return np.array(whole.cpu().numpy(), dtype=dtype, copy=copy)
+
+    def _whole(self, *, copy: bool | None, error: type[Exception]) -> torch.Tensor:
+        block = self._block
+        if copy is False and block.partition.axis is not None:
+            raise error("a partitioned array can only be exported by a copy, got copy=False")
+        return replicate(block).local
+
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Enum, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Return a capsule of the whole array, on every rank.
+
+        Communication: one allgather when it is partitioned; ``copy=False`` then raises BufferError.
+        """
+        whole = self._whole(copy=copy, error=BufferError)
+        try:
+            return whole.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        except (RuntimeError, ValueError) as error:
+            raise BufferError(f"the array cannot be exported: {error}") from error
+
+    def __dlpack_device__(self, /) -> tuple[Enum, int]:
+        """Return the DLPack device of the local part."""
+        kind, number = self._block.local.__dlpack_device__()
+        return cast("tuple[Enum, int]", (kind, number))
+
+    def to_device(self, device: Device, /, *, stream: int | None = None) -> Array:
+        """Return the array on another device.
+
+        Communication: none between processor kinds of the same ranks; one allgather to other ranks, where every
+        rank then has the whole.
+        """
+        if not isinstance(device, Device):
+            raise TypeError(f"device must be a Device, got {type(device).__name__}")
+        if stream is not None:
+            raise ValueError(f"stream must be None: this library orders its own streams, got {stream!r}")
+        block = self._block
+        if device == block.device:
+            return self
+        if device.communicator.group != block.communicator.group:
+            block = replicate(block)
+        local = block.local.to(device.torch_device)
+        return Array._from_block(Block(local, block.shape, block.partition, device))
+
+    # ---- elements
+
+    def __getitem__(self, key: Key, /) -> Array:
+        block = self._block
+        if block.partition.axis is not None and block.size <= REPLICA_SIZE and _is_element(key, block.ndim):
+            if self._replica is None:
+                self._replica = replicate(block)
+            block = self._replica
+        return Array._from_block(indexing.get(block, _engine_key(key)))
+
+    def __setitem__(self, key: Key, value: Array | Scalar, /) -> None:
+        operand = _operand_of(value, self)
+        self._own()
+        indexing.set(self._block, _engine_key(key), operand)
+
+    def _own(self) -> None:
+        """Make the local tensor this array's alone: storage is shared until one side is written."""
+        self._replica = None
+        block = self._block
+        # self._block, this name and the argument of getrefcount; the block's attribute and the argument.
+        if sys.getrefcount(block) > _ONE_OWNER + 1 or sys.getrefcount(block.local) > _ONE_OWNER:
+            self._block = block.with_local(block.local.clone(memory_format=torch.contiguous_format))
+            return
+        self._block = block.with_local(storage.unshared(block.local))
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("an array with 0 axes has no length")
+        return self.shape[0]
+
+    # ---- operators: each shares its rule with the function of the namespace
+
+    def __abs__(self) -> Array:
+        return apply_unary(elementwise.ABS, self)
+
+    def __neg__(self) -> Array:
+        return apply_unary(elementwise.NEGATIVE, self)
+
+    def __pos__(self) -> Array:
+        return apply_unary(elementwise.POSITIVE, self)
+
+    def __invert__(self) -> Array:
+        return apply_unary(elementwise.BITWISE_INVERT, self)
+
+    def __add__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.ADD, self, other)
+
+    def __radd__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.ADD, other, self)
+
+    def __iadd__(self, other: Array | Scalar, /) -> Array:
+        return self._updated(_operator(elementwise.ADD, self, other))
+
+    def __sub__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.SUBTRACT, self, other)
+
+    def __rsub__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.SUBTRACT, other, self)
+
+    def __isub__(self, other: Array | Scalar, /) -> Array:
+        return self._updated(_operator(elementwise.SUBTRACT, self, other))
+
+    def __mul__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.MULTIPLY, self, other)
+
+    def __rmul__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.MULTIPLY, other, self)
+
+    def __imul__(self, other: Array | Scalar, /) -> Array:
+        return self._updated(_operator(elementwise.MULTIPLY, self, other))
+
+    def __truediv__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.DIVIDE, self, other)
+
+    def __rtruediv__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.DIVIDE, other, self)
+
+    def __itruediv__(self, other: Array | Scalar, /) -> Array:
+        return self._updated(_operator(elementwise.DIVIDE, self, other))
+
+    def __floordiv__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.FLOOR_DIVIDE, self, other)
+
+    def __rfloordiv__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.FLOOR_DIVIDE, other, self)
+
+    def __ifloordiv__(self, other: Array | float, /) -> Array:
+        return self._updated(_operator(elementwise.FLOOR_DIVIDE, self, other))
+
+    def __mod__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.REMAINDER, self, other)
+
+    def __rmod__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.REMAINDER, other, self)
+
+    def __imod__(self, other: Array | float, /) -> Array:
+        return self._updated(_operator(elementwise.REMAINDER, self, other))
+
+    def __pow__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.POW, self, other)
+
+    def __rpow__(self, other: Array | Scalar, /) -> Array:
+        return _operator(elementwise.POW, other, self)
+
+    def __ipow__(self, other: Array | Scalar, /) -> Array:
+        return self._updated(_operator(elementwise.POW, self, other))
+
+    def __and__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_AND, self, other)
+
+    def __rand__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_AND, other, self)
+
+    def __iand__(self, other: Array | int, /) -> Array:
+        return self._updated(_operator(elementwise.BITWISE_AND, self, other))
+
+    def __or__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_OR, self, other)
+
+    def __ror__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_OR, other, self)
+
+    def __ior__(self, other: Array | int, /) -> Array:
+        return self._updated(_operator(elementwise.BITWISE_OR, self, other))
+
+    def __xor__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_XOR, self, other)
+
+    def __rxor__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_XOR, other, self)
+
+    def __ixor__(self, other: Array | int, /) -> Array:
+        return self._updated(_operator(elementwise.BITWISE_XOR, self, other))
+
+    def __lshift__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_LEFT_SHIFT, self, other)
+
+    def __rlshift__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_LEFT_SHIFT, other, self)
+
+    def __ilshift__(self, other: Array | int, /) -> Array:
+        return self._updated(_operator(elementwise.BITWISE_LEFT_SHIFT, self, other))
+
+    def __rshift__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_RIGHT_SHIFT, self, other)
+
+    def __rrshift__(self, other: Array | int, /) -> Array:
+        return _operator(elementwise.BITWISE_RIGHT_SHIFT, other, self)
+
+    def __irshift__(self, other: Array | int, /) -> Array:
+        return self._updated(_operator(elementwise.BITWISE_RIGHT_SHIFT, self, other))
+
+    def __eq__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # the standard compares elementwise
+        return _operator(elementwise.EQUAL, self, other)
+
+    def __ne__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # the standard compares elementwise
+        return _operator(elementwise.NOT_EQUAL, self, other)
+
+    def __lt__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.LESS, self, other)
+
+    def __le__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.LESS_EQUAL, self, other)
+
+    def __gt__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.GREATER, self, other)
+
+    def __ge__(self, other: Array | float, /) -> Array:
+        return _operator(elementwise.GREATER_EQUAL, self, other)
+
+    def __matmul__(self, other: Array, /) -> Array:
+        return _matmul(self, other)
+
+    def __rmatmul__(self, other: Array, /) -> Array:
+        return _matmul(other, self)
+
+    def __imatmul__(self, other: Array, /) -> Array:
+        return self._updated(_matmul(self, other))
+
+    def _updated(self, result: Array) -> Array:
+        """Return this object with the values of ``result``: an in-place operator keeps shape and data type."""
+        if result is NotImplemented:
+            return result
+        if result.shape != self.shape or result.dtype is not self.dtype:
+            raise TypeError(
+                f"an in-place operator keeps shape {self.shape} and data type {self.dtype}, "
+                f"got {result.shape} and {result.dtype}"
+            )
+        self._replica = None
+        self._block = redistribute(result._block, self.partition)
+        return self
+
+
+API_VERSIONS: Final = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
+
+def _restored(local: torch.Tensor, shape: tuple[int, ...], partition: Partition, device: Device) -> Array:
+    partition.check(shape, device.ranks)
+    return Array._from_block(Block(local, shape, partition, device))
+
+
+def _is_element(key: Key, ndim: int) -> bool:
+    """Return whether ``key`` is one Python integer per axis."""
+    if type(key) is int:
+        return ndim == 1
+    return type(key) is tuple and len(key) == ndim and all(type(part) is int for part in key)
+
+
+def _engine_key(key: Key) -> indexing.Key:
+    if isinstance(key, tuple):
+        return tuple([part._block if isinstance(part, Array) else part for part in key])
+    return (key._block if isinstance(key, Array) else key,)
+
+
+# ---- the drivers behind every elementwise function and operator
+
+_scalars: dict[tuple[object, ...], torch.Tensor] = {}
+_SCALARS_KEPT: Final = 1024
+
+
+def _scalar_tensor(value: Scalar, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return a 0-d tensor, which nobody writes, from a small cache: making one costs as much as an operation."""
+    # Zeros are left out: -0.0 == 0.0 would share an entry.
+    key = (value, type(value), dtype, device) if value else None
+    found = _scalars.get(key) if key is not None else None
+    if found is not None:
+        return found
+    tensor = _wrapped_integer(value, dtype) if isinstance(value, int) else torch.tensor(value, dtype=dtype)
+    tensor = tensor.to(device)
+    if key is not None and len(_scalars) < _SCALARS_KEPT:
+        _scalars[key] = tensor
+    return tensor
+
+
+def _wrapped_integer(value: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return an integer of any data type.
+
+    Raises
+    ------
+    OverflowError
+        If the data type cannot hold it.
+    """
+    if dtype.is_floating_point or dtype.is_complex or dtype == torch.bool:
+        return torch.tensor(value, dtype=dtype)
+    limits = torch.iinfo(dtype)
+    if not limits.min <= value <= limits.max:
+        raise OverflowError(f"a Python integer must lie in [{limits.min}, {limits.max}], got {value}")
+    return torch.from_numpy(np.asarray(value, dtype=str(dtype).removeprefix("torch.")).reshape(()))
+
+
+def scalar_block(value: Scalar, dtype: DType, device: Device) -> Block:
+    """Return a Python scalar as a replicated 0-d block."""
+    return Block(_scalar_tensor(value, TORCH[dtype], device.torch_device), (), REPLICATED, device)
+
+
+def _operand_of(value: object, array: Array) -> Block:
+    """Return the block of an operand that meets ``array``: its own, or that of a Python scalar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither, does not promote, or lives on another device.
+    """
+    if isinstance(value, Array):
+        if value._block.device is not array._block.device and value._block.device != array._block.device:
+            raise ValueError(
+                f"arrays meet on one device: move one with to_device(), got {array.device} and {value.device}"
+            )
+        return value._block
+    dtype = dt.promote_scalar(array.dtype, cast("Scalar", value), mixed=are_mixed_kinds_allowed())
+    return scalar_block(cast("Scalar", value), dtype, array._block.device)
+
+
+def apply_unary(rule: Elementwise, x: Array) -> Array:
+    """Return an elementwise ``rule`` of one array."""
+    if not isinstance(x, Array):
+        raise TypeError(f"{rule.name} takes an array, got {type(x).__name__}")
+    return Array._from_block(elementwise.apply_unary(rule, x._block, mixed=are_mixed_kinds_allowed()))
+
+
+def apply(rule: Elementwise, *operands: Array | Scalar) -> Array:
+    """Return an elementwise ``rule`` of operands of which at least one is an array, the others arrays or scalars.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank, before communication.
+    """
+    first = next((operand for operand in operands[rule.conditions :] if isinstance(operand, Array)), None)
+    if first is None:
+        raise TypeError(
+            f"{rule.name} takes at least one array, got {' and '.join(type(o).__name__ for o in operands)}"
+        )
+    blocks = [_operand_of(operand, first) for operand in operands]
+    return Array._from_block(elementwise.apply(rule, *blocks, mixed=are_mixed_kinds_allowed()))
+
+
+def _operator(rule: Elementwise, left: object, right: object) -> Array:
+    """Return ``rule`` for an operator, or NotImplemented for an operand that is neither array nor scalar."""
+    other = right if isinstance(left, Array) else left
+    if not isinstance(other, (Array, bool, int, float, complex)):
+        return cast("Array", NotImplemented)
+    return apply(rule, cast("Array", left), cast("Array", right))
+
+
+def _matmul(left: object, right: object) -> Array:
+    if not isinstance(left, Array) or not isinstance(right, Array):
+        return cast("Array", NotImplemented)
+    return matmul(left, right)
+
+
+def matmul(left: Array, right: Array) -> Array:
+    """Return the matrix product, the rule behind the function and the operator."""
+    blocks = promoted(left, right, accepts=dt.NUMERIC, function="matmul")
+    return Array._from_block(contraction.matmul(*blocks))
+
+
+def promoted(*arrays: Array, accepts: frozenset[DType], function: str) -> list[Block]:
+    """Return the arrays' blocks, on one device, cast to their common data type, which ``function`` must accept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank, before communication.
+    """
+    for array in arrays:
+        if not isinstance(array, Array):
+            raise TypeError(f"{function} takes arrays, got {type(array).__name__}")
+    blocks = [_operand_of(array, arrays[0]) for array in arrays]
+    for block in blocks:
+        if block.dtype not in accepts:
+            raise TypeError(
+                f"{function} takes arrays of a {dt.category_name(accepts)} data type, got {block.dtype}"
+            )
+    met = dt.promote_all(tuple(block.dtype for block in blocks), mixed=are_mixed_kinds_allowed())
+    return [as_dtype(block, met) for block in blocks]
+
+
+def as_dtype(block: Block, dtype: DType) -> Block:
+    """Return the block with elements of ``dtype``, itself when they are already."""
+    wanted = TORCH[dtype]
+    return block if block.local.dtype == wanted else block.with_local(elementwise.cast(block.local, wanted))

@@ -1,0 +1,72 @@
+"""Refusing what the standard does not allow, from global metadata, before anything moves."""
+
+from __future__ import annotations
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array
+from array_api_dist._block import Block
+from array_api_dist._device import Device, default_device
+from array_api_dist._dtypes import DType
+
+
+def block_of(x: object, accepts: frozenset[DType], function: str, argument: str = "x") -> Block:
+    """Return the block of the array ``x``, whose data type must be among ``accepts``.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is no array or of another data type.
+    """
+    if not isinstance(x, Array):
+        raise TypeError(f"{function} takes an array as {argument}, got {type(x).__name__}")
+    block = x._block
+    if accepts is not dt.ALL and block.dtype not in accepts:
+        raise TypeError(
+            f"{function} takes an array of a {dt.category_name(accepts)} data type as {argument}, "
+            f"got {block.dtype}"
+        )
+    return block
+
+
+def same_device(function: str, *blocks: Block) -> None:
+    """Raise ValueError unless all ``blocks`` live on one device."""
+    for block in blocks[1:]:
+        if block.device != blocks[0].device:
+            raise ValueError(
+                f"{function} takes arrays on one device: move one with to_device(), "
+                f"got {blocks[0].device} and {block.device}"
+            )
+
+
+def device_or_default(device: Device | None) -> Device:
+    """Return ``device``, or the default one for None.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Device.
+    """
+    if device is None:
+        return default_device()
+    if not isinstance(device, Device):
+        raise TypeError(f"device must be a Device or None, got {type(device).__name__}")
+    return device
+
+
+def dtype_checked(dtype: object, argument: str = "dtype") -> DType:
+    """Return ``dtype`` if it is one of the standard's.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if not isinstance(dtype, DType):
+        raise TypeError(f"{argument} must be a data type of array_api_dist, got {dtype!r}")
+    return dtype
+
+
+def require_axes(block: Block, count: int, function: str, argument: str = "x") -> None:
+    """Raise ValueError unless ``block`` has at least ``count`` axes."""
+    if block.ndim < count:
+        raise ValueError(f"{function} needs at least {count} axes of {argument}, got {block.ndim}")

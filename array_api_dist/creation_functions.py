@@ -1,0 +1,390 @@
+"""The standard's creation functions: every rank makes its own part. Standard: 2025.12, creation functions.
+
+How a new array is laid over the ranks is the default placement's affair (``partition.default_partition``);
+``*_like`` keep the partition of their model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import numpy as np
+import torch
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array, as_dtype
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._dtypes import DType, Scalar
+from array_api_dist._shapes import broadcast_shapes, normalize_shape
+from array_api_dist._validation import block_of, device_or_default, dtype_checked, require_axes, same_device
+from array_api_dist.engine import creation, rearrangement
+from array_api_dist.engine.redistribution import redistribute
+from array_api_dist.kernels import creation as kernels
+from array_api_dist.kernels.dtypes import STANDARD, standard_dtype
+from array_api_dist.partition import placement_for
+
+__all__ = [
+    "arange",
+    "asarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "full",
+    "full_like",
+    "linspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "tril",
+    "triu",
+    "zeros",
+    "zeros_like",
+]
+
+NestedSequence: TypeAlias = Sequence["bool | int | float | complex | NestedSequence"]
+
+
+class SupportsBufferProtocol(Protocol):
+    """Anything whose memory Python's buffer protocol shows."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
+class SupportsDLPack(Protocol):
+    """Anything that exports itself through DLPack."""
+
+    def __dlpack__(self, *, stream: Any = ...) -> Any: ...
+
+    def __dlpack_device__(self) -> tuple[Any, int]: ...
+
+
+def arange(
+    start: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DType | None = None,
+    device: Device | None = None,
+) -> Array:
+    """Return evenly spaced values start, start + step, … below ``stop``.
+
+    Raises
+    ------
+    ValueError
+        If ``step`` is 0.
+    """
+    first, last = (0, start) if stop is None else (start, stop)
+    if step == 0:
+        raise ValueError("step must not be 0")
+    length = (
+        max(ceil((last - first) / step), 0)
+        if not _all_integers(first, last, step)
+        else len(range(int(first), int(last), int(step)))
+    )
+    kind = dt.DEFAULT_INTEGER if _all_integers(first, last, step) else dt.DEFAULT_FLOAT
+    place = device_or_default(device)
+    wanted = kind if dtype is None else dtype_checked(dtype)
+    partition = placement_for((length,), place)
+    return Array._from_block(creation.arange(first, step, length, wanted, partition, place))
+
+
+def _all_integers(*values: float) -> bool:
+    return all(isinstance(value, int) for value in values)
+
+
+def asarray(
+    obj: Array | complex | NestedSequence | SupportsBufferProtocol,
+    /,
+    *,
+    dtype: DType | None = None,
+    device: Device | None = None,
+    copy: bool | None = None,
+) -> Array:
+    """Return ``obj`` as an array.
+
+    Parameters
+    ----------
+    obj : Array, Python scalar, nested sequence, NumPy array, torch tensor, or anything with a buffer or DLPack
+        A host object is equal on every rank; each rank keeps a copy of its part.
+    dtype : DType, optional
+        The values' own (default types for Python scalars) when not given.
+    device : Device, optional
+    copy : bool or None, optional
+        True: a copy. False: the array itself or an error. None: a copy where one is needed.
+
+    Raises
+    ------
+    ValueError
+        With ``copy=False`` where a copy is needed.
+    TypeError
+        If the values have no data type of the standard.
+
+    Notes
+    -----
+    Communication: none.
+    """
+    wanted = None if dtype is None else dtype_checked(dtype)
+    if isinstance(obj, Array):
+        return _array_as(obj, wanted, device, copy=copy)
+    if copy is False:
+        raise ValueError("a host object always is copied, got copy=False")
+    place = device_or_default(device)
+    whole, found = _host_tensor(obj, wanted)
+    partition = placement_for(tuple(whole.shape), place)
+    return Array._from_block(creation.from_whole(whole, wanted or found, partition, place))
+
+
+def _array_as(x: Array, dtype: DType | None, device: Device | None, *, copy: bool | None) -> Array:
+    moves = device is not None and device_or_default(device) != x.device
+    converts = dtype is not None and dtype is not x.dtype
+    if copy is False and (moves or converts):
+        raise ValueError(
+            f"a change of device or data type ({x.dtype} to {dtype}) needs a copy, got copy=False"
+        )
+    if not moves and not converts:
+        return x.__copy__() if copy else x
+    if dt.is_complex(x.dtype) and dtype is not None and not dt.is_complex(dtype):
+        raise TypeError(f"complex values convert to complex data types only, got {dtype}")
+    moved = x.to_device(device) if device is not None and moves else x
+    return Array._from_block(as_dtype(moved._block, dtype or x.dtype))
+
+
+def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]:
+    """Return a host object as a tensor, which may share its memory, and the data type it has by default."""
+    if isinstance(obj, torch.Tensor):
+        return obj.detach(), standard_dtype(obj)
+    if not hasattr(obj, "dtype") and hasattr(obj, "__dlpack__"):
+        tensor = torch.from_dlpack(obj)
+        return tensor, standard_dtype(tensor)
+    values = np.asarray(_unwrapped(obj), dtype=_exact_integers(obj, dtype))
+    try:
+        # torch takes neither byte-swapped nor negatively strided nor read-only memory without complaint.
+        native = values.astype(values.dtype.newbyteorder("="), order="C", copy=not _is_plain(values))
+        tensor = torch.from_numpy(native)
+        return tensor, standard_dtype(tensor)
+    except TypeError:
+        raise TypeError(
+            f"the data type must be one of the standard's ({', '.join(map(str, dt.DTYPES))}), got {values.dtype}"
+        ) from None
+
+
+def _is_plain(values: np.ndarray[Any, Any]) -> bool:
+    return values.flags.writeable and values.flags.c_contiguous and values.dtype.isnative
+
+
+def _exact_integers(obj: object, dtype: DType | None) -> str | None:
+    """Return the NumPy type in which Python numbers are read: integers from 2^63 on don't fit the default."""
+    if hasattr(obj, "dtype") or dtype is None or dtype.kind != "unsigned":
+        return None
+    return str(dtype)
+
+
+def _unwrapped(obj: object) -> object:
+    """Return nested sequences with the 0-d arrays among their elements as Python scalars."""
+    if isinstance(obj, Array):
+        return _as_scalar(obj)
+    if isinstance(obj, (list, tuple)):
+        return [_unwrapped(each) for each in obj]
+    return obj
+
+
+def _as_scalar(x: Array) -> Scalar:
+    if x.shape != ():
+        raise TypeError(
+            f"a sequence holds scalars and 0-d arrays only: use stack() for arrays, got shape {x.shape}"
+        )
+    return cast("Scalar", x._block.local.item())
+
+
+def _filled(shape: int | Sequence[int], value: Scalar, dtype: DType, device: Device | None) -> Array:
+    place = device_or_default(device)
+    whole = normalize_shape(shape)
+    return Array._from_block(creation.full(whole, value, dtype, placement_for(whole, place), place))
+
+
+def _filled_like(x: Array, value: Scalar, dtype: DType | None, device: Device | None, function: str) -> Array:
+    block = block_of(x, dt.ALL, function)
+    wanted = block.dtype if dtype is None else dtype_checked(dtype)
+    place = block.device if device is None else device_or_default(device)
+    partition = (
+        block.partition
+        if block.partition.fits(block.shape, place.ranks)
+        else placement_for(block.shape, place)
+    )
+    return Array._from_block(creation.full(block.shape, value, wanted, partition, place))
+
+
+def _float_or(dtype: DType | None) -> DType:
+    return dt.DEFAULT_FLOAT if dtype is None else dtype_checked(dtype)
+
+
+def empty(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of unspecified values."""
+    place = device_or_default(device)
+    whole = normalize_shape(shape)
+    return Array._from_block(creation.empty(whole, _float_or(dtype), placement_for(whole, place), place))
+
+
+def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of unspecified values with the shape, and by default the data type, of ``x``."""
+    return _filled_like(x, 0, dtype, device, "empty_like")
+
+
+def eye(
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: DType | None = None,
+    device: Device | None = None,
+) -> Array:
+    """Return a matrix of ones on the k-th diagonal and zeros elsewhere."""
+    place = device_or_default(device)
+    shape = normalize_shape((n_rows, n_rows if n_cols is None else n_cols))
+    partition = placement_for(shape, place)
+    return Array._from_block(creation.eye(*shape, k, _float_or(dtype), partition, place))
+
+
+def from_dlpack(x: SupportsDLPack, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
+    """Return an array of what ``x`` exports, which is equal on every rank; each keeps a copy of its part.
+
+    Raises
+    ------
+    ValueError, BufferError
+        With ``copy=False`` where a copy is needed.
+    TypeError
+        If ``x`` does not export itself, or values of no data type of the standard.
+    """
+    if isinstance(x, Array):
+        return asarray(x, device=device, copy=copy)
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack takes an object with __dlpack__, got {type(x).__name__}")
+    if copy is False:
+        raise BufferError("what another library exports always is copied, got copy=False")
+    return asarray(cast("SupportsBufferProtocol", torch.from_dlpack(x)), device=device)
+
+
+def full(
+    shape: int | Sequence[int],
+    fill_value: complex,
+    *,
+    dtype: DType | None = None,
+    device: Device | None = None,
+) -> Array:
+    """Return an array filled with ``fill_value``, of its default data type when none is given."""
+    if not isinstance(fill_value, (bool, int, float, complex)):
+        raise TypeError(f"fill_value is a Python scalar, got {type(fill_value).__name__}")
+    wanted = dt.dtype_of_scalar(fill_value) if dtype is None else dtype_checked(dtype)
+    return _filled(shape, fill_value, wanted, device)
+
+
+def full_like(
+    x: Array, /, fill_value: complex, *, dtype: DType | None = None, device: Device | None = None
+) -> Array:
+    """Return an array filled with ``fill_value`` with the shape, and by default the data type, of ``x``."""
+    return _filled_like(x, fill_value, dtype, device, "full_like")
+
+
+def linspace(
+    start: complex,
+    stop: complex,
+    /,
+    num: int,
+    *,
+    dtype: DType | None = None,
+    device: Device | None = None,
+    endpoint: bool = True,
+) -> Array:
+    """Return ``num`` evenly spaced values from ``start`` to ``stop``, without the latter if not ``endpoint``.
+
+    Raises
+    ------
+    ValueError
+        If ``num`` is negative.
+    """
+    if num < 0:
+        raise ValueError(f"num must not be negative, got {num}")
+    natural = (
+        dt.DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else dt.DEFAULT_FLOAT
+    )
+    place = device_or_default(device)
+    wanted = natural if dtype is None else dtype_checked(dtype)
+    partition = placement_for((num,), place)
+    return Array._from_block(creation.linspace(start, stop, num, wanted, partition, place, endpoint=endpoint))
+
+
+def meshgrid(*arrays: Array, indexing: Literal["xy", "ij"] = "xy") -> tuple[Array, ...]:
+    """Return the coordinates of a grid, an array per axis, each a view stretched from one of ``arrays``.
+
+    Raises
+    ------
+    ValueError
+        If an array has not one axis, or ``indexing`` is neither "xy" nor "ij".
+
+    Notes
+    -----
+    Communication: none. A grid keeps the partition of its axis; the others are stretched views.
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing is 'xy' or 'ij', got {indexing!r}")
+    blocks = [block_of(each, dt.NUMERIC, "meshgrid") for each in arrays]
+    if any(block.ndim != 1 for block in blocks):
+        raise ValueError(
+            f"meshgrid takes arrays with one axis, got shapes {[block.shape for block in blocks]}"
+        )
+    if any(block.dtype is not blocks[0].dtype for block in blocks):
+        raise ValueError(
+            f"meshgrid takes arrays of one data type, got {[str(block.dtype) for block in blocks]}"
+        )
+    if blocks:
+        same_device("meshgrid", *blocks)
+    order = list(range(len(blocks)))
+    if indexing == "xy" and len(blocks) > 1:
+        order[0], order[1] = 1, 0
+    placed = [_along(block, order[number], len(blocks)) for number, block in enumerate(blocks)]
+    shape = broadcast_shapes(*(block.shape for block in placed))
+    return tuple(Array._from_block(rearrangement.broadcast_to(block, shape)) for block in placed)
+
+
+def _along(block: Block, axis: int, ndim: int) -> Block:
+    return rearrangement.expand_dims(block, tuple(other for other in range(ndim) if other != axis))
+
+
+def ones(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of ones."""
+    return _filled(shape, 1, _float_or(dtype), device)
+
+
+def ones_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of ones with the shape, and by default the data type, of ``x``."""
+    return _filled_like(x, 1, dtype, device, "ones_like")
+
+
+def tril(x: Array, /, *, k: int = 0) -> Array:
+    """Return the elements on and below the k-th diagonal of each matrix, zeros above. Communication: none."""
+    block = block_of(x, dt.ALL, "tril")
+    require_axes(block, 2, "tril")
+    return Array._from_block(creation.triangle(block, k, kernels.tril))
+
+
+def triu(x: Array, /, *, k: int = 0) -> Array:
+    """Return the elements on and above the k-th diagonal of each matrix, zeros below. Communication: none."""
+    block = block_of(x, dt.ALL, "triu")
+    require_axes(block, 2, "triu")
+    return Array._from_block(creation.triangle(block, k, kernels.triu))
+
+
+def zeros(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of zeros."""
+    return _filled(shape, 0, _float_or(dtype), device)
+
+
+def zeros_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
+    """Return an array of zeros with the shape, and by default the data type, of ``x``."""
+    return _filled_like(x, 0, dtype, device, "zeros_like")

@@ -1,0 +1,136 @@
+"""Reshape: a view where no element changes its rank, else one exchange of interval overlaps."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from math import prod
+
+import torch
+
+from array_api_dist._block import Block
+from array_api_dist._exchange import flat_partition
+from array_api_dist._partition import Partition, Shape
+from array_api_dist.collectives import Piece
+from array_api_dist.engine.redistribution import redistribute, signed_view
+
+
+def _surviving_axis(shape: Shape, partition: Partition, target: Shape) -> Partition | None:
+    """Return the partition under which the reshape to ``target`` moves nothing, or None.
+
+    The elements in front of the partitioned axis must fill whole axes of the target, and each rank's share of one
+    such stretch must fill whole rows of the target's axis there.
+    """
+    axis = partition.axis
+    assert axis is not None
+    front, inner, reached = prod(shape[:axis]), prod(shape[axis + 1 :]), 1
+    for candidate, length in enumerate(target):
+        row = prod(target[candidate + 1 :])
+        whole = length * row == shape[axis] * inner
+        if reached == front and whole and row and all(bound * inner % row == 0 for bound in partition.bounds):
+            return partition.scaled(inner, row).on_axis(candidate)
+        reached *= length
+    return None
+
+
+def _nearest_rows(flat: Partition, target: Shape) -> Partition:
+    """Return the partition of ``target`` along its first long axis whose parts begin nearest to the ``flat`` offsets."""
+    axis = next((axis for axis, length in enumerate(target) if length > 1), 0)
+    row = max(prod(target[axis + 1 :]), 1)
+    bounds = tuple((bound + row // 2) // row for bound in flat.bounds)
+    return Partition(axis, (0, *bounds[1:-1], target[axis]))
+
+
+@lru_cache(maxsize=4096)
+def reshaped_partition(shape: Shape, partition: Partition, target: Shape) -> Partition:
+    """Return the partition that a partitioned array of ``shape`` has after its reshape to ``target``.
+
+    The one that moves nothing where there is one; else near where the elements are; never lopsided.
+    """
+    surviving = _surviving_axis(shape, partition, target) if prod(shape) else None
+    if surviving is not None:
+        return surviving
+    ranks = len(partition.bounds) - 1
+    axis = next((axis for axis, length in enumerate(target) if length > 1), 0)
+    even = Partition.even(axis, target[axis], ranks)
+    flat = flat_partition(partition, shape)
+    if flat is None or prod(shape) == 0:
+        return even
+    near = _nearest_rows(flat, target)
+    return even if near.is_lopsided else near
+
+
+def reshape(block: Block, shape: Shape) -> Block:
+    """Return the elements in row-major order in another ``shape``.
+
+    Communication: none when no element changes its rank; else one exchange in which each moves at most once.
+    """
+    if block.partition.axis is None:
+        return Block(block.local.reshape(shape), shape, block.partition, block.device)
+    if not shape:
+        return Block(
+            redistribute(block, Partition(None)).local.reshape(()), shape, Partition(None), block.device
+        )
+    target = reshaped_partition(block.shape, block.partition, shape)
+    local_shape = target.local_shape(shape, block.device.rank)
+    if block.size == 0 or _surviving_axis(block.shape, block.partition, shape) == target:
+        return Block(block.local.reshape(local_shape), shape, target, block.device)
+    source_flat, target_flat = flat_partition(block.partition, block.shape), flat_partition(target, shape)
+    if source_flat is not None and target_flat is not None:
+        rows = Block(block.local.reshape(-1), (block.size,), source_flat, block.device)
+        local = redistribute(rows, target_flat).local
+    else:
+        local = _scattered(block, shape, target)
+    return Block(local.reshape(local_shape), shape, target, block.device)
+
+
+def _stretches(
+    shape: Shape, partition: Partition, rank: int, other: Partition, other_shape: Shape
+) -> list[torch.Tensor]:
+    """Return, per peer, the positions in ``rank``'s part (row-major, ascending) that the peer owns under ``other``."""
+    assert partition.axis is not None
+    assert other.axis is not None
+    start, stop = partition.interval(rank)
+    inner = prod(shape[partition.axis + 1 :])
+    front = torch.arange(prod(shape[: partition.axis])) * (shape[partition.axis] * inner)
+    within = torch.arange(start * inner, stop * inner)
+    flat = (front[:, None] + within).reshape(-1)
+    row = prod(other_shape[other.axis + 1 :])
+    along = flat // row % other_shape[other.axis]
+    owners = torch.bucketize(along, torch.tensor(other.bounds[1:]), right=True)
+    order = torch.argsort(owners, stable=True)
+    cuts = torch.searchsorted(owners[order], torch.arange(len(other.bounds))).tolist()
+    return [order[first:last] for first, last in pairwise(cuts)]
+
+
+def _scattered(block: Block, shape: Shape, target: Partition) -> torch.Tensor:
+    """Exchange elements whose parts are not intervals of the row-major order; both sides compute the same positions."""
+    device = block.device
+    moved = signed_view(block.local.dtype)
+    source = block.local.reshape(-1).view(moved)
+    result = torch.empty(prod(target.local_shape(shape, device.rank)), dtype=moved, device=source.device)
+    outgoing = _stretches(block.shape, block.partition, device.rank, target, shape)
+    incoming = _stretches(shape, target, device.rank, block.partition, block.shape)
+    sends = [Piece(peer, source[at.to(source.device)]) for peer, at in enumerate(outgoing) if len(at)]
+    buffers = [torch.empty(len(at), dtype=moved, device=source.device) for at in incoming]
+    receives = [Piece(peer, buffer) for peer, buffer in enumerate(buffers) if len(buffer)]
+    block.communicator.exchange(sends, receives)
+    for at, buffer in zip(incoming, buffers, strict=True):
+        result[at.to(result.device)] = buffer
+    return result.view(block.local.dtype)
+
+
+def shares_memory(source: Block, result: Block) -> bool:
+    """Return whether ``result`` is a view of ``source`` on every rank, from global facts alone."""
+    if source.shape == result.shape:
+        return True
+    if source.partition.axis is not None and source.size:
+        surviving = result.partition.axis is not None and (
+            _surviving_axis(source.shape, source.partition, result.shape) == result.partition
+        )
+        if not surviving:
+            return False
+    return bool(
+        source.local.numel() == 0
+        or source.local.untyped_storage().data_ptr() == result.local.untyped_storage().data_ptr()
+    )

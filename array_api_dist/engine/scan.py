@@ -1,0 +1,69 @@
+"""Running sums and products: a local scan, and one exscan of the parts' totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+
+from array_api_dist._block import Block
+from array_api_dist._partition import Partition
+from array_api_dist.collectives import Operator, operators
+from array_api_dist.kernels import elementwise, reductions, scans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A row: the local scan, the local total, and how a total from the left joins in."""
+
+    name: str
+    local: Callable[[torch.Tensor, int, torch.dtype], torch.Tensor]
+    total: Callable[[torch.Tensor, tuple[int, ...], torch.dtype], torch.Tensor]
+    join: elementwise.Kernel
+    operator: Operator
+    identity: int
+
+
+CUMULATIVE_SUM: Final = Scan(
+    "cumulative_sum", scans.cumulative_sum, reductions.sum, elementwise.ADD, operators.SUM, 0
+)
+CUMULATIVE_PROD: Final = Scan(
+    "cumulative_prod", scans.cumulative_prod, reductions.prod, elementwise.MULTIPLY, operators.PROD, 1
+)
+
+
+def _identity_slab(rule: Scan, block: Block, axis: int, dtype: torch.dtype) -> torch.Tensor:
+    shape = (*block.local.shape[:axis], 1, *block.local.shape[axis + 1 :])
+    return torch.full(shape, rule.identity, dtype=torch.int64, device=block.local.device).to(dtype)
+
+
+def _last_slab(rule: Scan, block: Block, scanned: torch.Tensor, axis: int) -> torch.Tensor:
+    if scanned.shape[axis] == 0:
+        return _identity_slab(rule, block, axis, scanned.dtype)
+    return scanned.narrow(axis, scanned.shape[axis] - 1, 1)
+
+
+def scan(rule: Scan, block: Block, axis: int, dtype: torch.dtype, *, include_initial: bool = False) -> Block:
+    """Return the running totals along ``axis`` in ``dtype``, one longer there with ``include_initial``.
+
+    Communication: none when ``axis`` is not partitioned; else one exscan of a slab of ``size / length`` elements.
+    """
+    local = rule.local(block.local, axis, dtype)
+    is_first = True
+    if block.partition.axis == axis:
+        identity = _identity_slab(rule, block, axis, dtype)
+        last = _last_slab(rule, block, local, axis)
+        (before,) = block.communicator.exscan((last,), rule.operator, (identity,))
+        local = rule.join.for_dtype(dtype)(before, local)
+        is_first = block.device.rank == 0
+    if not include_initial:
+        return block.with_local(local)
+    if is_first:
+        local = torch.cat((_identity_slab(rule, block, axis, dtype), local), dim=axis)
+    shape = (*block.shape[:axis], block.shape[axis] + 1, *block.shape[axis + 1 :])
+    partition = block.partition
+    if partition.axis == axis:
+        partition = Partition(axis, (0, *(bound + 1 for bound in partition.bounds[1:])))
+    return Block(local, shape, partition, block.device)

@@ -1,0 +1,171 @@
+"""Between global arrays and what each rank holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array
+from array_api_dist._block import Block
+from array_api_dist._device import Device, default_device
+from array_api_dist._dtypes import DType
+from array_api_dist._partition import REPLICATED, Partition
+from array_api_dist._shapes import normalize_axis, normalize_shape
+from array_api_dist.collectives import Communicator
+from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import STANDARD, TORCH, standard_dtype
+from array_api_dist.partition import partition_along, placement_for
+
+__all__ = ["from_callback", "from_local", "to_local"]
+
+
+def _described(tensor: torch.Tensor) -> list[int]:
+    """Return data type and shape as integers of a fixed number, to be compared between ranks."""
+    return [list(STANDARD).index(tensor.dtype), tensor.ndim]
+
+
+def _gathered(values: list[int], communicator: Communicator) -> list[list[int]]:
+    """Return every rank's ``values`` (equally many everywhere). Communication: one allgather."""
+    mine = torch.tensor([values], dtype=torch.int64)
+    return [
+        [int(value) for value in row]
+        for row in communicator.allgather(mine, 0, (1,) * communicator.ranks).tolist()
+    ]
+
+
+def _disagreement(facts: list[list[int]], what: str) -> ValueError | None:
+    if all(fact == facts[0] for fact in facts):
+        return None
+    return ValueError(f"the local tensors of all ranks must agree in {what}, got {facts}")
+
+
+def from_local(
+    tensor: torch.Tensor, /, axis: int | None = 0, *, device: Device | None = None, copy: bool = True
+) -> Array:
+    """Return the global array whose parts are the ranks' tensors, one after another along ``axis``.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor, shape (..., n_rank, ...)
+        This rank's part; ranks may differ in n only, and n may be 0.
+    axis : int or None, optional
+        None: the tensor is the whole array, equal on every rank.
+    device : Device, optional
+    copy : bool, optional
+        False lets the array share the tensor's memory.
+
+    Returns
+    -------
+    Array, shape (..., sum of n, ...), partitioned along ``axis`` as given
+
+    Raises
+    ------
+    ValueError
+        On every rank, if shapes or data types don't fit together.
+    TypeError
+        On every rank, if a data type is not the standard's.
+
+    Notes
+    -----
+    Communication: two allgathers of a few integers.
+    """
+    device = default_device() if device is None else device
+    communicator = device.communicator
+    error: Exception | None = None
+    if not isinstance(tensor, torch.Tensor):
+        error = TypeError(f"from_local takes a torch.Tensor, got {type(tensor).__name__}")
+    else:
+        try:
+            standard_dtype(tensor)
+        except TypeError as unknown:
+            error = unknown
+    communicator.agree(error)
+    communicator.agree(
+        _disagreement(_gathered(_described(tensor), communicator), "data type and number of axes")
+    )
+    local = tensor.detach().to(device.torch_device, copy=copy)
+    if axis is None:
+        shapes = _gathered(list(local.shape), communicator)
+        communicator.agree(_disagreement(shapes, "shape"))
+        return Array._from_block(Block(local, tuple(local.shape), REPLICATED, device))
+    axis = normalize_axis(axis, local.ndim)
+    shapes = _gathered(list(local.shape), communicator)
+    others = [shape[:axis] + shape[axis + 1 :] for shape in shapes]
+    communicator.agree(_disagreement(others, f"every length but that of axis {axis}"))
+    partition = Partition.from_counts(axis, [shape[axis] for shape in shapes])
+    shape = (*local.shape[:axis], partition.length, *local.shape[axis + 1 :])
+    return Array._from_block(Block(local, shape, partition, device))
+
+
+def to_local(x: Array, /) -> torch.Tensor:
+    """Return this rank's part of ``x`` as a tensor of its own. Communication: none."""
+    if not isinstance(x, Array):
+        raise TypeError(f"to_local takes an array, got {type(x).__name__}")
+    return x._block.local.detach().clone(memory_format=torch.contiguous_format)
+
+
+def from_callback(
+    shape: int | Sequence[int],
+    function: Callable[[tuple[slice, ...]], object],
+    *,
+    dtype: DType = dt.DEFAULT_FLOAT,
+    partition: Partition | int | None | str = "default",
+    device: Device | None = None,
+) -> Array:
+    """Return an array whose parts ``function`` gives: no rank ever holds the whole.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The global shape.
+    function : callable
+        ``function(index)`` gets a slice per axis and returns the values there: a tensor, a NumPy array, or
+        anything ``torch.as_tensor`` takes.
+    dtype : DType, optional
+        Of the array; the values are cast to it.
+    partition : Partition, int or None, optional
+        The layout, or the axis to split evenly, or None for a copy on every rank; the default placement otherwise.
+    device : Device, optional
+
+    Raises
+    ------
+    ValueError
+        On every rank, if a callback gives another shape; any error of a callback is raised on every rank.
+
+    Notes
+    -----
+    Communication: one agreement that no callback failed.
+    """
+    whole = normalize_shape(shape)
+    device = default_device() if device is None else device
+    if isinstance(partition, str):
+        layout = placement_for(whole, device)
+    else:
+        layout = partition_along(partition, whole, device)
+    index = tuple(
+        slice(*cut.indices(n))
+        for cut, n in zip(layout.local_slices(len(whole), device.rank), whole, strict=True)
+    )
+    local, error = _called_back(function, index, layout.local_shape(whole, device.rank), TORCH[dtype])
+    device.communicator.agree(error)
+    return Array._from_block(Block(local.to(device.torch_device), whole, layout, device))
+
+
+def _called_back(
+    function: Callable[[tuple[slice, ...]], object],
+    index: tuple[slice, ...],
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+) -> tuple[torch.Tensor, Exception | None]:
+    nothing = torch.empty(0, dtype=dtype)
+    try:
+        values = cast(torch.as_tensor(function(index)), dtype)
+    except Exception as error:  # noqa: BLE001 - whatever a callback raises is raised on every rank
+        return nothing, error
+    if tuple(values.shape) != shape:
+        return nothing, ValueError(
+            f"the callback for {index} must give shape {shape}, got {tuple(values.shape)}"
+        )
+    return values, None

@@ -1,0 +1,318 @@
+"""The standard's manipulation functions. Standard: 2025.12, manipulation functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from array_api_dist import _dtypes as dt
+from array_api_dist import _shapes as shapes
+from array_api_dist._array import Array, promoted
+from array_api_dist._block import Block
+from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
+from array_api_dist._validation import block_of, same_device
+from array_api_dist.engine import rearrangement, reshaping
+
+__all__ = [
+    "broadcast_arrays",
+    "broadcast_shapes",
+    "broadcast_to",
+    "concat",
+    "expand_dims",
+    "flip",
+    "moveaxis",
+    "permute_dims",
+    "repeat",
+    "reshape",
+    "roll",
+    "squeeze",
+    "stack",
+    "tile",
+    "unstack",
+]
+
+
+def _separate(block: Block) -> Array:
+    """Return an array of ``block`` whose writes don't show in the operand it may be."""
+    return Array._from_block(block.with_local(block.local.detach()))
+
+
+def _flat(block: Block) -> Block:
+    return block if block.ndim == 1 else reshaping.reshape(block, (block.size,))
+
+
+def broadcast_shapes(*shapes_: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape to which all shapes broadcast.
+
+    Raises
+    ------
+    ValueError
+        If they don't.
+    """
+    return shapes.broadcast_shapes(*(normalize_shape(shape) for shape in shapes_))
+
+
+def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
+    """Return a view of ``x`` stretched to ``shape``.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if ``x`` does not broadcast to it.
+
+    Notes
+    -----
+    Communication: none, unless the partitioned axis has length 1 and is stretched: then one allgather of ``x``.
+    """
+    block = block_of(x, dt.ALL, "broadcast_to")
+    target = normalize_shape(shape)
+    if shapes.broadcast_shapes(block.shape, target) != target:
+        raise ValueError(f"an array of shape {block.shape} does not broadcast to {target}")
+    return _separate(rearrangement.broadcast_to(block, target))
+
+
+def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
+    """Return the arrays stretched to their common shape; errors and cost as ``broadcast_to``."""
+    common = shapes.broadcast_shapes(*(block_of(each, dt.ALL, "broadcast_arrays").shape for each in arrays))
+    return tuple(broadcast_to(each, common) for each in arrays)
+
+
+def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
+    """Return the arrays one after another along ``axis`` (flattened first for None), in their common data type.
+
+    Parameters
+    ----------
+    arrays : sequence of Array, shapes equal but along ``axis``
+    axis : int or None, optional
+
+    Raises
+    ------
+    ValueError
+        On every rank, before communication, if shapes don't fit or there is no array.
+
+    Notes
+    -----
+    Communication: none when all are replicated or partitioned alike along another axis; else one exchange in which
+    each element moves at most once (and what laying differently partitioned operands along ``axis`` takes).
+    """
+    if not arrays:
+        raise ValueError("concat takes at least one array, got none")
+    blocks = promoted(*arrays, accepts=dt.ALL, function="concat")
+    if axis is None:
+        blocks, axis = [_flat(block) for block in blocks], 0
+    if blocks[0].ndim == 0:
+        raise ValueError("concat needs arrays with at least one axis, got 0: use axis=None or stack()")
+    along = normalize_axis(axis, blocks[0].ndim)
+    wanted = rearrangement.with_axis_length(blocks[0].shape, along, -1)
+    for block in blocks:
+        if block.ndim != len(wanted) or rearrangement.with_axis_length(block.shape, along, -1) != wanted:
+            raise ValueError(
+                f"concat takes arrays whose shapes are equal but along axis {along}, "
+                f"got {blocks[0].shape} and {block.shape}"
+            )
+    return _separate(rearrangement.concat(blocks, along))
+
+
+def expand_dims(x: Array, /, axis: int | tuple[int, ...]) -> Array:
+    """Return ``x`` with new axes of length 1 at ``axis`` of the result. Communication: none."""
+    block = block_of(x, dt.ALL, "expand_dims")
+    count = len(axis) if isinstance(axis, tuple) else 1
+    return _separate(rearrangement.expand_dims(block, normalize_axes(axis, block.ndim + count)))
+
+
+def flip(x: Array, /, *, axis: int | tuple[int, ...] | None = None) -> Array:
+    """Return ``x`` reversed along ``axis`` (all axes for None).
+
+    Notes
+    -----
+    Communication: one exchange of the whole part when the partitioned axis is reversed, else none.
+    """
+    block = block_of(x, dt.ALL, "flip")
+    return _separate(rearrangement.flip(block, normalize_axes(axis, block.ndim)))
+
+
+def moveaxis(x: Array, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Array:
+    """Return ``x`` with the axes ``source`` at the positions ``destination``. Communication: none."""
+    block = block_of(x, dt.ALL, "moveaxis")
+    origins, places = normalize_axes(source, block.ndim), normalize_axes(destination, block.ndim)
+    if len(origins) != len(places):
+        raise ValueError(f"source and destination name equally many axes, got {source} and {destination}")
+    order = [axis for axis in range(block.ndim) if axis not in origins]
+    for place, origin in sorted(zip(places, origins, strict=True)):
+        order.insert(place, origin)
+    return _separate(rearrangement.permute_dims(block, tuple(order)))
+
+
+def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
+    """Return ``x`` with its axes in the order ``axes``. Communication: none."""
+    block = block_of(x, dt.ALL, "permute_dims")
+    order = normalize_axes(axes, block.ndim)
+    if len(order) != block.ndim:
+        raise ValueError(f"axes must name each of the {block.ndim} axes once, got {axes}")
+    return _separate(rearrangement.permute_dims(block, order))
+
+
+def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Array:
+    """Return each element along ``axis`` (of the flattened array for None) as often as ``repeats`` says.
+
+    Parameters
+    ----------
+    x : Array, shape (..., n, ...)
+    repeats : int or integer Array, shape (), (1,) or (n,)
+    axis : int or None, optional
+
+    Raises
+    ------
+    ValueError
+        On every rank, if a count is negative or there are neither 1 nor n of them.
+
+    Notes
+    -----
+    Communication: none for one count (but to flatten); for n counts they move to the partition of ``x``, one
+    allgather of P totals follows, and one exchange if the result is lopsided.
+    """
+    block = block_of(x, dt.ALL, "repeat")
+    block, along = (_flat(block), 0) if axis is None else (block, normalize_axis(axis, block.ndim))
+    if isinstance(repeats, Array):
+        return _separate(_repeat_by_array(block, repeats, along))
+    if repeats < 0:
+        raise ValueError(f"repeats must not be negative, got {repeats}")
+    return _separate(rearrangement.repeat(block, repeats, along))
+
+
+def _repeat_by_array(block: Block, repeats: Array, axis: int) -> Block:
+    counts = block_of(repeats, dt.INTEGER, "repeat", "repeats")
+    same_device("repeat", block, counts)
+    if counts.ndim > 1 or counts.size not in (1, block.shape[axis]):
+        raise ValueError(
+            f"repeats has 1 element or one for each of the {block.shape[axis]} along the axis, got shape {counts.shape}"
+        )
+    counts = rearrangement.broadcast_to(_flat(counts), (block.shape[axis],))
+    return rearrangement.repeat_each(block, counts, axis)
+
+
+def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
+    """Return the elements of ``x`` in row-major order in another shape.
+
+    Parameters
+    ----------
+    x : Array
+    shape : tuple of int
+        One length may be -1.
+    copy : bool or None, optional
+        True: a copy at once. False: no copy, an error where one is needed.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if the sizes differ, or ``copy=False`` and a copy is needed.
+
+    Notes
+    -----
+    Communication: none when no element changes its rank; else one exchange of the overlaps, in which each element
+    moves at most once. The result's partition begins nearest to where the elements are.
+    """
+    block = block_of(x, dt.ALL, "reshape")
+    given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    target = completed_shape(block.size, given)
+    result = block if target == block.shape else reshaping.reshape(block, target)
+    if copy is False and not reshaping.shares_memory(block, result):
+        raise ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
+    if copy:
+        return Array._from_block(result.with_local(result.local.clone()))
+    return _separate(result)
+
+
+def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Array:
+    """Return ``x`` with elements moved by ``shift`` along ``axis``, those pushed out coming in again at the start.
+
+    Notes
+    -----
+    Communication: one exchange when the partitioned axis is rolled, else none; for ``axis=None`` those of flattening.
+    """
+    block = block_of(x, dt.ALL, "roll")
+    if axis is None:
+        if isinstance(shift, tuple):
+            raise ValueError(f"shift is one integer when axis is None, got {shift}")
+        rolled = rearrangement.roll(_flat(block), (shift,), (0,))
+        return _separate(rolled if block.ndim == 1 else reshaping.reshape(rolled, block.shape))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(normalize_axis(each, block.ndim) for each in given)
+    shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
+    if len(shifts) != len(axes):
+        raise ValueError(f"shift and axis have the same length, got {shift} and {axis}")
+    return _separate(rearrangement.roll(block, shifts, axes))
+
+
+def squeeze(x: Array, /, axis: int | tuple[int, ...]) -> Array:
+    """Return ``x`` without the axes ``axis``, all of length 1.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if one is longer.
+
+    Notes
+    -----
+    Communication: none, unless the partitioned axis goes: then one allgather (small arrays) or exchange.
+    """
+    block = block_of(x, dt.ALL, "squeeze")
+    axes = normalize_axes(axis, block.ndim)
+    if any(block.shape[each] != 1 for each in axes):
+        raise ValueError(f"squeezed axes have length 1, got axes {axes} of shape {block.shape}")
+    return _separate(rearrangement.squeeze(block, axes))
+
+
+def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
+    """Return the arrays, all of one shape, joined along a new axis, in their common data type.
+
+    Notes
+    -----
+    Communication: none when all are replicated or partitioned alike; else each moves at most once to the layout of
+    the largest.
+    """
+    if not arrays:
+        raise ValueError("stack takes at least one array, got none")
+    blocks = promoted(*arrays, accepts=dt.ALL, function="stack")
+    if any(block.shape != blocks[0].shape for block in blocks):
+        raise ValueError(f"stack takes arrays of one shape, got {[block.shape for block in blocks]}")
+    along = normalize_axis(axis, blocks[0].ndim + 1)
+    return _separate(
+        rearrangement.concat([rearrangement.expand_dims(block, (along,)) for block in blocks], along)
+    )
+
+
+def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
+    """Return ``x`` repeated as a whole along each axis.
+
+    Notes
+    -----
+    Communication: one exchange when the partitioned axis is repeated, else none.
+    """
+    block = block_of(x, dt.ALL, "tile")
+    counts = normalize_shape(repetitions)
+    missing = max(len(counts) - block.ndim, 0)
+    block = rearrangement.expand_dims(block, tuple(range(missing)))
+    counts = (1,) * (block.ndim - len(counts)) + counts
+    for axis, count in enumerate(counts):
+        if count != 1:
+            block = rearrangement.tile_axis(block, axis, count)
+    return _separate(block)
+
+
+def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """Return the slabs of ``x`` along ``axis``, without that axis.
+
+    Notes
+    -----
+    Communication: none, unless ``axis`` is partitioned: then one exchange to the longest other axis (one allgather
+    when there is none as long as the ranks are many, or ``x`` is small).
+    """
+    block = block_of(x, dt.ALL, "unstack")
+    if block.ndim == 0:
+        raise ValueError("unstack needs at least one axis, got an array with 0")
+    along = normalize_axis(axis, block.ndim)
+    placed = rearrangement.off_axis(block, along)
+    return tuple(
+        _separate(rearrangement.squeeze(rearrangement.take_slice(placed, along, index, 1, 1), (along,)))
+        for index in range(block.shape[along])
+    )

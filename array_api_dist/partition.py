@@ -1,0 +1,123 @@
+"""How arrays are laid over the ranks: choosing it for new arrays, and changing it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import local as ThreadLocal
+from typing import Final, TypeAlias
+
+from array_api_dist._array import Array
+from array_api_dist._device import Device
+from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist._placement import POLICIES, place
+from array_api_dist._shapes import normalize_axis
+from array_api_dist.engine.redistribution import redistribute
+
+__all__ = ["Partition", "default_partition", "repartition"]
+
+PARTITION_VARIABLE: Final = "ARRAY_API_DIST_PARTITION"
+
+Placement: TypeAlias = str | int | None
+
+
+class _Serial(ThreadLocal):
+    """How many arrays this rank (a process, or a thread in tests) has made: the same on every rank."""
+
+    count: int = 0
+
+
+_serial: Final = _Serial()
+_placement: ContextVar[Placement] = ContextVar(
+    "array_api_dist_default_partition", default=os.environ.get(PARTITION_VARIABLE, "auto")
+)
+
+
+def _checked(placement: Placement) -> Placement:
+    if isinstance(placement, str) and placement not in POLICIES:
+        raise ValueError(f"a placement policy is one of {', '.join(POLICIES)}, got {placement!r}")
+    return placement
+
+
+@contextmanager
+def default_partition(placement: Placement) -> Iterator[None]:
+    """Lay new arrays out by ``placement`` inside the ``with`` block, when nothing else says how.
+
+    Parameters
+    ----------
+    placement : str, int or None
+        A policy: ``"auto"`` (small arrays replicated, large ones split along their first long axis), ``"none"``
+        (replicated), ``"first"``, ``"last"``, ``"uneven"``, ``"mixed"``; or the axis to split, where an array has
+        it; or None, the same as ``"none"``.
+
+    Notes
+    -----
+    It never changes a result, only its cost.
+    """
+    token = _placement.set(_checked(placement))
+    try:
+        yield
+    finally:
+        _placement.reset(token)
+
+
+def placement_for(shape: Shape, device: Device) -> Partition:
+    """Return how a new array of ``shape`` is laid over ``device`` when the caller does not say."""
+    placement = _checked(_placement.get())
+    if isinstance(placement, str):
+        _serial.count += 1
+        return place(placement, shape, device.ranks, _serial.count)
+    return partition_along(placement, shape, device) if _has_axis(placement, shape) else REPLICATED
+
+
+def _has_axis(axis: int | None, shape: Shape) -> bool:
+    return axis is not None and -len(shape) <= axis < len(shape)
+
+
+def partition_along(partition: Partition | int | None, shape: Shape, device: Device) -> Partition:
+    """Return the partition that a user names by an axis (even parts), None (replicated) or in full.
+
+    Raises
+    ------
+    ValueError
+        If the array has no such axis, or the partition does not fit it.
+    """
+    if partition is None:
+        return REPLICATED
+    if isinstance(partition, Partition):
+        partition.check(shape, device.ranks)
+        return partition
+    axis = normalize_axis(partition, len(shape))
+    return Partition.even(axis, shape[axis], device.ranks)
+
+
+def repartition(x: Array, partition: Partition | int | None, /) -> Array:
+    """Return ``x`` laid over the ranks another way.
+
+    Parameters
+    ----------
+    x : Array
+    partition : Partition, int or None
+        The layout, or the axis to split evenly, or None for a copy on every rank.
+
+    Returns
+    -------
+    Array, equal to ``x``
+
+    Raises
+    ------
+    ValueError
+        On every rank, if the partition does not fit the shape.
+
+    Notes
+    -----
+    Communication: none when ``x`` is laid out so or replicated; one allgather for None; else one exchange in which
+    each element moves at most once, straight to its owner.
+    """
+    if not isinstance(x, Array):
+        raise TypeError(f"repartition takes an array, got {type(x).__name__}")
+    block = x._block
+    moved = redistribute(block, partition_along(partition, block.shape, block.device))
+    return Array._from_block(moved.with_local(moved.local.detach()))

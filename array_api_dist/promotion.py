@@ -1,0 +1,41 @@
+"""The one switch of the strict namespace: whether integer and floating arrays may meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+__all__ = ["mixed_kinds"]
+
+MIXED_KINDS_VARIABLE: Final = "ARRAY_API_DIST_MIXED_KINDS"
+
+_mixed: ContextVar[bool] = ContextVar(
+    "array_api_dist_mixed_kinds", default=os.environ.get(MIXED_KINDS_VARIABLE, "") == "1"
+)
+
+
+@contextmanager
+def mixed_kinds(*, allowed: bool = True) -> Iterator[None]:
+    """Let integer and floating arrays meet inside the ``with`` block: the floating data type wins.
+
+    Integer divided by integer gives the default floating type. Off by default, because the standard leaves these
+    promotions undefined; ``ARRAY_API_DIST_MIXED_KINDS=1`` turns it on for the whole process.
+
+    Parameters
+    ----------
+    allowed : bool, optional
+        False restores strictness inside the block.
+    """
+    token = _mixed.set(allowed)
+    try:
+        yield
+    finally:
+        _mixed.reset(token)
+
+
+def are_mixed_kinds_allowed() -> bool:
+    """Return whether integer and floating arrays may meet here."""
+    return _mixed.get()

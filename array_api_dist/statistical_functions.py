@@ -1,0 +1,175 @@
+"""The standard's statistical functions.
+
+Reductions communicate nothing unless the partitioned axis is reduced; then one allreduce of the result's bytes, or one
+reduce-scatter where the result is large. Standard: 2025.12, statistical functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod as product
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array
+from array_api_dist._block import Block
+from array_api_dist._dtypes import DType
+from array_api_dist._shapes import normalize_axes, normalize_axis
+from array_api_dist._validation import block_of, dtype_checked
+from array_api_dist.engine import reduction, scan
+from array_api_dist.engine.reduction import Reduction
+from array_api_dist.engine.scan import Scan
+from array_api_dist.kernels.dtypes import TORCH
+
+__all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
+
+Axes = int | Sequence[int] | None
+
+
+def _accumulation_dtype(dtype: DType, wanted: DType | None) -> DType:
+    """Return the data type of a sum or product: integers widen to 64 bits unless the caller says otherwise."""
+    if wanted is not None:
+        return dtype_checked(wanted)
+    if dtype.kind == "signed":
+        return dt.int64
+    if dtype.kind == "unsigned":
+        return dt.uint64
+    return dtype
+
+
+def _castable(block: Block, dtype: DType, function: str) -> None:
+    if dt.is_complex(block.dtype) and not dt.is_complex(dtype):
+        raise TypeError(f"{function} cannot give {dtype} for complex values")
+
+
+def _reduced(rule: Reduction, block: Block, axis: Axes, *, keepdims: bool) -> Array:
+    axes = normalize_axes(axis, block.ndim)
+    return Array._from_block(reduction.reduce(rule, block, axes, keepdims=keepdims))
+
+
+def _extreme(rule: Reduction, x: Array, axis: Axes, *, keepdims: bool) -> Array:
+    block = block_of(x, dt.REAL, rule.name)
+    axes = normalize_axes(axis, block.ndim)
+    if product(block.shape[each] for each in axes) == 0:
+        raise ValueError(
+            f"{rule.name} needs at least one element to reduce, got shape {block.shape} and axis {axis}"
+        )
+    return Array._from_block(reduction.reduce(rule, block, axes, keepdims=keepdims))
+
+
+def max(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """Return the greatest values over ``axis``; NaN where one is NaN.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if there is nothing to reduce.
+    """
+    return _extreme(reduction.MAX, x, axis, keepdims=keepdims)
+
+
+def min(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """Return the least values over ``axis``; NaN where one is NaN.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if there is nothing to reduce.
+    """
+    return _extreme(reduction.MIN, x, axis, keepdims=keepdims)
+
+
+def mean(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """Return the means over ``axis``, accumulated in double precision; NaN where there is nothing to average."""
+    block = block_of(x, dt.FLOATING, "mean")
+    return _reduced(reduction.mean_of(TORCH[block.dtype]), block, axis, keepdims=keepdims)
+
+
+def prod(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
+    """Return the products over ``axis`` (1 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise."""
+    block = block_of(x, dt.NUMERIC, "prod")
+    wanted = _accumulation_dtype(block.dtype, dtype)
+    _castable(block, wanted, "prod")
+    return _reduced(reduction.prod_in(TORCH[wanted]), block, axis, keepdims=keepdims)
+
+
+def sum(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
+    """Return the sums over ``axis`` (0 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise."""
+    block = block_of(x, dt.NUMERIC, "sum")
+    wanted = _accumulation_dtype(block.dtype, dtype)
+    _castable(block, wanted, "sum")
+    return _reduced(reduction.sum_in(TORCH[wanted]), block, axis, keepdims=keepdims)
+
+
+def std(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return the standard deviations over ``axis`` with divisor ``count - correction``, in one pass.
+
+    Notes
+    -----
+    Communication: at most one collective of (count, mean, M2), merged pairwise (Bennett et al. 2009).
+    """
+    block = block_of(x, dt.REAL_FLOATING, "std")
+    rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=True)
+    return _reduced(rule, block, axis, keepdims=keepdims)
+
+
+def var(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return the variances over ``axis`` with divisor ``count - correction``, in one pass.
+
+    Notes
+    -----
+    Communication: at most one collective of (count, mean, M2), merged pairwise (Bennett et al. 2009).
+    """
+    block = block_of(x, dt.REAL_FLOATING, "var")
+    rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=False)
+    return _reduced(rule, block, axis, keepdims=keepdims)
+
+
+def _scanned(rule: Scan, x: Array, axis: int | None, dtype: DType | None, *, include_initial: bool) -> Array:
+    block = block_of(x, dt.NUMERIC, rule.name)
+    if block.ndim == 0:
+        raise ValueError(f"{rule.name} needs at least one axis, got an array with 0")
+    if axis is None and block.ndim > 1:
+        raise ValueError(f"{rule.name} needs an axis for an array with {block.ndim} of them")
+    along = normalize_axis(0 if axis is None else axis, block.ndim)
+    wanted = _accumulation_dtype(block.dtype, dtype)
+    _castable(block, wanted, rule.name)
+    return Array._from_block(scan.scan(rule, block, along, TORCH[wanted], include_initial=include_initial))
+
+
+def cumulative_sum(
+    x: Array, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False
+) -> Array:
+    """Return the running sums of ``x`` along ``axis``.
+
+    Parameters
+    ----------
+    x : Array, shape (..., n, ...)
+    axis : int, optional
+        Required when ``x.ndim > 1``.
+    dtype : DType, optional
+        Of the result; integers widen to 64 bits by default.
+    include_initial : bool, optional
+        Whether the result begins with 0.
+
+    Returns
+    -------
+    Array, shape of ``x`` (n + 1 on ``axis`` with ``include_initial``), partitioned as ``x``
+
+    Raises
+    ------
+    ValueError
+        On every rank, before communication.
+
+    Notes
+    -----
+    Communication: none, or one exscan of a slab of ``size / n`` elements when ``axis`` is partitioned.
+    Standard: 2025.12, statistical functions, cumulative_sum.
+    """
+    return _scanned(scan.CUMULATIVE_SUM, x, axis, dtype, include_initial=include_initial)
+
+
+def cumulative_prod(
+    x: Array, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False
+) -> Array:
+    """Return the running products of ``x`` along ``axis``; parameters, errors and cost as ``cumulative_sum``."""
+    return _scanned(scan.CUMULATIVE_PROD, x, axis, dtype, include_initial=include_initial)
