@@ -1,5 +1,7 @@
 """Contractions: matmul, tensordot, vecdot, outer and cross, with the cheapest movement that _contraction finds.
 
+Operands come in one numeric data type and on one device.
+
 Both rings keep the moving data in flight while the local product is computed (Cannon 1969; van de Geijn and Watts 1997).
 """
 
@@ -12,7 +14,6 @@ from typing import TypeAlias
 import torch
 
 from array_api_dist import _contraction as rules
-from array_api_dist import _dtypes as dt
 from array_api_dist._alignment import align
 from array_api_dist._block import Block
 from array_api_dist._contraction import Contraction, Strategy, Transport
@@ -21,42 +22,21 @@ from array_api_dist._shapes import broadcast_shapes
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import redistribute, signed_view
 from array_api_dist.kernels import products
-from array_api_dist.kernels.cast import cast
-from array_api_dist.kernels.dtypes import TORCH
 
 Product: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """The contraction of two local tensors whose shared labels are equally cut."""
 
 
-def _met(function: str, left: Block, right: Block, *, mixed: bool) -> tuple[Block, Block]:
-    """Return both operands in the type in which they meet.
-
-    Raises
-    ------
-    TypeError
-        If the types don't promote, or one is boolean.
-    """
-    if left.dtype is right.dtype and left.dtype is not dt.bool:
-        return left, right
-    dtype = dt.promote(left.dtype, right.dtype, mixed=mixed)
-    if dtype not in dt.NUMERIC:
-        raise TypeError(f"{function} takes arrays of a numeric data type, got {left.dtype} and {right.dtype}")
-    wanted = TORCH[dtype]
-    return left.with_local(cast(left.local, wanted)), right.with_local(cast(right.local, wanted))
-
-
-def matmul(left: Block, right: Block, *, mixed: bool = False) -> Block:
+def matmul(left: Block, right: Block) -> Block:
     """Return the matrix product of the last two axes, over broadcast batch axes.
 
     Communication: the least of ``_contraction.choose``: none, one operand once, or the result once.
     """
-    left, right = _met("matmul", left, right, mixed=mixed)
     return contract(rules.matmul(left.shape, right.shape), left, right, products.matmul)
 
 
-def vecdot(left: Block, right: Block, axis: int = -1, *, mixed: bool = False) -> Block:
+def vecdot(left: Block, right: Block, axis: int = -1) -> Block:
     """Return the dot products (the left side conjugated) along ``axis``, counted from the end. Cost: as matmul."""
-    left, right = _met("vecdot", left, right, mixed=mixed)
     contraction = rules.vecdot(left.shape, right.shape, axis)
     return contract(contraction, left, right, lambda a, b: products.vecdot(a, b, axis))
 
@@ -65,17 +45,14 @@ def tensordot(
     left: Block,
     right: Block,
     axes: int | tuple[Sequence[int], Sequence[int]] = 2,
-    *,
-    mixed: bool = False,
 ) -> Block:
     """Return the contraction over pairs of axes, which stay where they are: nothing is reshaped. Cost: as matmul."""
-    left, right = _met("tensordot", left, right, mixed=mixed)
     pairs = rules.tensordot_axes(left.shape, right.shape, axes)
     contraction = rules.tensordot(left.shape, right.shape, *pairs)
     return contract(contraction, left, right, lambda a, b: products.tensordot(a, b, pairs))
 
 
-def outer(left: Block, right: Block, *, mixed: bool = False) -> Block:
+def outer(left: Block, right: Block) -> Block:
     """Return all products of two vectors. Communication: at most the smaller vector once.
 
     Raises
@@ -85,10 +62,10 @@ def outer(left: Block, right: Block, *, mixed: bool = False) -> Block:
     """
     if left.ndim != 1 or right.ndim != 1:
         raise ValueError(f"outer takes one-dimensional operands, got shapes {left.shape} and {right.shape}")
-    return tensordot(left, right, 0, mixed=mixed)
+    return tensordot(left, right, 0)
 
 
-def cross(left: Block, right: Block, axis: int = -1, *, mixed: bool = False) -> Block:
+def cross(left: Block, right: Block, axis: int = -1) -> Block:
     """Return the cross products of the 3-vectors along ``axis``, counted from the end.
 
     Communication: as an elementwise operation; one exchange more when ``axis`` is the partitioned one.
@@ -105,7 +82,6 @@ def cross(left: Block, right: Block, axis: int = -1, *, mixed: bool = False) -> 
         raise ValueError(
             f"cross takes vectors of length 3 along axis {axis}, got shapes {left.shape} and {right.shape}"
         )
-    left, right = _met("cross", left, right, mixed=mixed)
     shape = broadcast_shapes(left.shape, right.shape)
     target = _beside(
         align(left.layout, right.layout).result.partition, shape, len(shape) + axis, left.device.ranks
