@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from enum import Enum
+from enum import Enum, IntEnum
 from types import EllipsisType, ModuleType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +42,8 @@ class Array:
     """
 
     __slots__ = ("__weakref__", "_block", "_replica")
-    _block: Block
-    _replica: Block | None
+    _block: Block  # pyright: ignore[reportUninitializedInstanceVariable]  # _from_block sets it
+    _replica: Block | None  # pyright: ignore[reportUninitializedInstanceVariable]  # _from_block sets it
 
     # NumPy scalars on the left leave binary operators to this class.
     __array_ufunc__ = None
@@ -187,7 +186,8 @@ class Array:
         """
         whole = self._whole(copy=copy, error=BufferError)
         try:
-            return whole.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+            target = cast("tuple[IntEnum, int] | None", dl_device)
+            return whole.__dlpack__(stream=stream, max_version=max_version, dl_device=target, copy=copy)
         except (RuntimeError, ValueError) as error:
             raise BufferError(f"the array cannot be exported: {error}") from error
 
@@ -227,7 +227,7 @@ class Array:
     def __setitem__(self, key: Key, value: Array | Scalar, /) -> None:
         operand = _operand_of(value, self)
         self._own()
-        indexing.set(self._block, _engine_key(key), operand)
+        indexing.set(self._block, _engine_key(key), operand, mixed=are_mixed_kinds_allowed())
 
     def _own(self) -> None:
         """Make the local tensor this array's alone: storage is shared until one side is written."""
@@ -264,7 +264,7 @@ class Array:
     def __radd__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.ADD, other, self)
 
-    def __iadd__(self, other: Array | Scalar, /) -> Array:
+    def __iadd__(self, other: Array | Scalar, /) -> Self:
         return self._updated(_operator(elementwise.ADD, self, other))
 
     def __sub__(self, other: Array | Scalar, /) -> Array:
@@ -273,7 +273,7 @@ class Array:
     def __rsub__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.SUBTRACT, other, self)
 
-    def __isub__(self, other: Array | Scalar, /) -> Array:
+    def __isub__(self, other: Array | Scalar, /) -> Self:
         return self._updated(_operator(elementwise.SUBTRACT, self, other))
 
     def __mul__(self, other: Array | Scalar, /) -> Array:
@@ -282,7 +282,7 @@ class Array:
     def __rmul__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.MULTIPLY, other, self)
 
-    def __imul__(self, other: Array | Scalar, /) -> Array:
+    def __imul__(self, other: Array | Scalar, /) -> Self:
         return self._updated(_operator(elementwise.MULTIPLY, self, other))
 
     def __truediv__(self, other: Array | Scalar, /) -> Array:
@@ -291,7 +291,7 @@ class Array:
     def __rtruediv__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.DIVIDE, other, self)
 
-    def __itruediv__(self, other: Array | Scalar, /) -> Array:
+    def __itruediv__(self, other: Array | Scalar, /) -> Self:
         return self._updated(_operator(elementwise.DIVIDE, self, other))
 
     def __floordiv__(self, other: Array | float, /) -> Array:
@@ -300,7 +300,7 @@ class Array:
     def __rfloordiv__(self, other: Array | float, /) -> Array:
         return _operator(elementwise.FLOOR_DIVIDE, other, self)
 
-    def __ifloordiv__(self, other: Array | float, /) -> Array:
+    def __ifloordiv__(self, other: Array | float, /) -> Self:
         return self._updated(_operator(elementwise.FLOOR_DIVIDE, self, other))
 
     def __mod__(self, other: Array | float, /) -> Array:
@@ -309,7 +309,7 @@ class Array:
     def __rmod__(self, other: Array | float, /) -> Array:
         return _operator(elementwise.REMAINDER, other, self)
 
-    def __imod__(self, other: Array | float, /) -> Array:
+    def __imod__(self, other: Array | float, /) -> Self:
         return self._updated(_operator(elementwise.REMAINDER, self, other))
 
     def __pow__(self, other: Array | Scalar, /) -> Array:
@@ -318,7 +318,7 @@ class Array:
     def __rpow__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.POW, other, self)
 
-    def __ipow__(self, other: Array | Scalar, /) -> Array:
+    def __ipow__(self, other: Array | Scalar, /) -> Self:
         return self._updated(_operator(elementwise.POW, self, other))
 
     def __and__(self, other: Array | int, /) -> Array:
@@ -327,7 +327,7 @@ class Array:
     def __rand__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_AND, other, self)
 
-    def __iand__(self, other: Array | int, /) -> Array:
+    def __iand__(self, other: Array | int, /) -> Self:
         return self._updated(_operator(elementwise.BITWISE_AND, self, other))
 
     def __or__(self, other: Array | int, /) -> Array:
@@ -336,7 +336,7 @@ class Array:
     def __ror__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_OR, other, self)
 
-    def __ior__(self, other: Array | int, /) -> Array:
+    def __ior__(self, other: Array | int, /) -> Self:
         return self._updated(_operator(elementwise.BITWISE_OR, self, other))
 
     def __xor__(self, other: Array | int, /) -> Array:
@@ -345,7 +345,7 @@ class Array:
     def __rxor__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_XOR, other, self)
 
-    def __ixor__(self, other: Array | int, /) -> Array:
+    def __ixor__(self, other: Array | int, /) -> Self:
         return self._updated(_operator(elementwise.BITWISE_XOR, self, other))
 
     def __lshift__(self, other: Array | int, /) -> Array:
@@ -354,7 +354,7 @@ class Array:
     def __rlshift__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_LEFT_SHIFT, other, self)
 
-    def __ilshift__(self, other: Array | int, /) -> Array:
+    def __ilshift__(self, other: Array | int, /) -> Self:
         return self._updated(_operator(elementwise.BITWISE_LEFT_SHIFT, self, other))
 
     def __rshift__(self, other: Array | int, /) -> Array:
@@ -363,13 +363,13 @@ class Array:
     def __rrshift__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_RIGHT_SHIFT, other, self)
 
-    def __irshift__(self, other: Array | int, /) -> Array:
+    def __irshift__(self, other: Array | int, /) -> Self:
         return self._updated(_operator(elementwise.BITWISE_RIGHT_SHIFT, self, other))
 
-    def __eq__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # the standard compares elementwise
+    def __eq__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # elementwise
         return _operator(elementwise.EQUAL, self, other)
 
-    def __ne__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # the standard compares elementwise
+    def __ne__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # elementwise
         return _operator(elementwise.NOT_EQUAL, self, other)
 
     def __lt__(self, other: Array | float, /) -> Array:
@@ -390,13 +390,13 @@ class Array:
     def __rmatmul__(self, other: Array, /) -> Array:
         return _matmul(other, self)
 
-    def __imatmul__(self, other: Array, /) -> Array:
+    def __imatmul__(self, other: Array, /) -> Self:
         return self._updated(_matmul(self, other))
 
-    def _updated(self, result: Array) -> Array:
+    def _updated(self, result: Array) -> Self:
         """Return this object with the values of ``result``: an in-place operator keeps shape and data type."""
         if result is NotImplemented:
-            return result
+            return cast("Self", result)
         if result.shape != self.shape or result.dtype is not self.dtype:
             raise TypeError(
                 f"an in-place operator keeps shape {self.shape} and data type {self.dtype}, "
@@ -527,8 +527,8 @@ def _matmul(left: object, right: object) -> Array:
 
 def matmul(left: Array, right: Array) -> Array:
     """Return the matrix product, the rule behind the function and the operator."""
-    blocks = promoted(left, right, accepts=dt.NUMERIC, function="matmul")
-    return Array._from_block(contraction.matmul(*blocks))
+    blocks = (left._block, _operand_of(right, left))
+    return Array._from_block(contraction.matmul(*blocks, mixed=are_mixed_kinds_allowed()))
 
 
 def promoted(*arrays: Array, accepts: frozenset[DType], function: str) -> list[Block]:

@@ -21,9 +21,8 @@ from array_api_dist._dtypes import DType, Scalar
 from array_api_dist._shapes import broadcast_shapes, normalize_shape
 from array_api_dist._validation import block_of, device_or_default, dtype_checked, require_axes, same_device
 from array_api_dist.engine import creation, rearrangement
-from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import creation as kernels
-from array_api_dist.kernels.dtypes import STANDARD, standard_dtype
+from array_api_dist.kernels.dtypes import standard_dtype
 from array_api_dist.partition import placement_for
 
 __all__ = [
@@ -248,7 +247,8 @@ def eye(
     place = device_or_default(device)
     shape = normalize_shape((n_rows, n_rows if n_cols is None else n_cols))
     partition = placement_for(shape, place)
-    return Array._from_block(creation.eye(*shape, k, _float_or(dtype), partition, place))
+    rows, columns = shape
+    return Array._from_block(creation.eye(rows, columns, k, _float_or(dtype), partition, place))
 
 
 def from_dlpack(x: SupportsDLPack, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
@@ -267,7 +267,8 @@ def from_dlpack(x: SupportsDLPack, /, *, device: Device | None = None, copy: boo
         raise TypeError(f"from_dlpack takes an object with __dlpack__, got {type(x).__name__}")
     if copy is False:
         raise BufferError("what another library exports always is copied, got copy=False")
-    return asarray(cast("SupportsBufferProtocol", torch.from_dlpack(x)), device=device)
+    tensor: object = torch.from_dlpack(x)
+    return asarray(cast("SupportsBufferProtocol", tensor), device=device)
 
 
 def full(

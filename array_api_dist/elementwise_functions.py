@@ -48,9 +48,9 @@ __all__ = [
     "less",
     "less_equal",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -186,7 +186,7 @@ def _saturated(bound: Array | float | None, x: Array) -> Array | float | None:
     if type(bound) is not int or not isinstance(x, Array) or x.dtype not in dt.INTEGER:
         return bound
     low, high = dt.integer_limits(x.dtype)
-    return low if bound < low else high if bound > high else bound
+    return sorted((low, bound, high))[1]
 
 
 def conj(x: Array, /) -> Array:

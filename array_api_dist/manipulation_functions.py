@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from array_api_dist import _dtypes as dt
-from array_api_dist import _shapes as shapes
+from array_api_dist import _shapes
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
 from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
@@ -40,7 +40,7 @@ def _flat(block: Block) -> Block:
     return block if block.ndim == 1 else reshaping.reshape(block, (block.size,))
 
 
-def broadcast_shapes(*shapes_: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape to which all shapes broadcast.
 
     Raises
@@ -48,7 +48,7 @@ def broadcast_shapes(*shapes_: tuple[int, ...]) -> tuple[int, ...]:
     ValueError
         If they don't.
     """
-    return shapes.broadcast_shapes(*(normalize_shape(shape) for shape in shapes_))
+    return _shapes.broadcast_shapes(*(normalize_shape(shape) for shape in shapes))
 
 
 def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
@@ -65,14 +65,14 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
     """
     block = block_of(x, dt.ALL, "broadcast_to")
     target = normalize_shape(shape)
-    if shapes.broadcast_shapes(block.shape, target) != target:
+    if _shapes.broadcast_shapes(block.shape, target) != target:
         raise ValueError(f"an array of shape {block.shape} does not broadcast to {target}")
     return _separate(rearrangement.broadcast_to(block, target))
 
 
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     """Return the arrays stretched to their common shape; errors and cost as ``broadcast_to``."""
-    common = shapes.broadcast_shapes(*(block_of(each, dt.ALL, "broadcast_arrays").shape for each in arrays))
+    common = _shapes.broadcast_shapes(*(block_of(each, dt.ALL, "broadcast_arrays").shape for each in arrays))
     return tuple(broadcast_to(each, common) for each in arrays)
 
 

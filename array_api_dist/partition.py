@@ -30,9 +30,8 @@ class _Serial(ThreadLocal):
 
 
 _serial: Final = _Serial()
-_placement: ContextVar[Placement] = ContextVar(
-    "array_api_dist_default_partition", default=os.environ.get(PARTITION_VARIABLE, "auto")
-)
+_environment: Final[Placement] = os.environ.get(PARTITION_VARIABLE, "auto")
+_placement: ContextVar[Placement] = ContextVar("array_api_dist_default_partition", default=_environment)
 
 
 def _checked(placement: Placement) -> Placement:
