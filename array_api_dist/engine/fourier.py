@@ -8,11 +8,14 @@ import torch
 
 from array_api_dist import _fourier as rules
 from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._dtypes import DType
 from array_api_dist._fourier import Plan, Route
 from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist.engine import four_step
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.engine.transforms import FFT, IFFT, Transform
+from array_api_dist.kernels.dtypes import TORCH
 
 
 def checked_points(rule: Transform, length: int, points: int | None) -> int:
@@ -106,9 +109,25 @@ def _local(rule: Transform, block: Block, axis: int, points: int, norm: str) -> 
     shape = (*block.shape[:axis], length, *block.shape[axis + 1 :])
     local = block.local
     if local.numel():
-        result = rule.local(local, n=points, dim=axis, norm=norm)
+        # torch gives some results as lazily conjugated views, which few functions take.
+        result = rule.local(local, n=points, dim=axis, norm=norm).resolve_conj()
     else:
         dtype = local.dtype.to_real() if rule.half_input else local.dtype.to_complex()
         local_shape = (*local.shape[:axis], length, *local.shape[axis + 1 :])
         result = torch.zeros(local_shape, dtype=dtype, device=local.device)
     return Block(result, shape, block.partition, block.device)
+
+
+def frequencies(
+    points: int, spacing: float, dtype: DType, partition: Partition, device: Device, *, half: bool
+) -> Block:
+    """Return the frequencies of ``points`` samples ``spacing`` apart, the first points // 2 + 1 with ``half``.
+
+    Communication: none.
+    """
+    length = points // 2 + 1 if half else points
+    start, stop = (0, length) if partition.axis is None else partition.interval(device.rank)
+    index = torch.arange(start, stop, dtype=torch.int64, device=device.torch_device)
+    if not half:
+        index = torch.where(index < (points + 1) // 2, index, index - points)
+    return Block((index.to(torch.float64) / (points * spacing)).to(TORCH[dtype]), (length,), partition, device)
