@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes
 
-SMALL_NBYTES: Final = 1 << 18
+SMALL_NBYTES: Final = 1 << 16
 """Results of at most this many bytes that come out of a partitioned axis are given to every rank."""
 
 
@@ -469,9 +469,7 @@ def after_gather(partition: Partition, axes: tuple[int, ...], ndim: int, at: int
     return partition.on_axis(left if left < at else left + ndim)
 
 
-def without_kept(index: BasicIndex, axis: int, partition: Partition) -> Partition:
-    """Return the partition once the kept ``axis`` of ``keeping(axis)``, not the partitioned one, is dropped."""
-    at = index.kept_position(axis)
-    if partition.axis is None or partition.axis < at:
-        return partition
-    return partition.on_axis(partition.axis - 1)
+def gathered_axis(axis: int, index: ArrayIndex) -> int:
+    """Return where ``axis`` of the basic result, which is not indexed, is in the result."""
+    left = axis - sum(indexed < axis for indexed in index.axes)
+    return left if left < index.at else left + len(index.broadcast)

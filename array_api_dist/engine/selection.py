@@ -1,0 +1,220 @@
+"""Masks: the elements where a condition holds, in row-major order; reading, writing and finding them.
+
+Each rank selects from its own part. Only where its selection goes in the whole order must be agreed: P counts when
+every part is one run of that order; else the count of every run, and each selected element then moves once.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from array_api_dist._alignment import Layout, align_to
+from array_api_dist._block import Block
+from array_api_dist._indexing import after_selection, value_shape
+from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist.collectives import Communicator, operators
+from array_api_dist.engine.redistribution import evened, redistribute, replicate
+from array_api_dist.engine.routing import Route, fetch, movable, outer_size
+
+
+def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the elements of one part where ``mask``, over axes from ``axis``, holds."""
+    source = movable(local)
+    if mask.ndim == 1:
+        return source.index_select(axis, torch.nonzero(mask).squeeze(1)).view(local.dtype)
+    if mask.ndim == local.ndim:
+        return torch.masked_select(source, mask).view(local.dtype)
+    return source[_mask_key(mask, axis)].view(local.dtype)
+
+
+def _mask_key(mask: torch.Tensor, axis: int) -> tuple[slice | torch.Tensor, ...]:
+    return (*(slice(None),) * axis, mask)
+
+
+def _selected_shape(shape: Shape, axis: int, covered: int, count: int) -> Shape:
+    return (*shape[:axis], count, *shape[axis + covered :])
+
+
+def _partition_of_counts(communicator: Communicator, axis: int, count: int) -> Partition:
+    """Return the partition in which each rank owns its ``count``. Communication: one allgather of 8 bytes."""
+    counts = communicator.allgather(torch.tensor([count]), 0, (1,) * communicator.ranks)
+    return Partition.from_counts(axis, [int(each) for each in counts.tolist()])
+
+
+def _places(communicator: Communicator, mask: torch.Tensor, axis: int) -> tuple[torch.Tensor, int]:
+    """Return where this part's selected elements are in the whole row-major order, and how many there are in all.
+
+    ``mask`` is partitioned along ``axis``, so each of the ``outer`` runs before it is shared by all ranks.
+
+    Communication: one exscan and one allreduce of a count for each run.
+    """
+    outer = outer_size(tuple(mask.shape), axis)
+    mine = mask.reshape(outer, -1).sum(1) if mask.numel() else torch.zeros(outer, dtype=torch.int64)
+    mine = mine.to(mask.device)
+    (before,) = communicator.exscan((mine,), operators.SUM, (torch.zeros_like(mine),))
+    (totals,) = communicator.allreduce((mine,), operators.SUM)
+    starts = totals.cumsum(0) - totals + before
+    found = int(mine.sum())
+    shifts = torch.repeat_interleave(starts - (mine.cumsum(0) - mine), mine, output_size=found)
+    return shifts + torch.arange(found, device=mask.device), int(totals.sum())
+
+
+def _put_in_order(
+    communicator: Communicator, local: torch.Tensor, axis: int, places: torch.Tensor, total: int
+) -> tuple[torch.Tensor, Partition]:
+    """Send the slabs along ``axis``, whose ``places`` ascend, to their places in an even partition.
+
+    Communication: one all-to-all of counts, one exchange of the places, one of the slabs.
+    """
+    target = Partition.even(axis, total, communicator.ranks)
+    bounds = torch.tensor(target.bounds, device=places.device)
+    cuts = torch.searchsorted(places, bounds).tolist()
+    route = Route.agreed(communicator, [high - low for low, high in itertools.pairwise(cuts)])
+    arrived = route.forward(places) - target.bounds[communicator.rank]
+    slabs = route.forward(local, axis)
+    result = torch.empty_like(slabs)
+    movable(result).index_copy_(axis, arrived, movable(slabs))
+    return result, target
+
+
+def _ordered(block: Block, local: torch.Tensor, mask: torch.Tensor, axis: int, over: int) -> Block:
+    """Return the block of what ``mask``, partitioned along ``over``, selected here: the slabs ``local`` along ``axis``."""
+    communicator = block.communicator
+    if outer_size(tuple(mask.shape), over) <= 1:
+        partition = _partition_of_counts(communicator, axis, local.shape[axis])
+        shape = (*local.shape[:axis], partition.length, *local.shape[axis + 1 :])
+        return evened(Block(local, shape, partition, block.device))
+    places, total = _places(communicator, mask, over)
+    local, partition = _put_in_order(communicator, local, axis, places, total)
+    shape = (*local.shape[:axis], total, *local.shape[axis + 1 :])
+    return Block(local, shape, partition, block.device)
+
+
+def select(block: Block, mask: Block, axis: int) -> Block:
+    """Return the elements of ``block`` where ``mask`` holds, along one axis in place of those that it covers.
+
+    Parameters
+    ----------
+    block : Block
+    mask : Block
+        Booleans; its axes are those of ``block`` from ``axis``, with the same lengths.
+    axis : int
+
+    Returns
+    -------
+    Block
+        Where its elements were, unevenly, and evened out where one rank would hold more than twice its share.
+
+    Notes
+    -----
+    Communication: the mask moves to the partition of ``block`` (nothing moves when they agree or it is replicated),
+    and one allgather of P counts when the partitioned axis is covered. If it is covered, but not the first of the
+    covered axes, the selected elements move once into row-major order: an exscan and an allreduce of a count for
+    each run, and two exchanges.
+    """
+    covered, over = mask.ndim, _covered_axis(block, mask, axis)
+    if covered == 0:
+        local = block.local.unsqueeze(axis).narrow(axis, 0, int(mask.local.item()))
+        partition = after_selection(block.partition, axis, covered)
+        return Block(local, _selected_shape(block.shape, axis, 0, local.shape[axis]), partition, block.device)
+    if block.partition.axis is None and mask.partition.axis is not None:
+        over = mask.partition.axis
+        block = redistribute(block, mask.partition.on_axis(axis + over))
+    if over is None:
+        local = _picked(block.local, replicate(mask).local, axis)
+        shape = _selected_shape(block.shape, axis, covered, local.shape[axis])
+        return Block(local, shape, after_selection(block.partition, axis, covered), block.device)
+    mask = redistribute(mask, block.partition.on_axis(over))
+    return _ordered(block, _picked(block.local, mask.local, axis), mask.local, axis, over)
+
+
+def _covered_axis(block: Block, mask: Block, axis: int) -> int | None:
+    """Return the axis of ``mask`` that covers the partitioned one of ``block``, if any does."""
+    if block.partition.axis is None or not axis <= block.partition.axis < axis + mask.ndim:
+        return None
+    return block.partition.axis - axis
+
+
+def nonzero(block: Block) -> tuple[Block, ...]:
+    """Return the positions of the elements that are not zero, one int64 array per axis, in row-major order.
+
+    Communication: none when replicated; else one allgather of P counts (and one exchange where the result is
+    lopsided). If the partitioned axis is not the first, the positions move once into order, as in ``select``.
+    """
+    found = torch.nonzero(movable(block.local)).T.contiguous()
+    axis = block.partition.axis
+    if axis is None:
+        return tuple(Block(row, tuple(row.shape), REPLICATED, block.device) for row in found)
+    found[axis] += block.offset(axis)
+    positions = _ordered(block, found, movable(block.local) != 0, 1, axis)
+    partition = positions.partition.on_axis(0)
+    return tuple(Block(row, positions.shape[1:], partition, block.device) for row in positions.local)
+
+
+def assign(block: Block, mask: Block, axis: int, value: Block) -> None:
+    """Write ``value`` to the elements of ``block`` where ``mask`` holds, in place.
+
+    Parameters
+    ----------
+    block, mask, axis
+        As for ``select``.
+    value : Block
+        As many axes as ``select`` would give, each with the same length or 1.
+
+    Raises
+    ------
+    ValueError
+        On every rank: the value has another number of elements than the mask selects.
+
+    Notes
+    -----
+    Communication: the mask moves as in ``select``. A value of length 1 along the selected axis costs nothing more.
+    Else one allgather of P counts and the value moves there once; where the partitioned axis is covered but not
+    first, each rank asks for its values: an exscan, an allreduce and two exchanges.
+    """
+    over = _covered_axis(block, mask, axis)
+    if over is None:
+        mask = replicate(mask)
+        _assign_whole(block, mask.local, axis, value)
+        return
+    mask = redistribute(mask, block.partition.on_axis(over))
+    local = _values_here(block, mask.local, axis, over, value)
+    movable(block.local)[_mask_key(mask.local, axis)] = movable(local)
+
+
+def _assign_whole(block: Block, mask: torch.Tensor, axis: int, value: Block) -> None:
+    """Write where every rank has the whole mask."""
+    count = int(mask.sum())
+    shape = _selected_shape(block.shape, axis, mask.ndim, count)
+    value_shape(value.shape, shape)
+    target = Layout(shape, after_selection(block.partition, axis, mask.ndim))
+    (partition,) = align_to(target, value.layout)
+    local = redistribute(value, partition).local
+    if mask.ndim:
+        movable(block.local)[_mask_key(mask, axis)] = movable(local)
+    elif count:
+        block.local.copy_(local.squeeze(axis))
+
+
+def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: Block) -> torch.Tensor:
+    """Return the values of this rank's selected elements; ``mask`` is partitioned along ``over``."""
+    communicator = block.communicator
+    if value.shape[axis] == 1:
+        return replicate(value).local
+    places = None
+    if outer_size(tuple(mask.shape), over) <= 1:
+        partition = _partition_of_counts(communicator, axis, int(mask.sum()))
+        total = partition.length
+    else:
+        places, total = _places(communicator, mask, over)
+        partition = Partition.even(axis, value.shape[axis], communicator.ranks)
+    value_shape(value.shape, _selected_shape(block.shape, axis, mask.ndim, total))
+    if places is None:
+        return redistribute(value, partition).local
+    if value.partition.axis is None:
+        return movable(value.local).index_select(axis, places).view(value.local.dtype)
+    if value.partition.axis != axis:
+        value = redistribute(value, partition)
+    return fetch(value.local, value.partition, (axis,), (places,), communicator)
