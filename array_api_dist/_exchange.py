@@ -93,6 +93,11 @@ def _steps_inside(start: int, step: int, count: int, low: int, high: int) -> tup
 
 def _crossings(segment: Segment, source: Partition, target: Partition) -> Iterator[tuple[int, int, int, int]]:
     """Yield (sender, receiver, first, last): the steps of ``segment`` that pass between each pair, in result order."""
+    if source.axis is None:
+        # Every rank has what it needs: it is its own sender.
+        for rank, start, stop in target.overlaps(segment.offset, segment.offset + segment.count):
+            yield rank, rank, start - segment.offset, stop - segment.offset
+        return
     low, high = sorted((segment.start, segment.start + (segment.count - 1) * segment.step))
     senders = [rank for rank, _, _ in source.overlaps(low, high + 1)]
     for sender in senders if segment.step > 0 else reversed(senders):
@@ -106,7 +111,7 @@ def segment_plan(
 ) -> Plan:
     """Return what ``rank`` moves so that the result, laid out as ``target``, is made of ``segments`` of the operands.
 
-    All partitions lie along the same axis. Concatenation, roll, flip, slices of any step and tiling are lists of
+    All partitions lie along the same axis, or are replicated. Concatenation, roll, flip, slices of any step and tiling are lists of
     segments; a plain change of bounds is the one segment of everything.
     """
     assert target.axis is not None
@@ -116,7 +121,7 @@ def segment_plan(
         for sender, receiver, first, last in _crossings(segment, source, target):
             count = last - first
             if sender == rank:
-                start = segment.start + first * segment.step - source.bounds[rank]
+                start = segment.start + first * segment.step - source.offset(rank)
                 sends.append(Move(receiver, (Range(axis, start, count, segment.step),), segment.operand))
             if receiver == rank:
                 start = segment.offset + first - target.bounds[rank]

@@ -102,6 +102,10 @@ class Partition:
         """Return [start, stop) along the axis that ``rank`` owns."""
         return self.bounds[rank], self.bounds[rank + 1]
 
+    def offset(self, rank: int) -> int:
+        """Return where ``rank``'s part begins along the axis (0 when replicated)."""
+        return 0 if self.axis is None else self.bounds[rank]
+
     def owner(self, index: int) -> int:
         """Return the rank that owns ``index`` along the axis."""
         return bisect_right(self.bounds, index) - 1

@@ -25,8 +25,8 @@ def with_axis_length(shape: Shape, axis: int, length: int) -> Shape:
 
 
 def _on_axis(block: Block, axis: int) -> Block:
-    """Return ``block`` partitioned along ``axis``: as it is, cut (no communication), or moved by one exchange."""
-    if block.partition.axis == axis:
+    """Return ``block`` replicated or partitioned along ``axis``: as it is, or moved by one exchange."""
+    if block.partition.axis is None or block.partition.axis == axis:
         return block
     return redistribute(block, Partition.even(axis, block.shape[axis], block.device.ranks))
 
@@ -40,9 +40,9 @@ def assemble(
 ) -> Block:
     """Return the array whose positions along ``axis`` are the ``segments`` of ``blocks``, laid out as ``target``.
 
-    Replicated or differently partitioned blocks are first laid along ``axis``. ``target`` is even by default.
+    Blocks partitioned along another axis are first laid along ``axis``. ``target`` is even by default.
 
-    Communication: one exchange in which each element moves at most once.
+    Communication: one exchange in which each element moves at most once; what is replicated does not move.
     """
     placed = [_on_axis(block, axis) for block in blocks]
     first = placed[0]

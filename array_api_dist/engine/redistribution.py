@@ -8,7 +8,7 @@ import torch
 
 from array_api_dist._block import Block
 from array_api_dist._device import Device
-from array_api_dist._exchange import Move, Plan, Range, repartition_plan
+from array_api_dist._exchange import Plan, Range, repartition_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
 
@@ -36,10 +36,6 @@ def signed_view(dtype: torch.dtype) -> torch.dtype:
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 
-def _pieces(moves: Sequence[Move], tensors: Sequence[torch.Tensor]) -> list[Piece]:
-    return [Piece(move.peer, _region(tensors[move.operand], move.ranges)) for move in moves]
-
-
 def carry_out(
     plan: Plan, sources: Sequence[torch.Tensor], shape: Shape, target: Partition, device: Device
 ) -> Block:
@@ -49,7 +45,9 @@ def carry_out(
     """
     like = sources[0]
     local = torch.empty(target.local_shape(shape, device.rank), dtype=like.dtype, device=like.device)
-    device.communicator.exchange(_pieces(plan.sends, sources), _pieces(plan.receives, [local]))
+    receives = [Piece(move.peer, _region(local, move.ranges)) for move in plan.receives]
+    sends = [Piece(move.peer, _region(sources[move.operand], move.ranges)) for move in plan.sends]
+    device.communicator.exchange(sends, receives)
     return Block(local, shape, target, device)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from array_api_dist._exchange import Move, Plan, Segment, flat_partition, repartition_plan, segment_plan
-from array_api_dist._partition import Partition
+from array_api_dist._partition import REPLICATED, Partition
 
 
 @st.composite
@@ -89,7 +89,10 @@ def test_plans_between_many_ranks_move_each_element_once(data: st.DataObject, ra
 @given(st.data(), st.integers(1, 12))
 def test_segments_of_several_operands_become_one_result(data: st.DataObject, ranks: int) -> None:
     lengths = data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=3))
-    sources = [Partition(0, data.draw(bounds(ranks, length))) for length in lengths]
+    sources = [
+        Partition(0, data.draw(bounds(ranks, length))) if data.draw(st.integers(0, 3)) else REPLICATED
+        for length in lengths
+    ]
     segments, expected = [], []
     for operand, length in enumerate(lengths):
         step = data.draw(st.sampled_from([1, 2, 3, -1, -2]))

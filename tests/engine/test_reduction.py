@@ -1,0 +1,157 @@
+"""Reductions give the whole-tensor truth for every axis and partition, empty parts and NaN included."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from harness import joined, on_ranks, part_of, partitions_of
+
+from array_api_dist._partition import Partition
+from array_api_dist.collectives.trace import trace
+from array_api_dist.engine import reduction, scan
+
+GENERATOR = torch.Generator().manual_seed(7)
+WHOLE = torch.randn(5, 6, 3, generator=GENERATOR, dtype=torch.float64)
+AXES = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2), ()]
+
+
+def reduced(
+    rule: reduction.Reduction,
+    whole: torch.Tensor,
+    partition: Partition,
+    ranks: int,
+    axes: tuple[int, ...],
+    *,
+    keepdims: bool = False,
+) -> torch.Tensor:
+    return joined(
+        on_ranks(
+            ranks,
+            lambda device: reduction.reduce(rule, part_of(whole, partition, device), axes, keepdims=keepdims),
+        )
+    )
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("rule", "truth"),
+    [
+        (reduction.sum_in(torch.float64), np.sum),
+        (reduction.prod_in(torch.float64), np.prod),
+        (reduction.mean_of(torch.float64), np.mean),
+        (reduction.variance_of(torch.float64, 0.0, root=False), np.var),
+        (reduction.variance_of(torch.float64, 0.0, root=True), np.std),
+        (reduction.MIN, np.min),
+        (reduction.MAX, np.max),
+        (reduction.ALL, np.all),
+        (reduction.ANY, np.any),
+        (reduction.COUNT_NONZERO, np.count_nonzero),
+    ],
+    ids=lambda case: getattr(case, "name", ""),
+)
+def test_every_axis_and_partition(ranks: int, rule: reduction.Reduction, truth: object) -> None:
+    whole = WHOLE.clone()
+    whole[2, 3] = 0.0
+    for partition, axes in itertools.product(partitions_of((5, 6, 3), ranks), AXES):
+        for keepdims in (False, True):
+            found = reduced(rule, whole, partition, ranks, axes, keepdims=keepdims)
+            expected = np.asarray(truth(whole.numpy(), axis=axes, keepdims=keepdims))
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("holder", range(6))
+def test_a_nan_is_kept_whichever_rank_holds_it(holder: int) -> None:
+    whole = torch.arange(6.0)
+    whole[holder] = torch.nan
+    for partition in partitions_of((6,), 3):
+        for rule in (reduction.MIN, reduction.MAX):
+            assert reduced(rule, whole, partition, 3, (0,)).isnan()
+        for arg_rule in (reduction.ARGMIN, reduction.ARGMAX):
+            blocks = on_ranks(
+                3,
+                lambda device, p=partition, r=arg_rule: reduction.arg_reduce(r, part_of(whole, p, device), 0),
+            )
+            assert joined(blocks).item() == holder
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_positions_are_those_of_the_first_extreme(ranks: int) -> None:
+    whole = torch.randint(0, 3, (5, 6, 3), generator=GENERATOR)
+    for partition, axis in itertools.product(partitions_of((5, 6, 3), ranks), [None, 0, 1, 2]):
+        for rule, truth in ((reduction.ARGMIN, np.argmin), (reduction.ARGMAX, np.argmax)):
+            for keepdims in (False, True):
+                blocks = on_ranks(
+                    ranks,
+                    lambda device, p=partition, r=rule, a=axis, k=keepdims: reduction.arg_reduce(
+                        r, part_of(whole, p, device), a, keepdims=k
+                    ),
+                )
+                np.testing.assert_array_equal(
+                    joined(blocks).numpy(), truth(whole.numpy(), axis=axis, keepdims=keepdims)
+                )
+
+
+def test_a_large_result_is_scattered() -> None:
+    whole = torch.randn(4, 3, 1 << 16, generator=GENERATOR, dtype=torch.float64)
+    partition = Partition.even(0, 4, 2)
+    for rule, truth in (
+        (reduction.sum_in(torch.float64), whole.sum(0)),
+        (reduction.MAX, whole.amax(0)),
+        (reduction.variance_of(torch.float64, 1.0, root=False), whole.var(0)),
+    ):
+        blocks = on_ranks(
+            2, lambda device, rule=rule: reduction.reduce(rule, part_of(whole, partition, device), (0,))
+        )
+        assert blocks[0].partition == Partition.even(1, 1 << 16, 2)
+        torch.testing.assert_close(joined(blocks), truth, rtol=1e-12, atol=1e-14)
+
+
+def test_one_collective_over_the_partitioned_axis_and_none_over_another() -> None:
+    def body(device: object) -> tuple[int, int]:
+        block = part_of(WHOLE, Partition.even(0, 5, 3), device)
+        with trace() as across:
+            reduction.reduce(reduction.variance_of(torch.float64, 0.0, root=True), block, (0,))
+        with trace() as along:
+            reduction.reduce(reduction.MAX, block, (1, 2))
+        return sum(row.calls for row in across.rows), sum(row.calls for row in along.rows)
+
+    assert on_ranks(3, body) == [(1, 0)] * 3
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+@pytest.mark.parametrize("include_initial", [False, True])
+@pytest.mark.parametrize(
+    ("rule", "truth"), [(scan.CUMULATIVE_SUM, torch.cumsum), (scan.CUMULATIVE_PROD, torch.cumprod)]
+)
+def test_running_totals_along_every_axis(
+    ranks: int, include_initial: bool, rule: scan.Scan, truth: object
+) -> None:
+    whole = torch.randint(-3, 4, (4, 5), generator=GENERATOR)
+    for partition, axis in itertools.product(partitions_of((4, 5), ranks), [0, 1]):
+        blocks = on_ranks(
+            ranks,
+            lambda device, p=partition, a=axis: scan.scan(
+                rule, part_of(whole, p, device), a, torch.int64, include_initial=include_initial
+            ),
+        )
+        expected = truth(whole, axis)
+        if include_initial:
+            first = torch.full_like(expected.narrow(axis, 0, 1), rule.identity)
+            expected = torch.cat((first, expected), dim=axis)
+        assert torch.equal(joined(blocks), expected)
+
+
+def test_a_scan_of_nothing() -> None:
+    whole = torch.empty(0, dtype=torch.uint64)
+    for partition in partitions_of((0,), 3):
+        blocks = on_ranks(
+            3,
+            lambda device, p=partition: scan.scan(
+                scan.CUMULATIVE_SUM, part_of(whole, p, device), 0, torch.uint64, include_initial=True
+            ),
+        )
+        assert joined(blocks).tolist() == [0]
