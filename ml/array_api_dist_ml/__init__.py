@@ -1,1 +1,5 @@
-"""Statistics, distances, k-means and LASSO on any array namespace."""
+"""Statistics, distances, k-means and the lasso on arrays of any namespace of the Array API standard."""
+
+from array_api_dist_ml.cluster import KMeans
+
+__all__ = ["KMeans"]

@@ -1,0 +1,119 @@
+"""What this package asks of an array, and the few questions it puts to a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from types import ModuleType
+from typing import Any, Final, Protocol, TypeAlias
+
+from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
+
+__all__ = [
+    "Array",
+    "Namespace",
+    "array_namespace",
+    "as_float",
+    "as_float64",
+    "constant",
+    "device",
+    "eps_of",
+    "is_foreign",
+    "is_leader",
+    "row_blocks",
+    "row_squares",
+]
+
+Namespace: TypeAlias = ModuleType
+"""A module with the standard's names."""
+
+BLOCK_ELEMENTS: Final = 1 << 22
+"""How many elements a temporary of a blockwise pass may have (over all ranks together)."""
+
+
+class Array(Protocol):
+    """An array of any namespace of the standard."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def T(self) -> Array: ...
+    def __getitem__(self, key: Any, /) -> Array: ...
+    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+    def __add__(self, other: Any, /) -> Array: ...
+    def __radd__(self, other: Any, /) -> Array: ...
+    def __sub__(self, other: Any, /) -> Array: ...
+    def __rsub__(self, other: Any, /) -> Array: ...
+    def __mul__(self, other: Any, /) -> Array: ...
+    def __rmul__(self, other: Any, /) -> Array: ...
+    def __truediv__(self, other: Any, /) -> Array: ...
+    def __rtruediv__(self, other: Any, /) -> Array: ...
+    def __pow__(self, other: Any, /) -> Array: ...
+    def __matmul__(self, other: Any, /) -> Array: ...
+    def __neg__(self) -> Array: ...
+    def __and__(self, other: Any, /) -> Array: ...
+    def __or__(self, other: Any, /) -> Array: ...
+    def __invert__(self) -> Array: ...
+    def __lt__(self, other: Any, /) -> Array: ...
+    def __le__(self, other: Any, /) -> Array: ...
+    def __gt__(self, other: Any, /) -> Array: ...
+    def __ge__(self, other: Any, /) -> Array: ...
+    def __eq__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # the standard's answer is an array
+    def __ne__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # the standard's answer is an array
+    def __bool__(self) -> bool: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __index__(self) -> int: ...
+
+
+Metric: TypeAlias = Callable[[Array, Array], Array]
+
+
+def is_foreign(x: object) -> bool:
+    """Return whether ``x`` is an array that scikit-learn's NumPy validation must not touch."""
+    return is_array_api_obj(x) and not is_numpy_array(x)
+
+
+def is_leader(x: Array) -> bool:
+    """Return whether this process is the one to print: rank 0 of the array's device, or the only process."""
+    return getattr(device(x), "rank", 0) == 0
+
+
+def as_float(xp: Namespace, x: Array) -> Array:
+    """Return ``x`` in a real floating dtype: its own, else float64."""
+    return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
+
+
+def as_float64(xp: Namespace, x: Array) -> Array:
+    """Return ``x`` as float64, itself when it is so already."""
+    return xp.astype(x, xp.float64, copy=False)
+
+
+def constant(like: Array, value: float) -> Array:
+    """Return the 0-d array ``value`` beside ``like``, in its dtype."""
+    xp = array_namespace(like)
+    return xp.asarray(value, dtype=like.dtype, device=device(like))
+
+
+def eps_of(xp: Namespace, x: Array) -> float:
+    """Return the distance from 1.0 to the next number of ``x``'s dtype."""
+    return float(xp.finfo(x.dtype).eps)
+
+
+def row_squares(xp: Namespace, x: Array) -> Array:
+    """Return the squared Euclidean norm of each row."""
+    return xp.sum(x * x, axis=1)
+
+
+def row_blocks(shape: tuple[int, ...], elements: int = BLOCK_ELEMENTS) -> list[slice]:
+    """Return slices that cut axis 0 into interleaved blocks of at most ``elements`` elements (at least one row).
+
+    Interleaved, because each block of an array partitioned along axis 0 is then spread over all its ranks,
+    and stays where it is.
+    """
+    step = max(1, min(-(-prod(shape) // max(elements, 1)), shape[0]))
+    return [slice(start, None, step) for start in range(step)]

@@ -1,0 +1,168 @@
+"""Initial centres of k-means. Random numbers are drawn on the host, the same ones on every rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log
+from typing import Any, Final
+
+import numpy as np
+
+from array_api_dist_ml._namespace import Array, Namespace, device, eps_of
+
+PARALLEL_ROUNDS: Final = 5
+OVERSAMPLING: Final = 2
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """Return the source of random numbers that ``random_state`` asks for.
+
+    Notes
+    -----
+    None means the seed 0 and not fresh entropy: the ranks of one job must all draw the same numbers.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
+    return np.random.default_rng(0 if random_state is None else random_state)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The rows to draw centres from.
+
+    Attributes
+    ----------
+    rows : Array, shape (n, f)
+    squares : Array, shape (n,)
+        The squared norm of each row.
+    weights : Array or None, shape (n,)
+    """
+
+    xp: Namespace
+    rows: Array
+    squares: Array
+    weights: Array | None
+
+    def weighted(self, values: Array) -> Array:
+        """Return ``values`` (n,) times the weights."""
+        return values if self.weights is None else values * self.weights
+
+    def distances(self, centers: Array) -> Array:
+        """Return the squared distances (n, c) of all rows to few ``centers``; those within rounding of 0 are 0.
+
+        Communication: none when the rows are partitioned and the centres are not.
+        """
+        xp = self.xp
+        center_squares = xp.sum(centers * centers, axis=1)
+        scale = self.squares[:, None] + center_squares[None, :]
+        squared = scale - 2 * (self.rows @ centers.T)
+        return xp.where(squared > 16 * eps_of(xp, self.rows) * scale, squared, xp.zeros_like(squared))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+    def take(self, indices: Array) -> Array:
+        """Return the rows at ``indices``."""
+        return self.xp.take(self.rows, indices, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def draw(xp: Namespace, masses: Array, uniforms: np.ndarray) -> Array:
+    """Return one index for each of ``uniforms`` in [0, 1), each index with probability proportional to its mass.
+
+    Communication: one exscan, one read of the total, one search.
+    """
+    sums = xp.cumulative_sum(masses, axis=0, dtype=xp.float64)
+    total = float(sums[-1])
+    wanted = xp.asarray(
+        [float(uniform) * total for uniform in uniforms], dtype=xp.float64, device=device(masses)
+    )
+    # "right": a row without mass, which adds nothing to the sums, is never hit.
+    found = xp.searchsorted(sums, wanted, side="right")
+    return xp.clip(found, 0, masses.shape[0] - 1)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _masses(sample: Sample) -> Array:
+    xp = sample.xp
+    return sample.weighted(xp.ones_like(sample.squares))
+
+
+def random_rows(sample: Sample, count: int, random: np.random.Generator) -> Array:
+    """Return ``count`` different rows, drawn in proportion to their weights."""
+    xp, rows = sample.xp, sample.rows
+    if sample.weights is None:
+        chosen = random.choice(rows.shape[0], count, replace=False)
+        return sample.take(xp.asarray([int(row) for row in chosen], dtype=xp.int64, device=device(rows)))
+    masses = sample.weights
+    indices = xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
+    picks = []
+    for _ in range(count):
+        pick = draw(xp, masses, random.random(1))
+        masses = xp.where(indices == pick, xp.zeros_like(masses), masses)
+        picks.append(sample.take(pick))
+    return xp.concat(picks, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def plus_plus(sample: Sample, count: int, random: np.random.Generator) -> Array:
+    """Return ``count`` centres by greedy k-means++ (Arthur and Vassilvitskii 2007): the best of a few draws each.
+
+    Communication: a constant number of small collectives for each centre.
+    """
+    xp = sample.xp
+    trials = 2 + int(log(count))
+    centers = [sample.take(draw(xp, _masses(sample), random.random(1)))]
+    closest = sample.distances(centers[0])[:, 0]
+    for _ in range(1, count):
+        candidates = sample.take(draw(xp, sample.weighted(closest), random.random(trials)))
+        distances = xp.minimum(sample.distances(candidates), closest[:, None])
+        best = int(xp.argmin(_potentials(sample, distances)))
+        closest = distances[:, best]
+        centers.append(candidates[best : best + 1, :])
+    return xp.concat(centers, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _potentials(sample: Sample, distances: Array) -> Array:
+    """Return the weighted sum of each column of ``distances`` (n, c)."""
+    if sample.weights is None:
+        return sample.xp.sum(distances, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return sample.weights @ distances
+
+
+def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
+    """Return ``count`` centres by k-means|| (Bahmani et al. 2012): few rounds of many draws, then k-means++ on those.
+
+    Each round draws exactly ``2 * count`` rows jointly, so that random numbers for all n rows are never needed.
+
+    Communication: a constant number of small collectives for each of the rounds, none for the last step.
+    """
+    xp = sample.xp
+    batch = OVERSAMPLING * count
+    candidates = sample.take(draw(xp, _masses(sample), random.random(1)))
+    closest = sample.distances(candidates)[:, 0]
+    owners = xp.zeros(sample.rows.shape[0], dtype=xp.int64, device=device(sample.rows))
+    for _ in range(PARALLEL_ROUNDS):
+        fresh = sample.take(draw(xp, sample.weighted(closest), random.random(batch)))
+        for start in range(0, batch, ceil(batch / OVERSAMPLING)):
+            part = fresh[start : start + ceil(batch / OVERSAMPLING), :]
+            closest, owners = _nearer(sample, closest, owners, part, candidates.shape[0] + start)
+        candidates = xp.concat([candidates, fresh], axis=0)
+    masses = xp.concat([_mass_of(sample, owners, owner) for owner in range(candidates.shape[0])])
+    reduced = Sample(xp, candidates, xp.sum(candidates * candidates, axis=1), masses)
+    return plus_plus(reduced, count, random)
+
+
+def _nearer(
+    sample: Sample, closest: Array, owners: Array, centers: Array, offset: int
+) -> tuple[Array, Array]:
+    """Return ``closest`` and ``owners`` (n,) with those rows changed that are nearer to one of ``centers``."""
+    xp = sample.xp
+    distances = sample.distances(centers)
+    least = xp.min(distances, axis=1)
+    nearest = xp.argmin(distances, axis=1) + offset
+    owners = xp.where(least < closest, nearest, owners)
+    return xp.minimum(least, closest), owners
+
+
+def _mass_of(sample: Sample, owners: Array, owner: int) -> Array:
+    """Return the weight (1,) of the rows that belong to ``owner``."""
+    xp = sample.xp
+    mine = xp.astype(owners == owner, sample.rows.dtype)
+    return xp.reshape(xp.sum(sample.weighted(mine)), (1,))  # type: ignore[no-any-return]  # a namespace's functions are not typed

@@ -1,0 +1,369 @@
+"""K-means by Lloyd's algorithm."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from array_api_dist_ml import _seeding
+from array_api_dist_ml._namespace import (
+    Array,
+    Namespace,
+    array_namespace,
+    constant,
+    device,
+    eps_of,
+    is_foreign,
+    is_leader,
+    row_blocks,
+    row_squares,
+)
+from array_api_dist_ml._progress import progress_bar
+from array_api_dist_ml._validation import check_finite, checked_table, checked_weights
+from array_api_dist_ml.distances import cdist
+
+_INITS: Final = {
+    "k-means++": _seeding.plus_plus,
+    "k-means||": _seeding.parallel,
+    "random": _seeding.random_rows,
+}
+# The expanded distances may lose this much relative precision (float32: whatever centring would lose too).
+_LOSS: Final = 1e-12
+# Runs whose inertias differ by rounding alone are equal: the first one wins whatever the number of ranks.
+_BETTER: Final = 1.0 - 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    xp: Namespace
+    rows: Array
+    weights: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    labels: Array
+    centers: Array
+    inertia: float
+    steps: int
+
+
+class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """K-means clustering by Lloyd's algorithm, on arrays of any namespace.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+    init : {"k-means++", "k-means||", "random"} or array of shape (n_clusters, n_features), default "k-means++"
+    n_init : int or "auto", default "auto"
+        How many times to start anew; the least inertia wins. "auto" is 10 for "random", else 1.
+    max_iter : int, default 300
+    tol : float, default 1e-4
+        A run ends when the squared movement of all centres is at most ``tol`` times the mean variance of a feature.
+    verbose : int, default 0
+        1 shows a progress bar with the inertia, on rank 0.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default None
+        None means 0: the ranks of one job must draw the same numbers.
+
+    Attributes
+    ----------
+    cluster_centers_ : Array, shape (n_clusters, n_features)
+    labels_ : Array of integers, shape (n_samples,), partitioned as the rows of X
+    inertia_ : float
+        The weighted sum of squared distances of the rows to their centres.
+    n_iter_ : int
+
+    Notes
+    -----
+    A step is one pass over the data. Communication of a step, with X partitioned along its rows: two allreduces,
+    of k sums of rows and of k counts (three with ``verbose``). Extra memory: n k numbers, k f more.
+    Same seed, same result: on any namespace and any number of ranks, up to ties and rounding.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions(set(_INITS)), "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": [Interval(Integral, 0, None, closed="left"), "random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: int | str = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: object = None, sample_weight: Any = None) -> KMeans:
+        """Find the centres.
+
+        Parameters
+        ----------
+        X : Array, shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like, shape (n_samples,), optional
+
+        Raises
+        ------
+        ValueError
+            On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
+        """
+        del y
+        self._validate_params()
+        table = checked_table(self, X, reset=True)
+        if table.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={table.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        weights = checked_weights(sample_weight, table)
+        xp = array_namespace(table)
+        variance = xp.var(table, axis=0)
+        self._shift = _shift(table, variance)
+        data = _Data(xp, _shifted(table, self._shift), weights)
+        tolerance = self.tol * float(xp.mean(variance))
+        best = self._best_of_runs(data, tolerance)
+        self._warn_of_empty(data, best.labels)
+        self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.n_iter_ = best.steps
+        self._n_features_out = self.n_clusters
+        return self
+
+    def _best_of_runs(self, data: _Data, tolerance: float) -> _Result:
+        random = _seeding.generator_of(self.random_state)
+        sample = _seeding.Sample(data.xp, data.rows, row_squares(data.xp, data.rows), data.weights)
+        runs = self._runs()
+        best = self._run(sample, random, tolerance, f"k-means, run 1 of {runs}")
+        for run in range(1, runs):
+            result = self._run(sample, random, tolerance, f"k-means, run {run + 1} of {runs}")
+            best = result if result.inertia < best.inertia * _BETTER else best
+        return best
+
+    def _runs(self) -> int:
+        if not isinstance(self.init, str):
+            return 1
+        if self.n_init == "auto":
+            return 10 if self.init == "random" else 1
+        return int(self.n_init)
+
+    def _run(
+        self, sample: _seeding.Sample, random: np.random.Generator, tolerance: float, title: str
+    ) -> _Result:
+        data = _Data(sample.xp, sample.rows, sample.weights)
+        shown = bool(self.verbose)
+        bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
+        centers = self._initial(sample, random)
+        energy = float(data.xp.sum(sample.weighted(sample.squares))) if shown else 0.0
+        with bar as advance:
+            for step in range(1, self.max_iter + 1):
+                labels, least = _nearest(data, centers, keep_scores=shown)
+                moved = _update(data, labels, centers)
+                shift = float(data.xp.sum((moved - centers) ** 2))
+                centers = moved
+                if least is not None:
+                    advance(f"inertia {energy + float(data.xp.sum(sample.weighted(least))):.6g}")
+                if shift <= tolerance:
+                    break
+        # Centres that did not move at all leave the labels as they are.
+        if shift > 0.0:
+            labels, _ = _nearest(data, centers, keep_scores=False)
+        return _Result(labels, centers, _inertia(data, centers, labels), step)
+
+    def _initial(self, sample: _seeding.Sample, random: np.random.Generator) -> Array:
+        if isinstance(self.init, str):
+            return _INITS[self.init](sample, self.n_clusters, random)
+        xp = sample.xp
+        init = self.init
+        if not is_foreign(init):
+            init = xp.asarray(np.asarray(init, dtype=np.float64), device=device(sample.rows))
+        expected = (self.n_clusters, sample.rows.shape[1])
+        if tuple(init.shape) != expected:
+            raise ValueError(
+                f"The shape of the initial centers must be (n_clusters, n_features) = {expected}, "
+                f"got {tuple(init.shape)}"
+            )
+        check_finite(init, "init")
+        return _shifted(xp.astype(init, sample.rows.dtype), self._shift)
+
+    def _warn_of_empty(self, data: _Data, labels: Array) -> None:
+        sizes = data.xp.count_nonzero(_members(data.xp, labels, self.n_clusters), axis=0)
+        distinct = int(data.xp.count_nonzero(sizes))
+        if distinct < self.n_clusters:
+            warnings.warn(
+                f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def fit_predict(self, X: Any, y: object = None, sample_weight: Any = None) -> Array:
+        """Return ``labels_`` of ``fit(X, sample_weight=sample_weight)``."""
+        return self.fit(X, y, sample_weight=sample_weight).labels_
+
+    def predict(self, X: Any) -> Array:
+        """Return the number of the nearest centre (n_samples,) of each row.
+
+        Communication: none when the rows are partitioned.
+        """
+        data, centers = self._seen(X)
+        return _nearest(data, centers, keep_scores=False)[0]
+
+    def transform(self, X: Any) -> Array:
+        """Return the Euclidean distances (n_samples, n_clusters) to the centres.
+
+        Communication: none when the rows are partitioned.
+        """
+        data, centers = self._seen(X)
+        return cdist(data.rows, centers)
+
+    def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
+        """Return the negative inertia of the rows of ``X``.
+
+        Communication: one allreduce of a number.
+        """
+        del y
+        data, centers = self._seen(X, sample_weight)
+        labels, _ = _nearest(data, centers, keep_scores=False)
+        return -_inertia(data, centers, labels)
+
+    def _seen(self, X: Any, sample_weight: Any = None) -> tuple[_Data, Array]:
+        """Return data to compare with the fitted centres, and the centres, both moved near the origin."""
+        check_is_fitted(self)
+        table = checked_table(self, X, reset=False)
+        weights = checked_weights(sample_weight, table)
+        # Raises TypeError when X is of another namespace than the centres.
+        xp = array_namespace(table, self.cluster_centers_)
+        rows = _shifted(table, self._shift)
+        centers = xp.astype(_shifted(self.cluster_centers_, self._shift), rows.dtype, copy=False)
+        return _Data(xp, rows, weights), centers
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.array_api_support = True
+        return tags
+
+
+def _shift(table: Array, variance: Array) -> Array | None:
+    """Return the mean row (1, f) when it is so far from the origin that distances would lose digits, else None."""
+    xp = array_namespace(table)
+    mean = xp.mean(table, axis=0, keepdims=True)
+    distance, spread = float(xp.sum(mean * mean)), float(xp.sum(variance))
+    if distance <= spread * max(1.0, _LOSS / eps_of(xp, table)):
+        return None
+    return mean  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _shifted(rows: Array, shift: Array | None) -> Array:
+    return rows if shift is None else rows - array_namespace(rows).astype(shift, rows.dtype, copy=False)
+
+
+def _nearest(data: _Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Array | None]:
+    """Return the nearest centre of each row, and the squared distances less the rows' squares if asked for.
+
+    Extra memory: n k. Communication: none when the rows are partitioned.
+    """
+    xp = data.xp
+    scores = data.rows @ (-2.0 * centers.T)
+    scores += row_squares(xp, centers)[None, :]
+    labels = xp.argmin(scores, axis=1)
+    return labels, xp.min(scores, axis=1) if keep_scores else None
+
+
+def _members(xp: Namespace, labels: Array, count: int) -> Array:
+    """Return whether (n, k) each row belongs to each cluster."""
+    numbers = xp.arange(count, dtype=labels.dtype, device=device(labels))
+    return labels[:, None] == numbers[None, :]
+
+
+def _update(data: _Data, labels: Array, centers: Array) -> Array:
+    """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
+
+    Extra memory: n k. Communication: two allreduces, of k sums and k weights; more when a cluster is empty.
+    """
+    xp, rows, weights = data.xp, data.rows, data.weights
+    members = _members(xp, labels, centers.shape[0])
+    if weights is None:
+        sizes = xp.astype(xp.count_nonzero(members, axis=0), rows.dtype)
+        members = xp.astype(members, rows.dtype)
+    else:
+        members = xp.where(members, weights[:, None], constant(rows, 0.0))
+        sizes = xp.sum(members, axis=0)
+    sums = members.T @ rows
+    if bool(xp.any(sizes == 0)):
+        sums, sizes = _relocate(data, labels, centers, sums, sizes)
+    held = sizes > 0
+    means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
+    return xp.where(held[:, None], means, centers)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _relocate(data: _Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
+    """Give each empty cluster the row that is farthest from its centre, taken from the cluster that has it.
+
+    Communication: a constant number of small collectives for each empty cluster.
+    """
+    xp, rows = data.xp, data.rows
+    distances = _own_distances(data, centers, labels)
+    if data.weights is not None:
+        distances = xp.where(data.weights > 0, distances, xp.zeros_like(distances))
+    places = xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
+    clusters = xp.arange(centers.shape[0], dtype=labels.dtype, device=device(rows))
+    for empty in range(centers.shape[0]):
+        if float(sizes[empty]) != 0.0:
+            continue
+        farthest = xp.reshape(xp.argmax(distances), (1,))
+        if float(xp.take(distances, farthest)[0]) == 0.0:
+            # Fewer distinct rows than clusters: nothing to move.
+            break
+        weight = constant(rows, 1.0) if data.weights is None else xp.take(data.weights, farthest)
+        row = xp.take(rows, farthest, axis=0) * weight
+        loser = xp.astype(clusters == xp.take(labels, farthest), rows.dtype)
+        gainer = xp.astype(clusters == empty, rows.dtype)
+        sums = xp.where((clusters == empty)[:, None], row, sums - loser[:, None] * row)
+        sizes = sizes + (gainer - loser) * weight
+        distances = xp.where(places == farthest, constant(rows, 0.0), distances)
+    return sums, sizes
+
+
+def _own_distances(data: _Data, centers: Array, labels: Array) -> Array:
+    """Return the squared distance (n,) of each row to its own centre, without cancellation.
+
+    Extra memory: a bounded block. Communication: none when the rows are partitioned.
+    """
+    xp, rows = data.xp, data.rows
+    distances = xp.empty_like(rows[:, 0])
+    for block in row_blocks(rows.shape):
+        away = rows[block, :] - xp.take(centers, labels[block], axis=0)
+        distances[block] = row_squares(xp, away)
+    return distances  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _inertia(data: _Data, centers: Array, labels: Array) -> float:
+    """Return the weighted sum of the rows' squared distances to their own centres.
+
+    Communication: one allreduce of a number.
+    """
+    distances = _own_distances(data, centers, labels)
+    return float(data.xp.sum(distances if data.weights is None else distances * data.weights))
