@@ -527,8 +527,8 @@ def _matmul(left: object, right: object) -> Array:
 
 def matmul(left: Array, right: Array) -> Array:
     """Return the matrix product, the rule behind the function and the operator."""
-    blocks = (left._block, _operand_of(right, left))
-    return Array._from_block(contraction.matmul(*blocks, mixed=are_mixed_kinds_allowed()))
+    first, second = promoted(left, right, accepts=dt.NUMERIC, function="matmul")
+    return Array._from_block(contraction.matmul(first, second))
 
 
 def promoted(*arrays: Array, accepts: frozenset[DType], function: str) -> list[Block]:
