@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from array_api_dist_ml._namespace import Array, Namespace, device, eps_of
+from array_api_dist_ml._lloyd import Data
+from array_api_dist_ml._namespace import Array, Namespace, device, eps_of, row_squares
 
 PARALLEL_ROUNDS: Final = 5
 OVERSAMPLING: Final = 2
@@ -34,20 +35,32 @@ class Sample:
 
     Attributes
     ----------
-    rows : Array, shape (n, f)
+    data : Data
     squares : Array, shape (n,)
         The squared norm of each row.
-    weights : Array or None, shape (n,)
     """
 
-    xp: Namespace
-    rows: Array
+    data: Data
     squares: Array
-    weights: Array | None
+
+    @property
+    def xp(self) -> Namespace:
+        """The namespace of the rows."""
+        return self.data.xp
+
+    @property
+    def rows(self) -> Array:
+        """The rows, (n, f)."""
+        return self.data.rows
+
+    @property
+    def weights(self) -> Array | None:
+        """The weights of the rows, (n,), or None when all are 1."""
+        return self.data.weights
 
     def weighted(self, values: Array) -> Array:
         """Return ``values`` (n,) times the weights."""
-        return values if self.weights is None else values * self.weights
+        return self.data.weighted(values)
 
     def distances(self, centers: Array) -> Array:
         """Return the squared distances (n, c) of all rows to few ``centers``; those within rounding of 0 are 0.
@@ -145,7 +158,7 @@ def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
             closest, owners = _nearer(sample, closest, owners, part, candidates.shape[0] + start)
         candidates = xp.concat([candidates, fresh], axis=0)
     masses = xp.concat([_mass_of(sample, owners, owner) for owner in range(candidates.shape[0])])
-    reduced = Sample(xp, candidates, xp.sum(candidates * candidates, axis=1), masses)
+    reduced = Sample(Data(xp, candidates, masses), row_squares(xp, candidates))
     return plus_plus(reduced, count, random)
 
 

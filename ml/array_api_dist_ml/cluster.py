@@ -13,20 +13,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from array_api_dist_ml import _seeding
+from array_api_dist_ml import _lloyd, _seeding
+from array_api_dist_ml._lloyd import Data
 from array_api_dist_ml._namespace import (
     Array,
-    Namespace,
     array_namespace,
-    constant,
     device,
     eps_of,
     is_foreign,
     is_leader,
-    row_blocks,
     row_squares,
 )
 from array_api_dist_ml._progress import progress_bar
+from array_api_dist_ml._seeding import Sample
 from array_api_dist_ml._validation import check_finite, checked_table, checked_weights
 from array_api_dist_ml.distances import cdist
 
@@ -39,13 +38,6 @@ _INITS: Final = {
 _LOSS: Final = 1e-12
 # Runs whose inertias differ by rounding alone are equal: the first one wins whatever the number of ranks.
 _BETTER: Final = 1.0 - 1e-10
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    xp: Namespace
-    rows: Array
-    weights: Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +124,19 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
         """
         del y
+        sample, variance = self._prepared(X, sample_weight)
+        xp = sample.xp
+        best = self._best_of_runs(sample, self.tol * float(xp.mean(variance)))
+        self._warn_of_empty(sample, best.labels)
+        self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.n_iter_ = best.steps
+        self._n_features_out = self.n_clusters
+        return self
+
+    def _prepared(self, X: Any, sample_weight: Any) -> tuple[Sample, Array]:
+        """Return the checked rows, moved near the origin where distances need it, and each column's variance."""
         self._validate_params()
         table = checked_table(self, X, reset=True)
         if table.shape[0] < self.n_clusters:
@@ -140,20 +145,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         xp = array_namespace(table)
         variance = xp.var(table, axis=0)
         self._shift = _shift(table, variance)
-        data = _Data(xp, _shifted(table, self._shift), weights)
-        tolerance = self.tol * float(xp.mean(variance))
-        best = self._best_of_runs(data, tolerance)
-        self._warn_of_empty(data, best.labels)
-        self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
-        self.labels_ = best.labels
-        self.inertia_ = best.inertia
-        self.n_iter_ = best.steps
-        self._n_features_out = self.n_clusters
-        return self
+        rows = _shifted(table, self._shift)
+        return Sample(Data(xp, rows, weights), row_squares(xp, rows)), variance
 
-    def _best_of_runs(self, data: _Data, tolerance: float) -> _Result:
+    def _best_of_runs(self, sample: Sample, tolerance: float) -> _Result:
         random = _seeding.generator_of(self.random_state)
-        sample = _seeding.Sample(data.xp, data.rows, row_squares(data.xp, data.rows), data.weights)
         runs = self._runs()
         best = self._run(sample, random, tolerance, f"k-means, run 1 of {runs}")
         for run in range(1, runs):
@@ -168,18 +164,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             return 10 if self.init == "random" else 1
         return int(self.n_init)
 
-    def _run(
-        self, sample: _seeding.Sample, random: np.random.Generator, tolerance: float, title: str
-    ) -> _Result:
-        data = _Data(sample.xp, sample.rows, sample.weights)
+    def _run(self, sample: Sample, random: np.random.Generator, tolerance: float, title: str) -> _Result:
+        data = sample.data
         shown = bool(self.verbose)
         bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
         centers = self._initial(sample, random)
         energy = float(data.xp.sum(sample.weighted(sample.squares))) if shown else 0.0
         with bar as advance:
-            for step in range(1, self.max_iter + 1):
-                labels, least = _nearest(data, centers, keep_scores=shown)
-                moved = _update(data, labels, centers)
+            for steps in range(1, self.max_iter + 1):
+                labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
+                moved = _lloyd.update(data, labels, centers)
                 shift = float(data.xp.sum((moved - centers) ** 2))
                 centers = moved
                 if least is not None:
@@ -188,10 +182,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                     break
         # Centres that did not move at all leave the labels as they are.
         if shift > 0.0:
-            labels, _ = _nearest(data, centers, keep_scores=False)
-        return _Result(labels, centers, _inertia(data, centers, labels), step)
+            labels, _ = _lloyd.nearest(data, centers, keep_scores=False)
+        return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
 
-    def _initial(self, sample: _seeding.Sample, random: np.random.Generator) -> Array:
+    def _initial(self, sample: Sample, random: np.random.Generator) -> Array:
         if isinstance(self.init, str):
             return _INITS[self.init](sample, self.n_clusters, random)
         xp = sample.xp
@@ -207,8 +201,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         check_finite(init, "init")
         return _shifted(xp.astype(init, sample.rows.dtype), self._shift)
 
-    def _warn_of_empty(self, data: _Data, labels: Array) -> None:
-        sizes = data.xp.count_nonzero(_members(data.xp, labels, self.n_clusters), axis=0)
+    def _warn_of_empty(self, data: Sample, labels: Array) -> None:
+        sizes = data.xp.count_nonzero(_lloyd.members(data.xp, labels, self.n_clusters), axis=0)
         distinct = int(data.xp.count_nonzero(sizes))
         if distinct < self.n_clusters:
             warnings.warn(
@@ -228,7 +222,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: none when the rows are partitioned.
         """
         data, centers = self._seen(X)
-        return _nearest(data, centers, keep_scores=False)[0]
+        return _lloyd.nearest(data, centers, keep_scores=False)[0]
 
     def transform(self, X: Any) -> Array:
         """Return the Euclidean distances (n_samples, n_clusters) to the centres.
@@ -245,10 +239,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         del y
         data, centers = self._seen(X, sample_weight)
-        labels, _ = _nearest(data, centers, keep_scores=False)
-        return -_inertia(data, centers, labels)
+        labels, _ = _lloyd.nearest(data, centers, keep_scores=False)
+        return -_lloyd.inertia(data, centers, labels)
 
-    def _seen(self, X: Any, sample_weight: Any = None) -> tuple[_Data, Array]:
+    def _seen(self, X: Any, sample_weight: Any = None) -> tuple[Data, Array]:
         """Return data to compare with the fitted centres, and the centres, both moved near the origin."""
         check_is_fitted(self)
         table = checked_table(self, X, reset=False)
@@ -257,13 +251,47 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         xp = array_namespace(table, self.cluster_centers_)
         rows = _shifted(table, self._shift)
         centers = xp.astype(_shifted(self.cluster_centers_, self._shift), rows.dtype, copy=False)
-        return _Data(xp, rows, weights), centers
+        return Data(xp, rows, weights), centers
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.array_api_support = True
         return tags
+
+
+def initial_centers(
+    X: Any,
+    n_clusters: int,
+    *,
+    init: str = "k-means++",
+    sample_weight: Any = None,
+    random_state: Any = None,
+) -> Array:
+    """Return the centres that ``KMeans`` of the same parameters would start from.
+
+    Parameters
+    ----------
+    X : Array, shape (n_samples, n_features)
+    n_clusters : int
+    init : {"k-means++", "k-means||", "random"}, optional
+    sample_weight : array-like, shape (n_samples,), optional
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None, optional
+        None means 0.
+
+    Returns
+    -------
+    Array, shape (n_clusters, n_features)
+
+    Raises
+    ------
+    ValueError
+        On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
+    """
+    model = KMeans(n_clusters, init=init, random_state=random_state)
+    data = model._prepared(X, sample_weight)[0]
+    centers = model._initial(data, _seeding.generator_of(random_state))
+    return centers if model._shift is None else centers + model._shift
 
 
 def _shift(table: Array, variance: Array) -> Array | None:
@@ -278,92 +306,3 @@ def _shift(table: Array, variance: Array) -> Array | None:
 
 def _shifted(rows: Array, shift: Array | None) -> Array:
     return rows if shift is None else rows - array_namespace(rows).astype(shift, rows.dtype, copy=False)
-
-
-def _nearest(data: _Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Array | None]:
-    """Return the nearest centre of each row, and the squared distances less the rows' squares if asked for.
-
-    Extra memory: n k. Communication: none when the rows are partitioned.
-    """
-    xp = data.xp
-    scores = data.rows @ (-2.0 * centers.T)
-    scores += row_squares(xp, centers)[None, :]
-    labels = xp.argmin(scores, axis=1)
-    return labels, xp.min(scores, axis=1) if keep_scores else None
-
-
-def _members(xp: Namespace, labels: Array, count: int) -> Array:
-    """Return whether (n, k) each row belongs to each cluster."""
-    numbers = xp.arange(count, dtype=labels.dtype, device=device(labels))
-    return labels[:, None] == numbers[None, :]
-
-
-def _update(data: _Data, labels: Array, centers: Array) -> Array:
-    """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
-
-    Extra memory: n k. Communication: two allreduces, of k sums and k weights; more when a cluster is empty.
-    """
-    xp, rows, weights = data.xp, data.rows, data.weights
-    members = _members(xp, labels, centers.shape[0])
-    if weights is None:
-        sizes = xp.astype(xp.count_nonzero(members, axis=0), rows.dtype)
-        members = xp.astype(members, rows.dtype)
-    else:
-        members = xp.where(members, weights[:, None], constant(rows, 0.0))
-        sizes = xp.sum(members, axis=0)
-    sums = members.T @ rows
-    if bool(xp.any(sizes == 0)):
-        sums, sizes = _relocate(data, labels, centers, sums, sizes)
-    held = sizes > 0
-    means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
-    return xp.where(held[:, None], means, centers)  # type: ignore[no-any-return]  # a namespace's functions are not typed
-
-
-def _relocate(data: _Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
-    """Give each empty cluster the row that is farthest from its centre, taken from the cluster that has it.
-
-    Communication: a constant number of small collectives for each empty cluster.
-    """
-    xp, rows = data.xp, data.rows
-    distances = _own_distances(data, centers, labels)
-    if data.weights is not None:
-        distances = xp.where(data.weights > 0, distances, xp.zeros_like(distances))
-    places = xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
-    clusters = xp.arange(centers.shape[0], dtype=labels.dtype, device=device(rows))
-    for empty in range(centers.shape[0]):
-        if float(sizes[empty]) != 0.0:
-            continue
-        farthest = xp.reshape(xp.argmax(distances), (1,))
-        if float(xp.take(distances, farthest)[0]) == 0.0:
-            # Fewer distinct rows than clusters: nothing to move.
-            break
-        weight = constant(rows, 1.0) if data.weights is None else xp.take(data.weights, farthest)
-        row = xp.take(rows, farthest, axis=0) * weight
-        loser = xp.astype(clusters == xp.take(labels, farthest), rows.dtype)
-        gainer = xp.astype(clusters == empty, rows.dtype)
-        sums = xp.where((clusters == empty)[:, None], row, sums - loser[:, None] * row)
-        sizes = sizes + (gainer - loser) * weight
-        distances = xp.where(places == farthest, constant(rows, 0.0), distances)
-    return sums, sizes
-
-
-def _own_distances(data: _Data, centers: Array, labels: Array) -> Array:
-    """Return the squared distance (n,) of each row to its own centre, without cancellation.
-
-    Extra memory: a bounded block. Communication: none when the rows are partitioned.
-    """
-    xp, rows = data.xp, data.rows
-    distances = xp.empty_like(rows[:, 0])
-    for block in row_blocks(rows.shape):
-        away = rows[block, :] - xp.take(centers, labels[block], axis=0)
-        distances[block] = row_squares(xp, away)
-    return distances  # type: ignore[no-any-return]  # a namespace's functions are not typed
-
-
-def _inertia(data: _Data, centers: Array, labels: Array) -> float:
-    """Return the weighted sum of the rows' squared distances to their own centres.
-
-    Communication: one allreduce of a number.
-    """
-    distances = _own_distances(data, centers, labels)
-    return float(data.xp.sum(distances if data.weights is None else distances * data.weights))

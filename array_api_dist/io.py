@@ -1,0 +1,343 @@
+"""Arrays in HDF5 files: each rank reads and writes its own part only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from math import prod
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._dtypes import DType
+from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist._validation import block_of, device_or_default, dtype_checked
+from array_api_dist.collectives import Communicator
+from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.partition import partition_along
+
+__all__ = ["load_hdf5", "save_hdf5"]
+
+Location: TypeAlias = str | PathLike[str]
+Index: TypeAlias = tuple[slice, ...]
+
+BLOCK_NBYTES: Final = 1 << 23
+"""How many bytes pass through a buffer at a time: 64k rows of 16 float64 columns."""
+
+
+# ---- pure: which blocks, which types
+
+
+def _blocks(shape: Shape, elements: int) -> Iterator[Index]:
+    """Yield the index of each block of at most ``elements`` elements (one at least), in order; none are missed."""
+    if prod(shape) == 0:
+        return
+    if prod(shape) <= elements or not shape:
+        yield tuple(slice(0, length) for length in shape)
+        return
+    step = max(1, elements // max(1, prod(shape[1:])))
+    for start in range(0, shape[0], step):
+        head = slice(start, min(start + step, shape[0]))
+        for tail in _blocks(shape[1:], max(1, elements // (head.stop - head.start))):
+            yield (head, *tail)
+
+
+def _shifted(index: Index, partition: Partition, rank: int) -> Index:
+    """Return the place in the whole array of what is at ``index`` in ``rank``'s part."""
+    if partition.axis is None:
+        return index
+    offset = partition.bounds[rank]
+    cut = index[partition.axis]
+    moved = slice(cut.start + offset, cut.stop + offset)
+    return (*index[: partition.axis], moved, *index[partition.axis + 1 :])
+
+
+def _dtype_in_file(kind: np.dtype[Any]) -> DType | None:
+    """Return the standard's data type that holds what a file stores as ``kind``, or None when it is not numeric."""
+    if kind.kind == "b":
+        return dt.boolean
+    if kind.kind in "iu" and kind.itemsize <= 8:
+        return dt.DTYPES_BY_NAME[f"{'u' if kind.kind == 'u' else ''}int{8 * kind.itemsize}"]
+    if kind.kind == "f":
+        return dt.float32 if kind.itemsize <= 4 else dt.float64
+    if kind.kind == "c":
+        return dt.complex64 if kind.itemsize <= 8 else dt.complex128
+    return None
+
+
+# ---- the file
+
+
+def _dataset_names(group: h5py.Group) -> list[str]:
+    names: list[str] = []
+
+    def note(name: str, member: object) -> None:
+        if isinstance(member, h5py.Dataset):
+            names.append(name)
+
+    group.visititems(note)
+    return names
+
+
+def _open(path: Path) -> h5py.File:
+    """Open a file to read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    OSError
+        If it is not an HDF5 file or cannot be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"an array is loaded from an existing file, got {path}")
+    if os.access(path, os.R_OK) and not h5py.is_hdf5(path):
+        raise OSError(f"an array is loaded from an HDF5 file, got {path}, which is none")
+    return h5py.File(path, "r")
+
+
+def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+    """Return the data set ``name``.
+
+    Raises
+    ------
+    KeyError
+        If the file has no such data set.
+    TypeError
+        If it does not hold numbers.
+    """
+    found = file.get(name) if name else None
+    if not isinstance(found, h5py.Dataset):
+        there = ", ".join(map(repr, _dataset_names(file))) or "none"
+        raise KeyError(f"the data sets of {path} are {there}; got {name!r}")
+    if found.shape is None or _dtype_in_file(found.dtype) is None:
+        raise TypeError(
+            f"a data set must hold numbers or booleans to be loaded, got {name!r} of {path} with type {found.dtype}"
+        )
+    return found
+
+
+def _attempt(step: Callable[[], None]) -> Exception | None:
+    """Return the error of ``step``, to be agreed between the ranks, or None."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - whatever a file system raises is raised on every rank
+        return error
+    return None
+
+
+def load_hdf5(
+    path: Location,
+    dataset: str,
+    *,
+    partition: Partition | int | None = 0,
+    dtype: DType | None = None,
+    device: Device | None = None,
+) -> Array:
+    """Return a data set of an HDF5 file as an array; each rank reads only its own part.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that every rank can read.
+    dataset : str
+        Its name, with the groups that it lies in: ``"group/name"``.
+    partition : Partition, int or None, optional
+        The layout, or the axis to split evenly, or None for a copy on every rank. A 0-d array is replicated.
+    dtype : DType, optional
+        Of the array; that of the file by default (half precision becomes float32).
+    device : Device, optional
+
+    Returns
+    -------
+    Array, of the data set's shape
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        On every rank, if a rank cannot read the file.
+    KeyError
+        On every rank, if there is no such data set; the message lists those there are.
+    TypeError
+        On every rank, if the data set does not hold numbers or booleans, or complex ones for a real ``dtype``.
+    ValueError
+        On every rank, if the partition does not fit the shape.
+
+    Notes
+    -----
+    Communication: two agreements of 8 bytes that no rank failed. Memory: the part, and a buffer of 8 MiB.
+    """
+    device = device_or_default(device)
+    if dtype is not None:
+        dtype_checked(dtype)
+    source = Path(path)
+    facts: list[tuple[Shape, np.dtype[Any]]] = []
+
+    def look() -> None:
+        with _open(source) as file:
+            found = _found(file, source, dataset)
+            facts.append((tuple(found.shape), found.dtype))
+
+    device.communicator.agree(_attempt(look))
+    shape, stored = facts[0]
+    held = _dtype_in_file(stored)
+    wanted = held if dtype is None else dtype
+    if held is None or wanted is None or (dt.is_complex(held) and not dt.is_complex(wanted)):
+        raise TypeError(f"complex values load as complex data types only, got dtype={wanted} for {stored}")
+    layout = REPLICATED if shape == () and partition == 0 else partition_along(partition, shape, device)
+    local = torch.empty(layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device)
+
+    def read() -> None:
+        with _open(source) as file:
+            _read_part(_found(file, source, dataset), local, layout, device.rank, TORCH[held])
+
+    device.communicator.agree(_attempt(read))
+    return Array._from_block(Block(local, shape, layout, device))
+
+
+def _read_part(
+    found: h5py.Dataset, local: torch.Tensor, layout: Partition, rank: int, held: torch.dtype
+) -> None:
+    """Fill ``local`` with this rank's part of a data set of type ``held``, block by block."""
+    if local.ndim == 0:
+        local.copy_(cast(_buffer((), held, found), local.dtype))
+        return
+    is_direct = local.dtype == held and local.device.type == "cpu"
+    for index in _blocks(tuple(local.shape), BLOCK_NBYTES // max(local.element_size(), held.itemsize)):
+        place = _shifted(index, layout, rank)
+        if is_direct:
+            found.read_direct(local.numpy(), place, index)
+            continue
+        shape = tuple(cut.stop - cut.start for cut in index)
+        buffer = torch.empty(shape, dtype=held)
+        found.read_direct(buffer.numpy(), place, tuple(slice(0, length) for length in shape))
+        local[index] = cast(buffer, local.dtype).to(local.device)
+
+
+def _buffer(shape: Shape, held: torch.dtype, found: h5py.Dataset) -> torch.Tensor:
+    """Return a whole small data set."""
+    buffer = torch.empty(shape, dtype=held)
+    buffer.numpy()[...] = found[()]
+    return buffer
+
+
+# ---- saving
+
+
+def save_hdf5(path: Location, dataset: str, x: Array) -> None:
+    """Write an array to a data set of an HDF5 file, from all ranks; other data sets of that file are kept.
+
+    Parameters
+    ----------
+    path : path-like
+        A file in a folder that every rank can write to. The whole is written beside it and renamed in the end:
+        whoever reads ``path``, and a job that dies on the way, sees the old file or the new one.
+    dataset : str
+        Its name, with the groups to put it in: ``"group/name"``. A data set of that name is replaced.
+    x : Array
+
+    Raises
+    ------
+    OSError
+        On every rank, if a rank cannot write.
+    ValueError
+        On every rank, if ``dataset`` names a group or is empty.
+
+    Notes
+    -----
+    The ranks write together where h5py was built with MPI, else one after another.
+    Communication: P + 2 agreements of 8 bytes (4 with parallel HDF5) and one broadcast of 8 bytes.
+    Memory: a buffer of 8 MiB.
+    """
+    block = block_of(x, dt.ALL, "save_hdf5")
+    target = Path(path)
+    communicator = block.communicator
+    temporary = target.with_name(f".{target.name}.{_token(communicator):016x}.partial")
+    try:
+        _write_whole(temporary, target, dataset, block)
+        communicator.agree(_attempt(lambda: _publish(temporary, target)) if communicator.rank == 0 else None)
+    finally:
+        if communicator.rank == 0:
+            temporary.unlink(missing_ok=True)
+
+
+def _token(communicator: Communicator) -> int:
+    """Return a number that no other job has. Communication: one broadcast of 8 bytes."""
+    number = torch.tensor([secrets.randbits(62)], dtype=torch.int64)
+    return int(communicator.broadcast(number, 0).item())
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    # On the disk before it gets the name: after a loss of power too, the name means a whole file.
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(target)
+
+
+def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> None:
+    communicator = block.communicator
+    rank = communicator.rank
+
+    def begin() -> None:
+        if target.exists():
+            shutil.copy(target, temporary)
+        with h5py.File(temporary, "a") as file:
+            created = _created(file, dataset, block)
+            # In the session that removed the old data set, whose space is free only until the file is closed.
+            _write_part(created, block)
+
+    communicator.agree(_attempt(begin) if rank == 0 else None)
+    writers = 1 if block.partition.axis is None else len(block.partition.counts)
+    for writer in range(1, writers):
+        communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
+
+
+def _created(file: h5py.File, dataset: str, block: Block) -> h5py.Dataset:
+    """Return the new, empty data set.
+
+    Raises
+    ------
+    ValueError
+        If ``dataset`` is empty or names a group.
+    """
+    name = dataset.strip("/")
+    if not name:
+        raise ValueError(f"a data set needs a name, got {dataset!r}")
+    found = file.get(name)
+    if isinstance(found, h5py.Group):
+        raise ValueError(f"the name of a group is not that of a data set, got {dataset!r}")
+    if found is not None:
+        del file[name]
+    return file.create_dataset(name, shape=block.shape, dtype=_host(block.local.new_empty(0)).dtype)
+
+
+def _append(temporary: Path, dataset: str, block: Block) -> None:
+    if block.local.numel() == 0:
+        return
+    with h5py.File(temporary, "r+") as file:
+        _write_part(_found(file, temporary, dataset), block)
+
+
+def _host(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    return tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().numpy()
+
+
+def _write_part(target: h5py.Dataset, block: Block) -> None:
+    """Write this rank's part, block by block."""
+    local = block.local
+    for index in _blocks(tuple(local.shape), BLOCK_NBYTES // local.element_size()):
+        place = _shifted(index, block.partition, block.communicator.rank)
+        target[place] = _host(local[index])
+

@@ -1,0 +1,156 @@
+"""What rank 0 shows: tables and a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from data import Column
+from rich.console import Console
+from rich.table import Table
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of a backend without a screen
+
+# Okabe and Ito's colours, told apart with every kind of colour vision; beyond eight clusters the markers change.
+COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Two columns that say the same make a poor picture.
+TOO_ALIKE: Final = 0.8
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The small results of the job, the same on every rank.
+
+    Attributes
+    ----------
+    start, centers : array, shape (k, f)
+        Initial and final centres, in standard units.
+    mean, deviation : array, shape (f,)
+    points, point_labels : arrays, shapes (p, f) and (p,)
+        A sample of the rows in original units, and their clusters.
+    """
+
+    shape: tuple[int, int]
+    ranks: int
+    columns: tuple[Column, ...]
+    inertia: float
+    steps: int
+    sizes: npt.NDArray[np.int64]
+    start: Floats
+    centers: Floats
+    mean: Floats
+    deviation: Floats
+    points: Floats
+    point_labels: npt.NDArray[np.int64]
+    communication: Any
+    seconds_reading: float
+    seconds_clustering: float
+
+    @property
+    def original_centers(self) -> Floats:
+        """The centres in original units."""
+        return self.centers * self.deviation + self.mean
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print sizes, inertia, centres and communication."""
+    rows, columns = outcome.shape
+    console.print(
+        f"{rows:,} rows of {columns} columns on {outcome.ranks} ranks, "
+        f"read in {outcome.seconds_reading:.2f} s; k-means with {len(outcome.sizes)} clusters: "
+        f"{outcome.steps} iterations in {outcome.seconds_clustering:.2f} s, inertia {outcome.inertia:.9g}"
+    )
+    console.print(_centers_table(outcome))
+    console.print(str(outcome.communication), highlight=False)
+
+
+def _centers_table(outcome: Outcome) -> Table:
+    table = Table(title="Centroids in original units", title_justify="left")
+    table.add_column("cluster")
+    for number in range(len(outcome.sizes)):
+        table.add_column(str(number + 1), justify="right")
+    table.add_row("rows", *(f"{size:,}" for size in outcome.sizes), style="bold", end_section=True)
+    for column, values in zip(outcome.columns, outcome.original_centers.T, strict=True):
+        label = f"{column.name} [{column.unit}]" if column.unit else column.name
+        # An escaped bracket: rich takes a bare one for markup.
+        table.add_row(label.replace("[", r"\["), *(f"{value:.4g}" for value in values))
+    return table
+
+
+def telling_columns(outcome: Outcome) -> tuple[int, int]:
+    """Return the column along which the centres differ most, and the next one that is not much like it."""
+    weights = outcome.sizes / outcome.sizes.sum()
+    spread = weights @ (outcome.centers - weights @ outcome.centers) ** 2
+    order = [int(column) for column in np.argsort(-spread, kind="stable")]
+    first, others = order[0], order[1:]
+    for column in others:
+        pair = outcome.points[:, [first, column]]
+        if pair.std(axis=0).all() and abs(np.corrcoef(pair.T)[0, 1]) < TOO_ALIKE:
+            return first, column
+    return first, (others or [first])[0]
+
+
+def draw(outcome: Outcome, path: Path) -> None:
+    """Save a picture of the sampled rows over the two most telling columns, coloured by cluster."""
+    across, up = telling_columns(outcome)
+    figure, axes = plt.subplots(figsize=(10, 6.5), layout="constrained")
+    centers = outcome.original_centers
+    for number, size in enumerate(outcome.sizes):
+        mine = outcome.points[outcome.point_labels == number]
+        color = COLORS[number % len(COLORS)]
+        marker = MARKERS[(number // len(COLORS)) % len(MARKERS)]
+        axes.scatter(
+            mine[:, across], mine[:, up], s=9, alpha=0.45, color=color, marker=marker, linewidths=0,
+            label=f"{number + 1}: {size:,} rows",
+        )  # fmt: skip
+        axes.annotate(
+            str(number + 1), (centers[number, across], centers[number, up]), ha="center", va="center",
+            fontsize=11, fontweight="bold", color="white",
+            bbox={"boxstyle": "circle,pad=0.3", "facecolor": color, "edgecolor": "black", "linewidth": 1.2},
+        )  # fmt: skip
+    axes.set_xlabel(_axis_label(outcome.columns[across]), fontsize=12)
+    axes.set_ylabel(_axis_label(outcome.columns[up]), fontsize=12)
+    axes.set_title(
+        f"k-means over {outcome.shape[1]} columns of {outcome.shape[0]:,} rows, {len(outcome.sizes)} clusters",
+        fontsize=13,
+    )
+    axes.grid(visible=True, alpha=0.25)
+    legend = axes.legend(
+        title=f"cluster ({len(outcome.points):,} rows drawn,\nnumbers at the centres)",
+        loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, markerscale=3,
+    )  # fmt: skip
+    for handle in legend.legend_handles:
+        handle.set_alpha(1.0)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _axis_label(column: Column) -> str:
+    words = NAMES.get(column.name, column.name)
+    return f"{words} [{column.unit}]" if column.unit else words
+
+
+NAMES: Final = {
+    "dep_time": "departure time",
+    "sched_dep_time": "scheduled departure time",
+    "dep_delay": "departure delay",
+    "arr_time": "arrival time",
+    "sched_arr_time": "scheduled arrival time",
+    "arr_delay": "arrival delay",
+    "air_time": "time in the air",
+    "temp": "temperature",
+    "dewp": "dew point",
+    "humid": "humidity",
+    "wind_dir": "wind direction",
+    "wind_speed": "wind speed",
+    "precip": "precipitation",
+    "visib": "visibility",
+}
