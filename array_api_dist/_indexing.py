@@ -6,15 +6,15 @@ brought to one of four frozen normal forms. Where the partitioned axis goes is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import index as as_index
 from types import EllipsisType
-from typing import Final, TypeAlias
+from typing import Any, Final, SupportsIndex, TypeAlias
 
-from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import broadcast_shapes
+from array_api_dist._slicing import BasicIndex, SlicePart, Span
 
 SMALL_NBYTES: Final = 1 << 16
 """Results of at most this many bytes that come out of a partitioned axis are given to every rank."""
@@ -28,148 +28,7 @@ class ArrayPart:
     is_mask: bool = False
 
 
-SlicePart: TypeAlias = tuple[int | None, int | None, int | None]
 KeyPart: TypeAlias = int | SlicePart | EllipsisType | ArrayPart | None
-TorchKey: TypeAlias = tuple[int | slice | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """``count`` positions start, start + step, … along one axis; step is 1 where there are fewer than two."""
-
-    start: int
-    step: int
-    count: int
-
-    @staticmethod
-    def of(part: SlicePart, length: int) -> Span:
-        """Return what the slice ``part`` selects of ``length`` elements, clipped as Python's lists do it."""
-        reach = range(*slice(*part).indices(length))
-        if len(reach) == 0:
-            return Span(0, 1, 0)
-        return Span(reach.start, reach.step if len(reach) > 1 else 1, len(reach))
-
-    @property
-    def reversed(self) -> Span:
-        """The same positions in the opposite order."""
-        return Span(self.start + (self.count - 1) * self.step, -self.step, self.count)
-
-
-@dataclass(frozen=True, slots=True)
-class BasicIndex:
-    """A key of integers, slices and new axes.
-
-    Attributes
-    ----------
-    axes : tuple of int or Span
-        What is taken along each axis of the source.
-    slots : tuple of int or None
-        The axis of the source that each axis of the result comes from, None for a new one.
-    shape : tuple of int
-        The result's.
-    """
-
-    axes: tuple[int | Span, ...]
-    slots: tuple[int | None, ...]
-    shape: Shape
-
-    @staticmethod
-    def of(axes: tuple[int | Span, ...], slots: tuple[int | None, ...]) -> BasicIndex:
-        """Return the index that takes ``axes`` and lays them out as ``slots``."""
-        return BasicIndex(axes, slots, tuple(_slot_length(axes, slot) for slot in slots))
-
-    def position(self, axis: int) -> int:
-        """Return where the source's ``axis``, which no integer takes away, is in the result."""
-        return self.slots.index(axis)
-
-    @property
-    def descending(self) -> tuple[int, ...]:
-        """The axes of the result that run backwards."""
-        return tuple(at for at, axis in enumerate(self.slots) if axis is not None and self._step(axis) < 0)
-
-    def _step(self, axis: int) -> int:
-        taken = self.axes[axis]
-        return taken.step if isinstance(taken, Span) else 1
-
-    @property
-    def ascending(self) -> BasicIndex:
-        """The same elements with every descending axis turned round."""
-        turned = tuple(
-            taken.reversed if isinstance(taken, Span) and taken.step < 0 else taken for taken in self.axes
-        )
-        return BasicIndex(turned, self.slots, self.shape)
-
-    def keeping(self, axis: int | None) -> BasicIndex:
-        """Return the index that keeps the source's ``axis`` with length 1 where an integer takes it away."""
-        taken = None if axis is None else self.axes[axis]
-        if axis is None or not isinstance(taken, int):
-            return self
-        at = self.kept_position(axis)
-        axes = (*self.axes[:axis], Span(taken, 1, 1), *self.axes[axis + 1 :])
-        return BasicIndex.of(axes, (*self.slots[:at], axis, *self.slots[at:]))
-
-    def kept_position(self, axis: int) -> int:
-        """Return where ``keeping(axis)`` has the source's ``axis`` in its result."""
-        later = (at for at, slot in enumerate(self.slots) if slot is not None and slot > axis)
-        return next(later, len(self.slots))
-
-    def takes_one(self, axis: int | None) -> bool:
-        """Return whether an integer takes the source's ``axis`` away."""
-        return axis is not None and isinstance(self.axes[axis], int)
-
-    def image(self, partition: Partition) -> Partition:
-        """Return the result's partition that moves nothing; its axis is kept and ascends."""
-        if partition.axis is None:
-            return REPLICATED
-        span = self.axes[partition.axis]
-        assert isinstance(span, Span)
-        image = partition.image_of_slice(span.start, span.step, span.count)
-        return image.on_axis(self.position(partition.axis))
-
-    def key(self) -> TorchKey:
-        """Return the key of the whole array, all of whose axes ascend."""
-        return self._laid_out([_taken(span) for span in self.axes])
-
-    def local_key(self, partition: Partition, rank: int) -> TorchKey:
-        """Return the key that cuts ``rank``'s part of the result out of its part of the source."""
-        if partition.axis is None:
-            return self.key()
-        span, image = self.axes[partition.axis], self.image(partition)
-        assert isinstance(span, Span)
-        first = span.start + image.bounds[rank] * span.step - partition.bounds[rank]
-        taken = [_taken(entry) for entry in self.axes]
-        taken[partition.axis] = _taken(Span(first, span.step, image.counts[rank]))
-        return self._laid_out(taken)
-
-    def _laid_out(self, taken: list[int | slice]) -> TorchKey:
-        """Put the new axes between the entries of the source's axes."""
-        return tuple(_interleaved(taken, self.slots))
-
-
-def _slot_length(axes: tuple[int | Span, ...], slot: int | None) -> int:
-    if slot is None:
-        return 1
-    span = axes[slot]
-    return span.count if isinstance(span, Span) else 1
-
-
-def _taken(entry: int | Span) -> int | slice:
-    if isinstance(entry, int):
-        return entry
-    if entry.count == 0:
-        return slice(0, 0)
-    return slice(entry.start, entry.start + (entry.count - 1) * entry.step + 1, entry.step)
-
-
-def _interleaved(taken: list[int | slice], slots: tuple[int | None, ...]) -> Iterator[int | slice | None]:
-    reached = 0
-    for slot in slots:
-        if slot is None:
-            yield None
-            continue
-        yield from taken[reached : slot + 1]
-        reached = slot + 1
-    yield from taken[reached:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,29 +102,31 @@ def key_part(item: object) -> KeyPart:
     ValueError
         If it is a slice of step 0.
     """
-    if item is None or isinstance(item, EllipsisType):
-        return item
-    if isinstance(item, slice):
-        return _slice_part(item)
     # An exact type: bool is an int to Python, and True as an index would silently mean 1.
     if type(item) is int:
         return item
-    try:
-        if isinstance(item, bool):
-            raise TypeError
-        return as_index(item)  # type: ignore[call-overload,no-any-return]  # the fall-back for any object
-    except TypeError:
-        raise IndexError(
-            "a key is made of integers, slices, an ellipsis, None, and integer or boolean arrays, "
-            f"got {type(item).__name__}"
-        ) from None
+    if isinstance(item, slice):
+        return _slice_part(item)
+    if item is None or isinstance(item, EllipsisType):
+        return item
+    if isinstance(item, SupportsIndex) and not isinstance(item, bool):
+        try:
+            return as_index(item)
+        except TypeError:
+            pass  # an array of NumPy has __index__ whatever it holds
+    raise IndexError(
+        "a key is made of integers, slices, an ellipsis, None, and integer or boolean arrays, "
+        f"got {type(item).__name__}"
+    )
+
+
+def _bound(bound: Any) -> int | None:
+    return bound if bound is None or type(bound) is int else as_index(bound)
 
 
 def _slice_part(item: slice) -> SlicePart:
     try:
-        start, stop, step = (
-            None if bound is None else as_index(bound) for bound in (item.start, item.stop, item.step)
-        )
+        start, stop, step = _bound(item.start), _bound(item.stop), _bound(item.step)
     except TypeError:
         raise TypeError(f"the bounds of a slice must be integers or None, got {item}") from None
     if step == 0:

@@ -6,7 +6,6 @@ A slice of a partitioned axis stays where it is: no communication until one rank
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from types import EllipsisType
 from typing import Any, Final, TypeAlias
@@ -17,12 +16,13 @@ import torch
 
 from array_api_dist import _dtypes as dt
 from array_api_dist import _indexing as keys
-from array_api_dist._alignment import align_to, longest_axis
+from array_api_dist._alignment import Layout, align_to, longest_axis
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._exchange import Segment, segment_plan
-from array_api_dist._indexing import ArrayIndex, ArrayPart, BasicIndex, KeyPart, MaskIndex, TorchKey
+from array_api_dist._indexing import ArrayIndex, ArrayPart, KeyPart, MaskIndex
 from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist._slicing import BasicIndex, TorchKey, View
 from array_api_dist.engine import gather_scatter, selection
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute
 from array_api_dist.engine.routing import as_indices, movable
@@ -63,25 +63,20 @@ def get(block: Block, key: Key) -> Block:
     parts, arrays = split(key, block.device)
     if arrays:
         return _get_with_arrays(block, parts, arrays)
-    plan = _local_plan(parts, block.shape, block.partition, block.device.rank)
-    if plan is not None:
-        local_key, shape, partition = plan
-        return evened(Block(block.local[local_key], shape, partition, block.device))
-    index = keys.normalize(parts, block.shape)
-    assert isinstance(index, BasicIndex)
-    return get_basic(block, index)
+    view, stays = _view_of(parts, block.shape, block.partition, block.device.rank)
+    if stays:
+        return Block(block.local[view.key], view.shape, view.partition, block.device)
+    return evened(_moved(block, view))
 
 
 @lru_cache(maxsize=16384)
-def _local_plan(
-    parts: tuple[KeyPart, ...], shape: Shape, partition: Partition, rank: int
-) -> tuple[TorchKey, Shape, Partition] | None:
-    """Return the local key and the result's layout of a key that needs no movement, else None."""
+def _view_of(parts: tuple[KeyPart, ...], shape: Shape, partition: Partition, rank: int) -> tuple[View, bool]:
+    """Return how a key without arrays takes a part, and whether that is already the result."""
     index = keys.normalize(parts, shape)
     assert isinstance(index, BasicIndex)
-    if index.descending or index.takes_one(partition.axis):
-        return None
-    return index.local_key(partition, rank), index.shape, index.image(partition)
+    view = View.of(index, partition, rank)
+    moves = view.descending or view.slab is not None or view.partition.is_lopsided
+    return view, not moves
 
 
 def _index_array(item: Block | npt.NDArray[Any], device: Device) -> Block:
@@ -113,6 +108,9 @@ def split(key: Key, device: Device) -> tuple[tuple[KeyPart, ...], list[Block]]:
     parts: list[KeyPart] = []
     arrays: list[Block] = []
     for item in key:
+        if type(item) is int:
+            parts.append(item)
+            continue
         if not isinstance(item, (Block, np.ndarray)):
             parts.append(keys.key_part(item))
             continue
@@ -142,11 +140,10 @@ def _resolved(
 
 def _get_with_arrays(block: Block, parts: tuple[KeyPart, ...], arrays: list[Block]) -> Block:
     index, arrays = _resolved(block, parts, arrays)
+    source = _moved(block, View.of(index.basic, block.partition, block.device.rank))
     if isinstance(index, ArrayIndex):
-        source = _moved(block, index.basic)
         return gather_scatter.gather(source, index.axes, _zipped(index, arrays), index.broadcast, index.at)
-    source = _moved(block, index.basic)
-    mask = _covering(arrays[0], source, index)
+    mask = _covering(arrays[0], source, index.axis, index)
     result = selection.select(source, mask, index.axis)
     return moved_axis(result, index.axis, index.at)
 
@@ -157,11 +154,11 @@ def _zipped(index: ArrayIndex, arrays: Sequence[Block]) -> list[Block | int]:
     return [next(left) if integer is None else integer for integer in index.integers]
 
 
-def _covering(mask: Block, source: Block, index: MaskIndex) -> Block:
+def _covering(mask: Block, source: Block, axis: int, index: MaskIndex) -> Block:
     """Return the mask with the lengths of the axes it covers: one without elements is all False."""
     if not index.is_empty:
         return mask
-    shape = source.shape[index.axis : index.axis + index.count]
+    shape = source.shape[axis : axis + index.count]
     nothing = torch.zeros((), dtype=torch.bool, device=source.local.device).expand(shape)
     return Block(nothing, shape, REPLICATED, source.device)
 
@@ -181,27 +178,17 @@ def moved_axis(block: Block, source: int, target: int) -> Block:
 # ---- get
 
 
-def view(block: Block, index: BasicIndex) -> Block:
-    """Return a view of the elements that ``index`` takes: no axis descends, no integer takes the partitioned one.
-
-    Communication: none; the parts may be lopsided.
-    """
-    local = block.local[index.local_key(block.partition, block.device.rank)]
-    return Block(local, index.shape, index.image(block.partition), block.device)
+def taken(block: Block, view: View) -> Block:
+    """Return what ``view`` takes before anything moves: a view of ``block``. Communication: none."""
+    return Block(block.local[view.key], view.shape, view.partition, block.device)
 
 
-def get_basic(block: Block, index: BasicIndex) -> Block:
-    """Return the elements that ``index`` takes, evened out where one rank would hold more than twice its share."""
-    return evened(_moved(block, index))
-
-
-def _moved(block: Block, index: BasicIndex) -> Block:
-    """Return the elements that ``index`` takes, where they are as long as that is possible."""
-    kept = index.keeping(block.partition.axis)
-    taken = reversed_axes(view(block, kept.ascending), kept.descending)
-    if block.partition.axis is None or not index.takes_one(block.partition.axis):
-        return taken
-    return _slab(taken, index.kept_position(block.partition.axis))
+def _moved(block: Block, view: View) -> Block:
+    """Return what ``view`` takes, where it is as long as that is possible."""
+    result = taken(block, view)
+    if view.descending:
+        result = reversed_axes(result, view.descending)
+    return result if view.slab is None else _slab(result, view.slab)
 
 
 def reversed_axes(block: Block, axes: tuple[int, ...]) -> Block:
@@ -231,7 +218,7 @@ def _slab(block: Block, axis: int) -> Block:
     Communication: one broadcast, or one exchange straight from the owner.
     """
     shape = (*block.shape[:axis], *block.shape[axis + 1 :])
-    if block.nbytes <= keys.SMALL_NBYTES:
+    if not shape or block.nbytes <= keys.SMALL_NBYTES:
         local = block.local.squeeze(axis) if block.local.shape[axis] else block.local.new_empty(shape)
         local = block.communicator.broadcast(local, block.partition.owner(0))
         return Block(local, shape, REPLICATED, block.device)
@@ -274,9 +261,41 @@ def set(block: Block, key: Key, value: Block, *, mixed: bool = False) -> None:
     if arrays:
         _set_with_arrays(block, parts, arrays, value)
         return
-    index = keys.normalize(parts, block.shape)
+    plan = _direct_write(parts, block.layout, block.device.rank, value.layout)
+    if plan is None:
+        index = keys.normalize(parts, block.shape)
+        assert isinstance(index, BasicIndex)
+        _set_basic(block, index, value)
+        return
+    target, source = plan
+    block.local[target].copy_(value.local[source])
+
+
+@lru_cache(maxsize=16384)
+def _direct_write(
+    parts: tuple[KeyPart, ...], layout: Layout, rank: int, value: Layout
+) -> tuple[TorchKey, TorchKey] | None:
+    """Return the keys of the local tensors of array and value when nothing moves or turns round, else None."""
+    index = keys.normalize(parts, layout.shape)
     assert isinstance(index, BasicIndex)
-    set_basic(block, index, value)
+    view = View.of(index, layout.partition, rank)
+    shape = keys.value_shape(value.shape, index.shape)
+    extra = len(value.shape) - len(shape)
+    if view.descending:
+        return None
+    if value.partition.axis is not None:
+        (partition,) = align_to(Layout(view.shape, view.partition), value)
+        is_aligned = partition == value.partition and view.slab is None and extra == 0
+        return (view.key, ()) if is_aligned else None
+    at = None if view.slab is None else view.slab - len(index.shape) + len(shape)
+    if at is not None and at >= 0:
+        shape = (*shape[:at], 1, *shape[at:])
+    (partition,) = align_to(Layout(view.shape, view.partition), Layout(shape, REPLICATED))
+    cut: list[int | slice | None] = list(partition.local_slices(len(shape), rank))
+    if at is not None and at >= 0:
+        # The value lacks the axis that an integer took; it is stretched to nothing where another rank owns that.
+        cut[at] = None
+    return view.key, (*(0,) * extra, *cut)
 
 
 def _promoted(block: Block, value: Block, *, mixed: bool) -> Block:
@@ -328,33 +347,16 @@ def with_shape_of(value: Block, target: Shape) -> Block:
     return Block(value.local[(0,) * extra], shape, partition, value.device)
 
 
-def set_basic(block: Block, index: BasicIndex, value: Block) -> None:
-    """Write ``value``, of the block's data type, to the elements that ``index`` takes.
-
-    Raises
-    ------
-    ValueError
-        On every rank, before communication: it does not broadcast to them.
-    """
-    target, value = _target(block, index, value)
-    target.local.copy_(value.local)
-
-
-def _target(block: Block, index: BasicIndex, value: Block) -> tuple[Block, Block]:
-    """Return a writable view of what ``index`` takes, and ``value`` turned to meet it.
-
-    The view keeps the partitioned axis and every axis ascends; the value's axes are reversed where those of the key
-    descend, and it has an axis of length 1 where an integer took the partitioned one.
-    """
-    axis = block.partition.axis
+def _set_basic(block: Block, index: BasicIndex, value: Block) -> None:
+    """Write ``value``, of the data type of ``block``, where something must move or turn round first."""
+    view = View.of(index, block.partition, block.device.rank)
     value = with_shape_of(value, index.shape)
-    kept = index.keeping(axis)
-    if axis is not None and kept is not index:
-        value = _with_axis(value, index.kept_position(axis) - len(index.shape) + value.ndim)
-    lead = len(kept.shape) - value.ndim
-    turned = _stretching_none(value, [at - lead for at in kept.descending])
-    target = view(block, kept.ascending)
-    return target, _turned_to_meet(value, turned, target)
+    if view.slab is not None:
+        value = _with_axis(value, view.slab - len(index.shape) + value.ndim)
+    lead = len(view.shape) - value.ndim
+    turned = _stretching_none(value, [axis - lead for axis in view.descending])
+    target = taken(block, view)
+    target.local.copy_(_turned_to_meet(value, turned, target).local)
 
 
 def _with_axis(value: Block, at: int) -> Block:
@@ -390,34 +392,43 @@ def _set_with_arrays(block: Block, parts: tuple[KeyPart, ...], arrays: list[Bloc
         return
     value = with_shape_of(value, index.shape)
     lead = len(index.shape) - value.ndim
-    descending = [keys.gathered_axis(axis, index) - lead for axis in index.basic.descending]
+    view = View.of(index.basic, block.partition, block.device.rank)
+    descending = [keys.gathered_axis(axis, index) - lead for axis in view.descending]
     value = reversed_axes(value, _stretching_none(value, descending))
-    target = view(block, index.basic.ascending)
+    target = taken(block, view)
     scatter(target, index.axes, _zipped(index, arrays), index.broadcast, index.at, value)
 
 
 def _set_masked(block: Block, index: MaskIndex, mask: Block, value: Block) -> None:
-    basic, axis = index.basic, index.axis
-    lengths = [*basic.shape[:axis], *basic.shape[axis + index.count :]]
-    ndim = len(lengths) + 1
-    behind = ndim - index.at
-    # How many elements the mask selects is not known yet: whatever the value has there is compared later.
-    selected = value.shape[-behind] if value.ndim >= behind else 1
-    lengths.insert(axis, selected)
-    lengths.insert(index.at, lengths.pop(axis))
-    value = with_shape_of(value, tuple(lengths))
+    view = View.of(index.basic, block.partition, block.device.rank)
+    axis = index.axis
+    ndim = len(index.basic.shape) - index.count + 1
+    if value.ndim:
+        value = with_shape_of(value, _written_shape(index, value.shape, ndim))
     value = moved_axis(_with_leading(value, ndim), index.at, axis)
-    partitioned = block.partition.axis
-    kept = basic.keeping(partitioned)
-    if partitioned is not None and kept is not basic:
-        at = basic.kept_position(partitioned)
-        place = at if at <= axis else at - index.count + 1
-        value = _with_axis(value, place)
-        axis += at <= axis
-    descending = [at if at < axis else at - index.count + 1 for at in kept.descending]
-    value = reversed_axes(value, _stretching_none(value, descending))
-    target = view(block, kept.ascending)
-    selection.assign(target, _covering(mask, target, replace(index, axis=axis)), axis, value)
+    if view.slab is not None:
+        value = _with_axis(value, _beside_selected(view.slab, axis, index.count))
+        axis += view.slab <= axis
+    descending = [_beside_selected(turned, axis, index.count) for turned in view.descending]
+    if descending:
+        value = reversed_axes(value, _stretching_none(value, descending))
+    target = taken(block, view)
+    selection.assign(target, _covering(mask, target, axis, index), axis, value)
+
+
+def _written_shape(index: MaskIndex, value: Shape, ndim: int) -> Shape:
+    """Return the shape that is written: how much the mask selects is not known yet, so what ``value`` has there."""
+    behind = ndim - index.at
+    selected = value[-behind] if len(value) >= behind else 1
+    shape = index.basic.shape
+    lengths = [*shape[: index.axis], *shape[index.axis + index.count :]]
+    lengths.insert(index.at, selected)
+    return tuple(lengths)
+
+
+def _beside_selected(axis: int, selected: int, covered: int) -> int:
+    """Return where ``axis`` is once the axis ``selected`` has replaced ``covered`` axes from it."""
+    return axis if axis <= selected else axis - covered + 1
 
 
 def _stretching_none(value: Block, axes: Sequence[int]) -> tuple[int, ...]:

@@ -180,12 +180,23 @@ def assign(block: Block, mask: Block, axis: int, value: Block) -> None:
         _assign_whole(block, mask.local, axis, value)
         return
     mask = redistribute(mask, block.partition.on_axis(over))
-    local = _values_here(block, mask.local, axis, over, value)
-    movable(block.local)[_mask_key(mask.local, axis)] = movable(local)
+    _write(block.local, mask.local, axis, _values_here(block, mask.local, axis, over, value))
+
+
+def _write(target: torch.Tensor, mask: torch.Tensor, axis: int, values: torch.Tensor) -> None:
+    """Write ``values`` where ``mask``, over axes from ``axis`` of the part ``target``, holds."""
+    if values.numel() != 1:
+        movable(target)[_mask_key(mask, axis)] = movable(values)
+        return
+    mask = mask[(..., *(None,) * (target.ndim - axis - mask.ndim))]
+    movable(target).masked_fill_(mask, movable(values).reshape(()))
 
 
 def _assign_whole(block: Block, mask: torch.Tensor, axis: int, value: Block) -> None:
     """Write where every rank has the whole mask."""
+    if value.size == 1:
+        _write(block.local, mask, axis, replicate(value).local)
+        return
     count = int(mask.sum())
     shape = _selected_shape(block.shape, axis, mask.ndim, count)
     value_shape(value.shape, shape)
@@ -193,7 +204,7 @@ def _assign_whole(block: Block, mask: torch.Tensor, axis: int, value: Block) -> 
     (partition,) = align_to(target, value.layout)
     local = redistribute(value, partition).local
     if mask.ndim:
-        movable(block.local)[_mask_key(mask, axis)] = movable(local)
+        _write(block.local, mask, axis, local)
     elif count:
         block.local.copy_(local.squeeze(axis))
 

@@ -117,8 +117,10 @@ def mask_key(data: st.DataObject, shape: tuple[int, ...], ranks: int) -> list[An
     key: list[Any] = [data.draw(masks(shape[first : first + count], ranks), label="mask")]
     plain = basic_keys(shape[:first]), basic_keys(shape[first + count :])
     before, behind = (data.draw(part, label="beside") for part in plain)
-    before = [item for item in before if item is not Ellipsis]
-    before += [slice(None)] * (first - sum(item is not None for item in before))
+    # An ellipsis is written out: behind it may be another one.
+    cut = before.index(Ellipsis) if Ellipsis in before else len(before)
+    missing = first - sum(item is not None and item is not Ellipsis for item in before)
+    before[cut : cut + 1] = [slice(None)] * missing
     return [*before, *key, *behind]
 
 

@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 from array_api_dist._indexing import (
     ArrayIndex,
     ArrayPart,
-    BasicIndex,
     KeyPart,
     MaskIndex,
     MixedIndex,
-    Span,
     key_part,
     normalize,
     value_shape,
 )
 from array_api_dist._partition import Partition, Shape
+from array_api_dist._slicing import BasicIndex, Span
 
 quick = settings(max_examples=300, deadline=None, derandomize=True)
 shapes = st.lists(st.integers(0, 6), max_size=4).map(tuple)
@@ -98,7 +97,7 @@ def test_the_local_keys_cut_each_selected_element_once(data: st.DataObject) -> N
     np.testing.assert_array_equal(joined, whole[kept.key()])
     if index.takes_one(axis):
         joined = joined.squeeze(index.kept_position(axis))
-    turned = [at for at in index.descending]
+    turned = list(index.descending)
     np.testing.assert_array_equal(np.flip(joined, turned), whole[key])
 
 
