@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from harness import part_of, partitions_of
 from hypothesis import strategies as st
 
 from array_api_dist._block import Block
@@ -14,7 +15,6 @@ from array_api_dist._device import Device
 from array_api_dist._dtypes import DTYPES
 from array_api_dist._partition import Partition, Shape
 from array_api_dist.kernels.dtypes import TORCH
-from tests.engine.harness import part_of, partitions_of
 
 RANKS = 4
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import keys
 import numpy as np
 import pytest
 import torch
+from harness import joined, on_ranks, part_of, partitions_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keys import arrays, block_of, index_arrays, same_values, shapes
 
 from array_api_dist import _indexing
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist.engine import gather_scatter, indexing
-from tests.engine import keys
-from tests.engine.harness import joined, on_ranks, part_of, partitions_of
-from tests.engine.keys import arrays, block_of, index_arrays, same_values, shapes
 
-quick = settings(max_examples=150, deadline=None, derandomize=True)
+quick = settings(max_examples=100, deadline=None, derandomize=True)
 sizes = pytest.mark.parametrize("small", [0, 1 << 16], ids=["large", "small"])
 
 
