@@ -1,0 +1,262 @@
+"""Square matrices that the ranks share by columns: blocked, right-looking factorizations with broadcast panels.
+
+A panel of columns lies whole on its owner, who factors it; the others apply it to their own columns (Golub and Van Loan
+2013, sections 3.4 and 4.2; Choi et al. 1996). No rank ever holds more than its columns and one panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from array_api_dist import _matrices as rules
+from array_api_dist._block import Block
+from array_api_dist._matrices import Panel
+from array_api_dist._partition import Partition
+from array_api_dist.engine.matrices import agreed, by_columns, singular
+
+
+def _panels(block: Block) -> tuple[Panel, ...]:
+    return rules.panels(block.partition, min(block.shape[-2:]), rules.PANEL_WIDTH)
+
+
+def _held(block: Block, local: torch.Tensor, panel: Panel) -> torch.Tensor:
+    """Return the columns of ``panel`` on its owner."""
+    return local.narrow(-1, panel.start - block.offset(block.ndim - 1), panel.width)
+
+
+def _beyond(block: Block, local: torch.Tensor, column: int) -> tuple[torch.Tensor, int]:
+    """Return this rank's columns from ``column`` on, and where they begin."""
+    offset, count = block.offset(block.ndim - 1), local.shape[-1]
+    first = min(max(column - offset, 0), count)
+    return local.narrow(-1, first, count - first), offset + first
+
+
+def _broadcast(block: Block, panel: Panel, made: torch.Tensor | None, rows: int) -> torch.Tensor:
+    """Return the owner's ``made``, ``rows`` long, on every rank. Communication: one broadcast."""
+    if made is None:
+        made = block.local.new_empty((*block.shape[:-2], rows, panel.width))
+    return block.communicator.broadcast(made.contiguous(), panel.owner)
+
+
+def cholesky(block: Block) -> Block:
+    """Return the lower Cholesky factor, partitioned along its columns; the upper triangle is not read.
+
+    Communication: n²/2 elements of panels in n / PANEL_WIDTH broadcasts, and one allreduce of 8 bytes.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        On every rank, if a matrix is not positive definite.
+    """
+    block = by_columns(block)
+    local = block.local.clone(memory_format=torch.contiguous_format)
+    failed = False
+    for panel in _panels(block):
+        made = None
+        if panel.owner == block.device.rank:
+            made, bad = _cholesky_panel(_held(block, local, panel), panel)
+            failed = failed or bad
+        lower = _broadcast(block, panel, made, block.shape[-1] - panel.start)
+        trailing, first = _beyond(block, local, panel.stop)
+        count = trailing.shape[-1]
+        if not count:
+            continue
+        rows = lower.narrow(-2, first - panel.start, lower.shape[-2] - (first - panel.start))
+        trailing.narrow(-2, first, rows.shape[-2]).sub_(rows @ rows.narrow(-2, 0, count).mH)
+    agreed(block, not_positive_definite() if failed else None)
+    return block.with_local(torch.tril(local, -block.offset(block.ndim - 1)))
+
+
+def not_positive_definite() -> np.linalg.LinAlgError:
+    """Return the error of a matrix without a Cholesky factor."""
+    return np.linalg.LinAlgError("cholesky takes positive definite matrices, got one that is not")
+
+
+def _cholesky_panel(held: torch.Tensor, panel: Panel) -> tuple[torch.Tensor, bool]:
+    """Factor the columns ``held`` in place from their diagonal block down; return them and whether that failed."""
+    square = held.narrow(-2, panel.start, panel.width)
+    below = held.narrow(-2, panel.stop, held.shape[-2] - panel.stop)
+    factor, info = torch.linalg.cholesky_ex(square)
+    square.copy_(factor)
+    below.copy_(torch.linalg.solve_triangular(factor.mH, below.clone(), upper=True, left=False))
+    return held.narrow(-2, panel.start, held.shape[-2] - panel.start), bool((info > 0).any())
+
+
+@dataclass(frozen=True, slots=True)
+class Eliminated:
+    """The outcome of a Gaussian elimination with row exchanges.
+
+    Attributes
+    ----------
+    upper : Block
+        Partitioned along its columns; only the upper triangle means anything.
+    diagonal : torch.Tensor, shape (..., n)
+        Of ``upper``; on every rank.
+    exchanges : torch.Tensor, shape (...)
+        How many rows were exchanged.
+    """
+
+    upper: Block
+    diagonal: torch.Tensor
+    exchanges: torch.Tensor
+
+    @property
+    def sign(self) -> torch.Tensor:
+        """The determinant of the row exchanges: 1 or -1."""
+        return 1 - 2 * (self.exchanges % 2)
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a matrix is (equal on every rank)."""
+        return bool((self.diagonal == 0).any())
+
+
+def eliminate(block: Block, sides: Sequence[torch.Tensor] = ()) -> Eliminated:
+    """Eliminate below the diagonal with partial pivoting, carrying right-hand ``sides`` along in place.
+
+    Each side is (..., n, k), its batch axes those to which the matrices' broadcast.
+    Communication: n²/2 elements of panels, and their pivots, in 2 n / PANEL_WIDTH broadcasts.
+    """
+    block = by_columns(block)
+    local = block.local.clone(memory_format=torch.contiguous_format)
+    diagonals = [local.new_empty((*block.shape[:-2], 0))]
+    exchanges = torch.zeros(block.shape[:-2], dtype=torch.int64, device=local.device)
+    for panel in _panels(block):
+        made, pivots = (
+            None,
+            torch.empty((*block.shape[:-2], panel.width), dtype=torch.int32, device=local.device),
+        )
+        if panel.owner == block.device.rank:
+            held = _held(block, local, panel)
+            below = held.narrow(-2, panel.start, held.shape[-2] - panel.start)
+            made, pivots, _ = torch.linalg.lu_factor_ex(below)
+            below.copy_(made)
+        factor = _broadcast(block, panel, made, block.shape[-2] - panel.start)
+        pivots = block.communicator.broadcast(pivots.contiguous(), panel.owner)
+        for side in (_beyond(block, local, panel.stop)[0], *sides):
+            _apply_panel(
+                side.narrow(-2, panel.start, side.shape[-2] - panel.start), factor, pivots, panel.width
+            )
+        diagonals.append(factor.narrow(-2, 0, panel.width).diagonal(dim1=-2, dim2=-1))
+        exchanges += (pivots != torch.arange(1, panel.width + 1, device=local.device)).sum(-1)
+    return Eliminated(block.with_local(local), torch.cat(diagonals, -1), exchanges)
+
+
+def _apply_panel(side: torch.Tensor, factor: torch.Tensor, pivots: torch.Tensor, width: int) -> None:
+    """Exchange the rows of ``side`` and eliminate with a factored panel, in place."""
+    if not side.numel():
+        return
+    _exchange_rows(side, pivots)
+    top, rest = side.narrow(-2, 0, width), side.narrow(-2, width, side.shape[-2] - width)
+    square, below = factor.narrow(-2, 0, width), factor.narrow(-2, width, factor.shape[-2] - width)
+    top.copy_(torch.linalg.solve_triangular(square, top.clone(), upper=False, unitriangular=True))
+    rest.sub_(below @ top)
+
+
+def _exchange_rows(side: torch.Tensor, pivots: torch.Tensor) -> None:
+    """Carry out LAPACK's successive row exchanges (1-based) in place, each matrix its own."""
+    batch = side.shape[:-2]
+    for index, swaps in zip(
+        np.ndindex(*batch),
+        pivots.expand(*batch, pivots.shape[-1]).reshape(-1, pivots.shape[-1]).tolist(),
+        strict=True,
+    ):
+        where: dict[int, int] = {}
+        for row, pivot in enumerate(swaps):
+            other = pivot - 1
+            where[row], where[other] = where.get(other, other), where.get(row, row)
+        moved = [row for row, source in where.items() if row != source]
+        if moved:
+            sources = torch.tensor([where[row] for row in moved], device=side.device)
+            matrix = side[index]
+            matrix[torch.tensor(moved, device=side.device)] = matrix[sources]
+
+
+def substitute_back(eliminated: Eliminated, sides: Sequence[torch.Tensor]) -> None:
+    """Solve with the upper triangle, in place. Communication: n²/2 elements in n / PANEL_WIDTH broadcasts."""
+    block = eliminated.upper
+    for panel in reversed(_panels(block)):
+        mine = panel.owner == block.device.rank
+        made = _held(block, block.local, panel).narrow(-2, 0, panel.stop) if mine else None
+        columns = _broadcast(block, panel, made, panel.stop)
+        square, above = columns.narrow(-2, panel.start, panel.width), columns.narrow(-2, 0, panel.start)
+        for side in sides:
+            rows = side.narrow(-2, panel.start, panel.width)
+            if rows.numel():
+                rows.copy_(torch.linalg.solve_triangular(square, rows.clone(), upper=True))
+                side.narrow(-2, 0, panel.start).sub_(above @ rows)
+
+
+def solve(function: str, block: Block, side: torch.Tensor) -> torch.Tensor:
+    """Return the solution for this rank's columns of the right-hand sides, contiguous and overwritten.
+
+    Communication: that of an elimination and a back substitution: n² elements.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        On every rank, if a matrix is singular.
+    """
+    eliminated = eliminate(block, [side])
+    if eliminated.is_singular:
+        raise singular(function)
+    substitute_back(eliminated, [side])
+    return side
+
+
+def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
+    """Return Q and R, both partitioned along their columns, by Householder reflections panel by panel.
+
+    Communication: the panels twice, 2 * rows * min(rows, columns) elements in broadcasts.
+    """
+    block = by_columns(block)
+    rows, columns = block.shape[-2:]
+    rank, device = min(rows, columns), block.device
+    local = block.local.clone(memory_format=torch.contiguous_format)
+    scales: dict[Panel, torch.Tensor] = {}
+    for panel in _panels(block):
+        reflected, tau = _householder(block, local, panel, scales)
+        trailing, _ = _beyond(block, local, panel.stop)
+        _reflect(trailing.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=True)
+    upper = torch.triu(local, -block.offset(block.ndim - 1)).narrow(-2, 0, rows if complete else rank)
+    width = rows if complete else rank
+    target = Partition.even(block.ndim - 1, width, device.ranks)
+    low, high = target.interval(device.rank)
+    factor = local.new_zeros((*block.shape[:-2], rows, high - low))
+    factor.diagonal(-low, -2, -1).fill_(1)
+    for panel in reversed(_panels(block)):
+        reflected, tau = _householder(block, local, panel, scales)
+        _reflect(factor.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=False)
+    batch = block.shape[:-2]
+    return (
+        Block(factor, (*batch, rows, width), target, device),
+        Block(upper, (*batch, upper.shape[-2], columns), block.partition, device),
+    )
+
+
+def _householder(
+    block: Block, local: torch.Tensor, panel: Panel, scales: dict[Panel, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the reflectors of ``panel`` and their scales on every rank: factored at the first call, kept by the owner."""
+    rows = block.shape[-2] - panel.start
+    made: torch.Tensor | None = None
+    tau = local.new_empty((*block.shape[:-2], panel.width))
+    if panel.owner == block.device.rank:
+        held = _held(block, local, panel).narrow(-2, panel.start, rows)
+        if panel in scales:
+            made, tau = held, scales[panel]
+        else:
+            made, tau = torch.geqrf(held)
+            held.copy_(made)
+            scales[panel] = tau
+    reflected = _broadcast(block, panel, made, rows)
+    return reflected, block.communicator.broadcast(tau.contiguous(), panel.owner)
+
+
+def _reflect(side: torch.Tensor, reflected: torch.Tensor, tau: torch.Tensor, *, adjoint: bool) -> None:
+    if side.numel():
+        side.copy_(torch.ormqr(reflected, tau, side.contiguous(), transpose=adjoint))

@@ -1,0 +1,104 @@
+"""QR of matrices partitioned along their many rows: TSQR (Demmel, Grigori, Hoemmen and Langou 2012)."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+
+from array_api_dist import _matrices as rules
+from array_api_dist._block import Block
+from array_api_dist.collectives import Piece
+from array_api_dist.engine.matrices import copied
+
+
+def triangle(block: Block) -> Block:
+    """Return R alone, replicated. Communication: as :func:`qr`, less the way down the tree."""
+    upper, _ = _merged(block, torch.linalg.qr(block.local).R, with_factor=False)
+    return copied(upper, block)
+
+
+def qr(block: Block) -> tuple[Block, Block]:
+    """Return Q, partitioned as ``block`` along its rows, and R, replicated.
+
+    Communication: one allgather of the ranks' triangles when they are small, else log2(P) messages of a triangle up
+    a binary tree and down again, and one broadcast of a triangle.
+    """
+    part, own = torch.linalg.qr(block.local)
+    upper, multiplier = _merged(block, own, with_factor=True)
+    shape = (*block.shape[:-1], upper.shape[-2])
+    return Block(part @ multiplier, shape, block.partition, block.device), copied(upper, block)
+
+
+def _merged(block: Block, own: torch.Tensor, *, with_factor: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the triangle of all ranks, and what this rank's own orthogonal factor is to be multiplied with."""
+    counts = tuple(min(count, block.shape[-1]) for count in block.partition.counts)
+    nbytes = prod(block.shape[:-2]) * sum(counts) * block.shape[-1] * own.element_size()
+    if nbytes > rules.TREE_NBYTES:
+        return _by_tree(block, own, counts, with_factor=with_factor)
+    stacked = block.communicator.allgather(own, own.ndim - 2, counts)
+    factor, upper = torch.linalg.qr(stacked)
+    rank = block.device.rank
+    return upper, factor.narrow(-2, sum(counts[:rank]), counts[rank])
+
+
+def _by_tree(
+    block: Block, own: torch.Tensor, counts: tuple[int, ...], *, with_factor: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    total, width = min(sum(counts), block.shape[-1]), block.shape[-1]
+    levels = list(rules.merges(counts, width))
+    factors = list[torch.Tensor]()
+    upper = own
+    for distance, rows in levels:
+        taken = _up(block, upper, distance, rows)
+        if taken is None:
+            factors.append(own)
+            continue
+        factor, upper = torch.linalg.qr(torch.cat((upper, taken), -2))
+        factors.append(factor)
+    if block.device.rank:
+        upper = own.new_empty((*own.shape[:-2], total, width))
+    upper = block.communicator.broadcast(upper.contiguous(), 0)
+    multiplier = torch.eye(total, dtype=own.dtype, device=own.device).expand(*own.shape[:-2], total, total)
+    if with_factor:
+        for (distance, rows), factor in zip(reversed(levels), reversed(factors), strict=True):
+            multiplier = _down(block, factor, multiplier, distance, rows)
+    return upper, multiplier
+
+
+def _partner(rank: int, distance: int, ranks: int) -> int | None:
+    """Return the rank whose triangle this rank takes over at the level of ``distance``."""
+    return rank + distance if rank % (2 * distance) == 0 and rank + distance < ranks else None
+
+
+def _hands_over(rank: int, distance: int) -> bool:
+    return rank % (2 * distance) == distance
+
+
+def _up(block: Block, upper: torch.Tensor, distance: int, rows: tuple[int, ...]) -> torch.Tensor | None:
+    """Send the triangle to the rank that takes it over; return the one taken over here. One exchange."""
+    rank = block.device.rank
+    partner = _partner(rank, distance, len(rows))
+    sends = [Piece(rank - distance, upper)] if _hands_over(rank, distance) else []
+    taken = None if partner is None else upper.new_empty((*upper.shape[:-2], rows[partner], upper.shape[-1]))
+    receives = [] if partner is None or taken is None else [Piece(partner, taken)]
+    block.communicator.exchange(sends, receives)
+    return taken
+
+
+def _down(
+    block: Block, factor: torch.Tensor, multiplier: torch.Tensor, distance: int, rows: tuple[int, ...]
+) -> torch.Tensor:
+    """Split the multiplier of a merged triangle into those of the two that were merged. One exchange."""
+    rank = block.device.rank
+    partner = _partner(rank, distance, len(rows))
+    if partner is not None:
+        both = factor @ multiplier
+        block.communicator.exchange([Piece(partner, both.narrow(-2, rows[rank], rows[partner]))], [])
+        return both.narrow(-2, 0, rows[rank])
+    if _hands_over(rank, distance):
+        own = multiplier.new_empty((*multiplier.shape[:-2], rows[rank], multiplier.shape[-1]))
+        block.communicator.exchange([], [Piece(rank - distance, own)])
+        return own
+    block.communicator.exchange([], [])
+    return multiplier

@@ -1,0 +1,340 @@
+"""Factorizations under every partition: what they reconstruct, and the errors that all ranks raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from harness import joined, on_ranks, part_of, partitions_of
+
+from array_api_dist import _matrices as rules
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._partition import Partition, Shape
+from array_api_dist.engine import factorization as engine
+from array_api_dist.engine import norms
+
+DTYPES = [torch.float32, torch.complex128]
+RANKS = [1, 2, 3]
+MORE_RANKS = [1, 2, 5]
+
+
+@pytest.fixture(params=["small arrays are copied", "nothing is small"])
+def thresholds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny matrices take the ways of large ones, too."""
+    if request.param == "nothing is small":
+        monkeypatch.setattr(rules, "COPY_NBYTES", -1)
+        monkeypatch.setattr(rules, "PANEL_WIDTH", 3)
+
+
+@pytest.fixture(params=["triangles gathered", "triangles merged along a tree"])
+def merging(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of TSQR."""
+    if request.param == "triangles merged along a tree":
+        monkeypatch.setattr(rules, "TREE_NBYTES", -1)
+
+
+pytestmark = pytest.mark.usefixtures("thresholds")
+
+
+def made(shape: Shape, dtype: torch.dtype) -> torch.Tensor:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def definite(shape: Shape, dtype: torch.dtype) -> torch.Tensor:
+    factor = made(shape, dtype)
+    return factor @ factor.mH + shape[-1] * torch.eye(shape[-1], dtype=dtype)
+
+
+def found(
+    function: Callable[[Block], Block | Sequence[Block]], whole: torch.Tensor, ranks: int
+) -> Iterator[list[torch.Tensor]]:
+    """Yield the joined results of ``function`` under each partition."""
+    cases = partitions_of(tuple(whole.shape), ranks)
+
+    def body(device: Device) -> list[Sequence[Block]]:
+        results = [function(part_of(whole, each, device)) for each in cases]
+        return [(result,) if isinstance(result, Block) else result for result in results]
+
+    for parts in zip(*on_ranks(ranks, body), strict=True):
+        yield [joined(blocks) for blocks in zip(*parts, strict=True)]
+
+
+def assert_close(result: torch.Tensor, expected: torch.Tensor, *, scale: float = 1.0) -> None:
+    """Within 100 rounding errors of the largest element."""
+    assert result.dtype == expected.dtype
+    assert result.shape == expected.shape
+    if expected.numel():
+        size = float(expected.abs().max()) * scale
+        error = float((result - expected).abs().max())
+        assert error <= 100 * torch.finfo(expected.dtype).eps * max(size, 1e-30), (error, size)
+
+
+def assert_orthonormal(matrix: torch.Tensor) -> None:
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype).expand(*matrix.shape[:-2], -1, -1)
+    assert_close(matrix.mH @ matrix, identity)
+
+
+SQUARE_SHAPES = [(7, 7), (2, 6, 6), (4, 3, 3), (0, 0), (0, 3, 3)]
+ANY_SHAPES = [(13, 2), (2, 13), (7, 6), (2, 9, 2), (2, 2, 9), (5, 0), (0, 5)]
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_cholesky_reconstructs(ranks: int, dtype: torch.dtype) -> None:
+    for shape in SQUARE_SHAPES:
+        whole = definite(shape, dtype)
+        for (lower,) in found(engine.cholesky, whole, ranks):
+            assert torch.equal(lower, lower.tril())
+            assert_close(lower @ lower.mH, whole)
+        for (upper,) in found(lambda block: engine.cholesky(block, upper=True), whole, ranks):
+            assert torch.equal(upper, upper.triu())
+            assert_close(upper.mH @ upper, whole)
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("ranks", MORE_RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("complete", [False, True])
+def test_qr_reconstructs(ranks: int, dtype: torch.dtype, *, complete: bool) -> None:
+    for shape in ANY_SHAPES:
+        whole = made(shape, dtype)
+        expected = torch.linalg.qr(whole, mode="complete" if complete else "reduced")
+        for factor, upper in found(lambda block: engine.qr(block, complete=complete), whole, ranks):
+            assert (factor.shape, upper.shape) == (expected.Q.shape, expected.R.shape)
+            assert torch.equal(upper, upper.triu())
+            assert_orthonormal(factor)
+            assert_close(factor @ upper, whole)
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("full", [False, True])
+def test_svd_reconstructs(ranks: int, dtype: torch.dtype, *, full: bool) -> None:
+    for shape in ANY_SHAPES:
+        whole = made(shape, dtype)
+        expected = torch.linalg.svd(whole, full_matrices=full)
+        for left, values, right in found(lambda block: engine.svd(block, full_matrices=full), whole, ranks):
+            assert (left.shape, right.shape) == (expected.U.shape, expected.Vh.shape)
+            assert_orthonormal(left)
+            assert_orthonormal(right.mH)
+            assert_close(values, expected.S)
+            count = values.shape[-1]
+            assert_close((left[..., :count] * values[..., None, :]) @ right[..., :count, :], whole)
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("ranks", RANKS)
+def test_singular_values_ranks_and_pseudo_inverses(ranks: int) -> None:
+    for shape in ANY_SHAPES:
+        whole = made(shape, torch.complex128)
+        if whole.numel():
+            whole[..., -1, :] = whole[..., 0, :]
+        for (values,) in found(engine.svdvals, whole, ranks):
+            assert_close(values, torch.linalg.svdvals(whole))
+        for (rank,) in found(engine.matrix_rank, whole, ranks):
+            assert torch.equal(rank, torch.linalg.matrix_rank(whole))
+        for (inverse,) in found(engine.pinv, whole, ranks):
+            assert_close(inverse, torch.linalg.pinv(whole, rtol=max(shape[-2:]) * 2.3e-16), scale=10)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_tolerances_may_be_arrays(ranks: int) -> None:
+    whole = torch.diag_embed(torch.tensor([[4.0, 2.0, 1.0], [4.0, 2.0, 1.0]]))
+    tolerances = torch.tensor([0.3, 0.9])
+    cases = partitions_of((2,), ranks)
+
+    def ranks_of(block: Block) -> list[Block]:
+        return [engine.matrix_rank(block, part_of(tolerances, each, block.device)) for each in cases]
+
+    for results in found(ranks_of, whole, ranks):
+        for result in results:
+            assert result.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_determinants_and_inverses(ranks: int, dtype: torch.dtype) -> None:
+    for shape in SQUARE_SHAPES:
+        whole = made(shape, dtype) + 3 * torch.eye(shape[-1], dtype=dtype)
+        for (determinant,) in found(engine.det, whole, ranks):
+            assert_close(determinant, torch.linalg.det(whole))
+        expected = torch.linalg.slogdet(whole)
+        for sign, logarithm in found(engine.slogdet, whole, ranks):
+            assert_close(sign, expected.sign)
+            assert_close(logarithm, expected.logabsdet)
+        for (inverse,) in found(engine.inv, whole, ranks):
+            assert_close(inverse, torch.linalg.inv(whole), scale=10)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize(
+    ("matrix_shape", "side_shape"),
+    [
+        ((7, 7), (7,)),
+        ((7, 7), (7, 5)),
+        ((6, 6), (6, 1)),
+        ((2, 5, 5), (5, 2)),
+        ((4, 4), (2, 4, 3)),
+        ((3, 3, 3), (3, 3)),
+        ((3, 1, 2, 2), (4, 2, 2)),
+        ((2, 3, 3), (3,)),
+        ((0, 0), (0, 3)),
+    ],
+)
+def test_solutions_under_every_pair_of_partitions(ranks: int, matrix_shape: Shape, side_shape: Shape) -> None:
+    matrix = made(matrix_shape, torch.float64) + 3 * torch.eye(matrix_shape[-1], dtype=torch.float64)
+    side = made(side_shape, torch.float64)
+    if side.ndim == 1:
+        expected = (torch.linalg.inv(matrix) @ side[:, None])[..., 0]
+    else:
+        expected = torch.linalg.inv(matrix) @ side
+    cases = partitions_of(side_shape, ranks)
+
+    def solutions(block: Block) -> list[Block]:
+        return [engine.solve(block, part_of(side, each, block.device)) for each in cases]
+
+    for results in found(solutions, matrix, ranks):
+        for result in results:
+            assert_close(result, expected, scale=10)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_eigenvectors_satisfy_their_equation(ranks: int, dtype: torch.dtype) -> None:
+    for shape in SQUARE_SHAPES:
+        whole = definite(shape, dtype)
+        for values, vectors in found(engine.eigh, whole, ranks):
+            assert_close(whole @ vectors, vectors * values[..., None, :])
+            assert_orthonormal(vectors)
+        for (values,) in found(engine.eigvalsh, whole, ranks):
+            assert_close(values, torch.linalg.eigvalsh(whole))
+        general = made(shape, dtype)
+        for values, vectors in found(engine.eig, general, ranks):
+            assert_close(general.to(vectors.dtype) @ vectors, vectors * values[..., None, :], scale=10)
+        for (values,) in found(engine.eigvals, general, ranks):
+            assert values.dtype == dtype.to_complex()
+            assert_close(
+                values.sum(-1), general.diagonal(dim1=-2, dim2=-1).sum(-1).to(values.dtype), scale=10
+            )
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("exponent", [-2, 0, 1, 5])
+def test_matrix_powers(ranks: int, exponent: int) -> None:
+    for shape in [(5, 5), (2, 4, 4)]:
+        whole = made(shape, torch.float64) / 2 + torch.eye(shape[-1], dtype=torch.float64)
+        for (power,) in found(lambda block: engine.matrix_power(block, exponent), whole, ranks):
+            assert_close(power, torch.linalg.matrix_power(whole, exponent), scale=10)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("order", ["fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])
+def test_matrix_norms(ranks: int, order: norms.MatrixOrder) -> None:
+    for shape in [(7, 5), (3, 9), (2, 5, 4), (4, 3, 3)]:
+        whole = made(shape, torch.complex128)
+        expected = torch.linalg.matrix_norm(whole, order)
+        for plain, kept in found(
+            lambda block: (norms.matrix_norm(block, order), norms.matrix_norm(block, order, keepdims=True)),
+            whole,
+            ranks,
+        ):
+            assert_close(plain, expected)
+            assert_close(kept, expected[..., None, None])
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("order", [0, 1, 2, 3.5, -1, -2, 0.5, np.inf, -np.inf])
+def test_vector_norms(ranks: int, order: float) -> None:
+    whole = made((5, 4, 3), torch.float32)
+    whole[1, 2, 0] = 0
+    for axes in [(0,), (2,), (0, 2), (0, 1, 2)]:
+        expected = torch.linalg.vector_norm(whole.double(), order, dim=axes, keepdim=True).float()
+        for (norm,) in found(partial(norms.vector_norm, axes=axes, order=order, keepdims=True), whole, ranks):
+            assert_close(norm, expected)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("offset", [-9, -3, -1, 0, 1, 2, 7])
+def test_diagonals_and_traces_stay_where_they_are(ranks: int, offset: int) -> None:
+    for shape in [(5, 7), (7, 5), (2, 4, 4), (0, 3), (3, 1)]:
+        whole = torch.arange(int(np.prod(shape))).reshape(shape)
+        expected = torch.from_numpy(np.diagonal(whole.numpy(), offset, -2, -1).copy())
+        for (diagonal,) in found(lambda block: norms.diagonal(block, offset), whole, ranks):
+            assert torch.equal(diagonal, expected)
+        for (trace,) in found(lambda block: norms.trace(block, offset, torch.int64), whole, ranks):
+            assert torch.equal(trace, expected.sum(-1))
+
+
+FAILURES = {
+    "cholesky": (engine.cholesky, lambda whole: -whole, "positive definite"),
+    "inv": (engine.inv, torch.zeros_like, "singular"),
+    "solve": (lambda block: engine.solve(block, block), torch.zeros_like, "singular"),
+    "eigh": (engine.eigh, lambda whole: whole / 0, "finite"),
+    "eigvals": (engine.eigvals, lambda whole: whole * float("nan"), "finite"),
+    "svd": (engine.svd, lambda whole: whole * float("nan"), "finite"),
+    "svdvals": (engine.svdvals, lambda whole: whole * float("nan"), "finite"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("shape", [(5, 5), (4, 3, 3)])
+def test_a_matrix_that_fails_fails_on_every_rank_alike(name: str, shape: Shape) -> None:
+    function, spoil, message = FAILURES[name]
+    whole = definite(shape, torch.float64)
+    # The last matrix alone is bad where there are several.
+    bad = whole.clone()
+    if len(shape) > 2:
+        bad[-1] = spoil(whole[-1])
+    else:
+        bad = spoil(whole)
+
+    def body(device: Device) -> list[str]:
+        messages = []
+        for partition in partitions_of(shape, device.ranks):
+            with pytest.raises(np.linalg.LinAlgError, match=message) as caught:
+                function(part_of(bad, partition, device))
+            messages.append(str(caught.value))
+        return messages
+
+    messages = {message for each in on_ranks(3, body) for message in each}
+    assert len(messages) == 1
+
+
+def test_nan_gives_nan_where_nothing_iterates() -> None:
+    whole = definite((6, 6), torch.float64)
+    whole[2, 3] = float("nan")
+    for function in (engine.det, engine.inv, engine.qr):
+        for results in found(function, whole, 3):
+            assert all(bool(result.isnan().any()) for result in results)
+
+
+def test_one_rank_is_never_given_more_than_it_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "ONE_RANK_NBYTES", 100)
+    monkeypatch.setattr(rules, "COPY_NBYTES", -1)
+
+    def body(device: Device) -> str:
+        block = part_of(torch.eye(6), Partition.even(0, 6, device.ranks), device)
+        with pytest.raises(MemoryError, match="up to 100 bytes") as caught:
+            engine.eigh(block)
+        return str(caught.value)
+
+    assert len(set(on_ranks(2, body))) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [(engine.cholesky, (3, 4)), (engine.det, (3,)), (engine.inv, ()), (engine.qr, (3,)), (engine.svd, (3,))],
+)
+def test_shapes_are_refused_before_anything_moves(
+    function: Callable[[Block], Block | Sequence[Block]], shape: Shape
+) -> None:
+    def body(device: Device) -> None:
+        with pytest.raises(ValueError, match="matrices of shape"):
+            function(part_of(torch.zeros(shape), Partition(None), device))
+
+    on_ranks(1, body)
