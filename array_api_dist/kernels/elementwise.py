@@ -1,0 +1,209 @@
+"""The standard's elementwise functions on torch tensors: one table.
+
+A kernel takes operands that all have one data type, already promoted, of any shapes that broadcast and any strides.
+Where torch is right the table names the bare torch function. Neither operands nor results carry lazy conjugation or negation.
+
+These give views that share their operand's storage: POSITIVE, REAL, IMAG, CONJ of real numbers, ABS of unsigned
+integers, and CEIL, FLOOR, ROUND and TRUNC of integers. All others give new storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import torch
+from torch import Tensor
+
+from array_api_dist.kernels import special_values as special
+from array_api_dist.kernels import unsigned
+
+Function: TypeAlias = Callable[..., Tensor]
+Rows: TypeAlias = Mapping[torch.dtype, Function]
+
+_SIGNED: Final = (torch.int8, torch.int16, torch.int32, torch.int64)
+_UNSIGNED: Final = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+_INTEGER: Final = _SIGNED + _UNSIGNED
+_REAL: Final = (torch.float32, torch.float64)
+_COMPLEX: Final = (torch.complex64, torch.complex128)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """One elementwise function for all data types.
+
+    Attributes
+    ----------
+    name : str
+        The standard's.
+    default : callable
+        For every data type that ``special`` does not name.
+    special : mapping of torch.dtype to callable
+    """
+
+    name: str
+    default: Function
+    special: Rows = field(default_factory=dict)
+
+    def for_dtype(self, dtype: torch.dtype) -> Function:
+        """Return the function for operands that all have ``dtype``."""
+        return self.special.get(dtype, self.default)
+
+
+def _rows(dtypes: tuple[torch.dtype, ...], function: Function) -> dict[torch.dtype, Function]:
+    return dict.fromkeys(dtypes, function)
+
+
+def _unsigned(narrow: Function, wide: Function) -> dict[torch.dtype, Function]:
+    """Return the rows of the unsigned types that torch can't compute with: 16 and 32 bits, and 64 bits."""
+    return {torch.uint16: narrow, torch.uint32: narrow, torch.uint64: wide}
+
+
+def _wrapping(function: Function) -> dict[torch.dtype, Function]:
+    return _unsigned(unsigned.widened(function), unsigned.as_signed(function))
+
+
+def _comparing(function: Function) -> dict[torch.dtype, Function]:
+    return _unsigned(unsigned.compared_wide(function), unsigned.in_order(function))
+
+
+def _choosing(function: Function) -> dict[torch.dtype, Function]:
+    return _unsigned(unsigned.widened(function), unsigned.chosen_in_order(function))
+
+
+def _everywhere(answer: bool) -> Function:
+    """Return the predicate that gives every element the same ``answer``."""
+
+    def apply(x: Tensor) -> Tensor:
+        return torch.full(x.shape, answer, dtype=torch.bool, device=x.device)
+
+    return apply
+
+
+def _integral(function: Function, name: str) -> Kernel:
+    """Return the kernel of a rounding ``function``, which leaves integers as they are."""
+    return Kernel(name, function, _rows(_INTEGER, _SAME))
+
+
+# A new tensor on the same storage, so that its owners can be counted.
+_SAME: Final = torch.detach
+
+ABS: Final = Kernel("abs", torch.abs, _rows(_UNSIGNED, _SAME))
+ACOS: Final = Kernel("acos", torch.acos, _rows(_COMPLEX, special.acos_complex))
+ACOSH: Final = Kernel("acosh", torch.acosh)
+ADD: Final = Kernel(
+    "add", torch.add, {**_wrapping(torch.add), **_rows(_COMPLEX, special.by_component(torch.add))}
+)
+ASIN: Final = Kernel("asin", torch.asin)
+ASINH: Final = Kernel("asinh", torch.asinh)
+ATAN: Final = Kernel("atan", torch.atan)
+ATAN2: Final = Kernel("atan2", torch.atan2)
+ATANH: Final = Kernel("atanh", torch.atanh)
+BITWISE_AND: Final = Kernel("bitwise_and", torch.bitwise_and)
+BITWISE_INVERT: Final = Kernel("bitwise_invert", torch.bitwise_not, _wrapping(torch.bitwise_not))
+BITWISE_LEFT_SHIFT: Final = Kernel(
+    "bitwise_left_shift", torch.bitwise_left_shift, _wrapping(torch.bitwise_left_shift)
+)
+BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or)
+BITWISE_RIGHT_SHIFT: Final = Kernel(
+    "bitwise_right_shift",
+    torch.bitwise_right_shift,
+    _unsigned(unsigned.widened(torch.bitwise_right_shift), unsigned.right_shift),
+)
+BITWISE_XOR: Final = Kernel("bitwise_xor", torch.bitwise_xor)
+CEIL: Final = _integral(torch.ceil, "ceil")
+CLIP: Final = Kernel("clip", torch.clamp, _choosing(torch.clamp))
+CLIP_MAX: Final = Kernel("clip", torch.minimum, _choosing(torch.minimum))
+CLIP_MIN: Final = Kernel("clip", torch.maximum, _choosing(torch.maximum))
+CONJ: Final = Kernel("conj", _SAME, _rows(_COMPLEX, torch.conj_physical))
+COPYSIGN: Final = Kernel("copysign", torch.copysign)
+COS: Final = Kernel("cos", torch.cos)
+COSH: Final = Kernel("cosh", torch.cosh, _rows(_REAL, special.cosh))
+DIVIDE: Final = Kernel("divide", torch.divide)
+EQUAL: Final = Kernel("equal", torch.eq)
+EXP: Final = Kernel("exp", torch.exp)
+EXPM1: Final = Kernel("expm1", torch.expm1, _rows(_COMPLEX, special.expm1_complex))
+FLOOR: Final = _integral(torch.floor, "floor")
+FLOOR_DIVIDE: Final = Kernel(
+    "floor_divide",
+    special.floor_divide,
+    {
+        **_rows(_INTEGER, special.floor_divide_integers),
+        **_unsigned(unsigned.widened(special.floor_divide_integers), unsigned.floor_divide),
+    },
+)
+GREATER: Final = Kernel("greater", torch.gt, _comparing(torch.gt))
+GREATER_EQUAL: Final = Kernel("greater_equal", torch.ge, _comparing(torch.ge))
+HYPOT: Final = Kernel("hypot", torch.hypot)
+IMAG: Final = Kernel("imag", torch.imag)
+ISFINITE: Final = Kernel("isfinite", torch.isfinite, _rows(_INTEGER, _everywhere(True)))
+ISINF: Final = Kernel("isinf", torch.isinf, _rows(_INTEGER, _everywhere(False)))
+ISNAN: Final = Kernel("isnan", torch.isnan, _rows(_INTEGER, _everywhere(False)))
+LESS: Final = Kernel("less", torch.lt, _comparing(torch.lt))
+LESS_EQUAL: Final = Kernel("less_equal", torch.le, _comparing(torch.le))
+LOG: Final = Kernel("log", torch.log)
+LOG10: Final = Kernel("log10", torch.log10)
+LOG1P: Final = Kernel("log1p", torch.log1p, _rows(_COMPLEX, special.log1p_complex))
+LOG2: Final = Kernel("log2", torch.log2)
+LOGADDEXP: Final = Kernel("logaddexp", torch.logaddexp)
+LOGICAL_AND: Final = Kernel("logical_and", torch.logical_and)
+LOGICAL_NOT: Final = Kernel("logical_not", torch.logical_not)
+LOGICAL_OR: Final = Kernel("logical_or", torch.logical_or)
+LOGICAL_XOR: Final = Kernel("logical_xor", torch.logical_xor)
+MAXIMUM: Final = Kernel("maximum", torch.maximum, _choosing(torch.maximum))
+MINIMUM: Final = Kernel("minimum", torch.minimum, _choosing(torch.minimum))
+MULTIPLY: Final = Kernel("multiply", torch.mul)
+NEGATIVE: Final = Kernel(
+    "negative", torch.neg, {**_wrapping(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
+)
+NEXTAFTER: Final = Kernel("nextafter", torch.nextafter)
+NOT_EQUAL: Final = Kernel("not_equal", torch.ne)
+POSITIVE: Final = Kernel("positive", _SAME)
+POW: Final = Kernel(
+    "pow",
+    torch.pow,
+    {
+        **_rows(_INTEGER, special.power_integers),
+        **_unsigned(unsigned.widened(special.power_integers), unsigned.power),
+        **_rows(_COMPLEX, special.power_complex),
+    },
+)
+REAL: Final = Kernel("real", _SAME, _rows(_COMPLEX, torch.real))
+RECIPROCAL: Final = Kernel("reciprocal", torch.reciprocal, _rows(_COMPLEX, special.reciprocal_complex))
+REMAINDER: Final = Kernel(
+    "remainder",
+    special.remainder,
+    {
+        **_rows(_INTEGER, special.remainder_integers),
+        **_unsigned(unsigned.widened(special.remainder_integers), unsigned.remainder),
+    },
+)
+ROUND: Final = Kernel(
+    "round",
+    torch.round,
+    {**_rows(_INTEGER, _SAME), **_rows(_COMPLEX, special.by_component(torch.round))},
+)
+SIGN: Final = Kernel(
+    "sign",
+    torch.sign,
+    {
+        **_unsigned(unsigned.sign, unsigned.sign),
+        **_rows(_REAL, special.sign),
+        **_rows(_COMPLEX, special.sign_complex),
+    },
+)
+SIGNBIT: Final = Kernel("signbit", torch.signbit)
+SIN: Final = Kernel("sin", torch.sin)
+SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
+SQRT: Final = Kernel("sqrt", torch.sqrt)
+SQUARE: Final = Kernel(
+    "square", torch.square, {**_unsigned(special.square, special.square), **_rows(_COMPLEX, special.square)}
+)
+SUBTRACT: Final = Kernel(
+    "subtract", torch.sub, {**_wrapping(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
+)
+TAN: Final = Kernel("tan", torch.tan, _rows(_COMPLEX, special.tan_complex))
+TANH: Final = Kernel("tanh", torch.tanh, _rows(_COMPLEX, special.tanh_complex))
+TRUNC: Final = _integral(torch.trunc, "trunc")
+WHERE: Final = Kernel("where", torch.where)

@@ -1,0 +1,175 @@
+"""Elementwise functions in which torch misses a special value that the standard names, grouped by the cause.
+
+Complex tensors are looked at as pairs of reals wherever torch's complex arithmetic loses the sign of a zero or turns
+one infinite component into two NaNs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import torch
+from torch import Tensor
+
+# Below these exp(|x|) is finite, and torch's vectorised cosh and sinh are right.
+_EXP_FITS: Final = {torch.float32: 88.0, torch.float64: 709.0}
+
+
+# Components: the function acts on the real and the imaginary parts apart.
+
+
+def _by_component(kernel: Callable[..., Tensor], *operands: Tensor) -> Tensor:
+    return torch.view_as_complex(kernel(*map(torch.view_as_real, operands)))
+
+
+def by_component(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the real ``kernel`` for complex operands, applied to the real and the imaginary parts apart.
+
+    torch adds ``alpha * x2`` with a complex ``alpha`` of 1, and negates as ``0 - x`` in its vectorised loops: both
+    lose zeros' signs, and the first makes ``inf + 0j`` into ``inf + nan j``.
+    """
+    return partial(_by_component, kernel)
+
+
+# Integers: torch raises when a divisor is zero, on the rank that holds it.
+
+
+def floor_divide_integers(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the quotients, rounded down; 0 where the divisor is."""
+    zero = x2 == 0
+    return torch.floor_divide(x1, x2 | zero).masked_fill_(zero, 0)
+
+
+def remainder_integers(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the remainders, with the divisor's sign; 0 where the divisor is."""
+    return torch.remainder(x1, x2 | (x2 == 0))
+
+
+def power_integers(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the powers; those with a negative exponent are rounded towards zero."""
+    # torch refuses a negative exponent of no dimensions, and that alone.
+    return torch.pow(x1[None], x2[None])[0]
+
+
+# Division of real numbers.
+
+
+def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the quotients rounded down; the plain quotient where an operand is infinite, as the standard has it."""
+    quotient = torch.floor_divide(x1, x2)
+    return torch.where(torch.isinf(x1) | torch.isinf(x2), x1 / x2, quotient)
+
+
+def remainder(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the remainders, of the divisor's sign also where they are zero."""
+    result = torch.remainder(x1, x2).copysign_(x2)
+    # On CPUs the vectorised loop gives NaN where the quotient overflows: one sum tells whether to look closer.
+    if result.device.type != "cpu" or torch.isfinite(result.sum()):
+        return result
+    return _with_overflown_quotients(result, x1, x2)
+
+
+def _with_overflown_quotients(result: Tensor, x1: Tensor, x2: Tensor) -> Tensor:
+    dividend, divisor = torch.broadcast_tensors(x1, x2)
+    lost = torch.isnan(result) & torch.isfinite(dividend) & (divisor.abs() > 0)
+    # Elements given by a mask are few; one by one torch computes them exactly.
+    dividends, divisors = dividend[lost], divisor[lost]
+    exact = torch.stack([dividends, dividends], -1)[:, 0].remainder(
+        torch.stack([divisors, divisors], -1)[:, 0]
+    )
+    result[lost] = exact.copysign(divisors)
+    return result
+
+
+# Real functions.
+
+
+def sign(x: Tensor) -> Tensor:
+    """Return -1, 0, 1, or NaN for NaN, which torch takes for 0."""
+    return torch.sign(x).masked_fill_(torch.isnan(x), float("nan"))
+
+
+def cosh(x: Tensor) -> Tensor:
+    """Return the hyperbolic cosine; torch's vectorised loop overflows before the result does."""
+    return torch.where(x.abs() > _EXP_FITS[x.dtype], _half_exp(x.abs()), torch.cosh(x))
+
+
+def sinh(x: Tensor) -> Tensor:
+    """Return the hyperbolic sine; torch's vectorised loop overflows before the result does."""
+    return torch.where(x.abs() > _EXP_FITS[x.dtype], _half_exp(x.abs()).copysign_(x), torch.sinh(x))
+
+
+def _half_exp(x: Tensor) -> Tensor:
+    root = torch.exp(x * 0.5)
+    return root * 0.5 * root
+
+
+# Complex functions.
+
+
+def square(x: Tensor) -> Tensor:
+    """Return ``x * x``: torch.square answers otherwise in vectorised loops than in the rest of them."""
+    return torch.mul(x, x)
+
+
+def reciprocal_complex(x: Tensor) -> Tensor:
+    """Return ``1 / x`` by the rules of division."""
+    return torch.divide(x.new_ones(()), x)
+
+
+def power_complex(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return ``exp(x2 * log(x1))``; 1 for an exponent of zero, and 0 for a base of zero and a real part above it."""
+    powers = torch.pow(x1, x2)
+    powers = torch.where((x1 == 0) & (x2.real > 0), 0, powers)
+    return torch.where(x2 == 0, 1, powers)
+
+
+def sign_complex(x: Tensor) -> Tensor:
+    """Return ``x / abs(x)``: 0 for zero, NaN when a component is NaN or both are infinite."""
+    parts = torch.view_as_real(x)
+    largest = parts.abs().amax(-1, keepdim=True)
+    # Scaled by the larger component, neither squares nor subnormal numbers get lost.
+    scaled = torch.where(torch.isinf(parts), parts.sign(), parts / largest)
+    unit = scaled / torch.hypot(scaled[..., :1], scaled[..., 1:])
+    undefined = torch.isnan(largest) | torch.isinf(parts).all(-1, keepdim=True)
+    unit = torch.where(largest == 0, 0, unit).masked_fill_(undefined, float("nan"))
+    return torch.view_as_complex(unit)
+
+
+def acos_complex(x: Tensor) -> Tensor:
+    """Return the inverse cosine by way of acosh: torch's own cancels near 1 and loses the sign of a zero."""
+    rotated = torch.acosh(x)
+    return torch.complex(rotated.imag.abs(), rotated.real.copysign(-x.imag))
+
+
+def expm1_complex(x: Tensor) -> Tensor:
+    """Return ``exp(x) - 1``, exact to the last bits near zero and with exp's special values."""
+    exponential = torch.exp(x)
+    a, b = x.real, x.imag
+    near = torch.expm1(a) * torch.cos(b) - 2 * torch.sin(b * 0.5).square()
+    real = torch.where(torch.isfinite(a) & torch.isfinite(b), near, exponential.real - 1)
+    return torch.complex(real, exponential.imag)
+
+
+def log1p_complex(x: Tensor) -> Tensor:
+    """Return ``log(1 + x)``, exact to the last bits near zero and with log's special values."""
+    a, b = x.real, x.imag
+    logarithm = torch.log(torch.complex(1 + a, b))
+    near = 0.5 * torch.log1p(a * (2 + a) + b * b)
+    real = torch.where(torch.maximum(a.abs(), b.abs()) < 0.5, near, logarithm.real)
+    return torch.complex(real, logarithm.imag)
+
+
+def tanh_complex(x: Tensor) -> Tensor:
+    """Return the hyperbolic tangent; ``1 + 0j`` with the sign of the imaginary part at an infinite real one."""
+    result = torch.tanh(x)
+    zero = torch.copysign(x.real.new_zeros(()), x.imag)
+    return torch.complex(result.real, torch.where(torch.isinf(x.real), zero, result.imag))
+
+
+def tan_complex(x: Tensor) -> Tensor:
+    """Return ``-1j * tanh(1j * x)``, where the factors only swap the components."""
+    turned = tanh_complex(torch.complex(-x.imag, x.real))
+    return torch.complex(turned.imag, -turned.real)
