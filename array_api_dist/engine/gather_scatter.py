@@ -18,7 +18,7 @@ from array_api_dist._indexing import after_gather
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes, reduced_shape
 from array_api_dist.collectives import operators
-from array_api_dist.engine.redistribution import redistribute, replicate
+from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.engine.routing import (
     OutOfBounds,
     as_indices,
@@ -282,19 +282,18 @@ def take_along_axis(block: Block, indices: Block, axis: int) -> Block:
     squeezed = (*block.shape[:axis], 1, *block.shape[axis + 1 :])
     shape = broadcast_shapes(squeezed, indices.shape)
     shape = (*shape[:axis], indices.shape[axis], *shape[axis + 1 :])
+    along = block.partition.axis
+    if along is not None and along != axis and block.shape[along] != shape[along]:
+        # All of it is on one rank, and stretched over the result.
+        block = redistribute(block, Partition.even(axis, block.shape[axis], block.device.ranks))
     if block.partition.axis == axis:
         return _along_routed(block, indices, axis, shape)
     return _along_locally(block, indices, axis, shape)
 
 
 def _along_locally(block: Block, indices: Block, axis: int, shape: Shape) -> Block:
-    along = block.partition.axis
-    if along is not None and block.shape[along] != shape[along]:
-        # All of it is on one rank, and stretched over the result.
-        block, along = replicate(block), None
-    if along is not None:
-        partition = block.partition
-    else:
+    along, partition = block.partition.axis, block.partition
+    if along is None:
         partition = align(Layout((1,) * len(shape), REPLICATED), indices.layout).result.partition
         if partition.axis is not None and not partition.fits(shape, block.device.ranks):
             partition = even_on_longest(shape, block.device.ranks)

@@ -142,10 +142,11 @@ def _get_with_arrays(block: Block, parts: tuple[KeyPart, ...], arrays: list[Bloc
     index, arrays = _resolved(block, parts, arrays)
     source = _moved(block, View.of(index.basic, block.partition, block.device.rank))
     if isinstance(index, ArrayIndex):
-        return gather_scatter.gather(source, index.axes, _zipped(index, arrays), index.broadcast, index.at)
+        zipped = _zipped(index, arrays)
+        return evened(gather_scatter.gather(source, index.axes, zipped, index.broadcast, index.at))
     mask = _covering(arrays[0], source, index.axis, index)
     result = selection.select(source, mask, index.axis)
-    return moved_axis(result, index.axis, index.at)
+    return moved_axis(evened(result), index.axis, index.at)
 
 
 def _zipped(index: ArrayIndex, arrays: Sequence[Block]) -> list[Block | int]:
@@ -327,7 +328,7 @@ def _promoted(block: Block, value: Block, *, mixed: bool) -> Block:
 def with_shape_of(value: Block, target: Shape) -> Block:
     """Return ``value`` without leading ones that the assignment to ``target`` does not need.
 
-    Communication: none but for a partition along one of them.
+    Communication: none, but one exchange where one of them is partitioned.
 
     Raises
     ------
@@ -340,11 +341,19 @@ def with_shape_of(value: Block, target: Shape) -> Block:
         return value
     axis = value.partition.axis
     if axis is not None and axis < extra:
-        value = redistribute(value, REPLICATED)
+        value = redistribute(value, _spread_behind(extra, shape, value.device.ranks))
     partition = value.partition
     if partition.axis is not None:
         partition = partition.on_axis(partition.axis - extra)
     return Block(value.local[(0,) * extra], shape, partition, value.device)
+
+
+def _spread_behind(extra: int, shape: Shape, ranks: int) -> Partition:
+    """Return the even partition along the longest axis of ``shape``, which ``extra`` other axes precede."""
+    if not shape:
+        return REPLICATED
+    longest = longest_axis(shape)
+    return Partition.even(extra + longest, shape[longest], ranks)
 
 
 def _set_basic(block: Block, index: BasicIndex, value: Block) -> None:

@@ -34,9 +34,9 @@ def movable(tensor: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True)
 class OutOfBounds:
-    """An index that is none of its axis: the ``order``-th operand's, at a row-major ``position``."""
+    """An index that is none of its axis: that of ``axis``, at a row-major ``position`` of the indices."""
 
-    order: int
+    axis: int
     position: int
     value: int
     length: int
@@ -58,11 +58,11 @@ def as_indices(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def wrapped(
-    index: torch.Tensor, length: int, order: int, positions: tuple[Shape, Partition, int]
+    index: torch.Tensor, length: int, axis: int, positions: tuple[Shape, Partition, int]
 ) -> tuple[torch.Tensor, OutOfBounds | None]:
-    """Return ``index`` counted from the front, and the first of its values that is none of an axis of ``length``.
+    """Return ``index`` counted from the front, and the first of its values that is none of ``axis``, of ``length``.
 
-    ``positions`` says where the values are: the global shape of ``index``, its partition, and the rank.
+    ``positions`` says where the values are: the global shape that ``index`` is stretched to, its partition, the rank.
     """
     if index.numel() == 0:
         return index, None
@@ -73,9 +73,12 @@ def wrapped(
         return torch.where(index < 0, index + length, index), None
     bad = ((index < -length) | (index >= length)).expand(positions[1].local_shape(positions[0], positions[2]))
     place = row_major_positions(*positions, index.device)[bad]
+    if place.numel() == 0:
+        # Stretched over a part without elements: another rank finds it, or nothing is asked for at all.
+        return torch.zeros_like(index), None
     first = int(torch.argmin(place))
     value = int(index.expand(bad.shape)[bad][first])
-    return torch.zeros_like(index), OutOfBounds(order, int(place[first]), value, length)
+    return torch.zeros_like(index), OutOfBounds(axis, int(place[first]), value, length)
 
 
 def row_major_positions(shape: Shape, partition: Partition, rank: int, device: torch.device) -> torch.Tensor:
@@ -131,7 +134,7 @@ def raise_first(communicator: Communicator, finding: OutOfBounds | None) -> None
     """
     mine = [_NOWHERE] * 4
     if finding is not None:
-        mine = [finding.order, finding.position, finding.value, finding.length]
+        mine = [finding.axis, finding.position, finding.value, finding.length]
     rows = communicator.allgather(torch.tensor([mine]), 0, (1,) * communicator.ranks)
     raise OutOfBounds(*min(rows.tolist())).error
 

@@ -118,17 +118,17 @@ def _placed_indices(writing: _Writing, partition: Partition) -> tuple[list[torch
     block, broadcast = writing.block, writing.broadcast
     rank = block.device.rank
     lead = partition.local_shape(broadcast, rank)
-    flat, first = [], None
-    for order, (axis, index) in enumerate(zip(writing.axes, writing.indices, strict=True)):
+    flat, found = [], []
+    for axis, index in zip(writing.axes, writing.indices, strict=True):
         if isinstance(index, int):
             local = torch.tensor(index, device=block.local.device)
         else:
             (target,) = align_to(Layout(broadcast, partition), index.layout)
             local = redistribute(index, target).local
-        here, finding = wrapped(local, block.shape[axis], order, (broadcast, partition, rank))
+        here, finding = wrapped(local, block.shape[axis], axis, (broadcast, partition, rank))
         flat.append(here.expand(lead).reshape(-1))
-        first = first or finding
-    return flat, first
+        found += [finding] if finding is not None else []
+    return flat, min(found, key=lambda finding: finding.axis, default=None)
 
 
 def _flat_values(writing: _Writing, local: torch.Tensor, lead: Shape) -> torch.Tensor:

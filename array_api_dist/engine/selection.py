@@ -12,7 +12,7 @@ import torch
 
 from array_api_dist._alignment import Layout, align_to
 from array_api_dist._block import Block
-from array_api_dist._indexing import after_selection, value_shape
+from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import evened, redistribute, replicate
@@ -161,7 +161,7 @@ def assign(block: Block, mask: Block, axis: int, value: Block) -> None:
     block, mask, axis
         As for ``select``.
     value : Block
-        As many axes as ``select`` would give, each with the same length or 1.
+        As many axes as ``select`` would give, all but ``axis`` of the same length or 1.
 
     Raises
     ------
@@ -192,14 +192,22 @@ def _write(target: torch.Tensor, mask: torch.Tensor, axis: int, values: torch.Te
     movable(target).masked_fill_(mask, movable(values).reshape(()))
 
 
+def _refuse_other_count(value: Block, axis: int, count: int) -> None:
+    """Raise ValueError unless ``value`` has ``count`` elements along ``axis``, or one."""
+    if value.shape[axis] not in (1, count):
+        raise ValueError(
+            f"a value has as many elements as the mask selects, here {count}, or one, got {value.shape[axis]}"
+        )
+
+
 def _assign_whole(block: Block, mask: torch.Tensor, axis: int, value: Block) -> None:
     """Write where every rank has the whole mask."""
     if value.size == 1:
         _write(block.local, mask, axis, replicate(value).local)
         return
     count = int(mask.sum())
+    _refuse_other_count(value, axis, count)
     shape = _selected_shape(block.shape, axis, mask.ndim, count)
-    value_shape(value.shape, shape)
     target = Layout(shape, after_selection(block.partition, axis, mask.ndim))
     (partition,) = align_to(target, value.layout)
     local = redistribute(value, partition).local
@@ -221,7 +229,7 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
     else:
         places, total = _places(communicator, mask, over)
         partition = Partition.even(axis, value.shape[axis], communicator.ranks)
-    value_shape(value.shape, _selected_shape(block.shape, axis, mask.ndim, total))
+    _refuse_other_count(value, axis, total)
     if places is None:
         return redistribute(value, partition).local
     if value.partition.axis is None:

@@ -310,3 +310,57 @@ def test_a_lopsided_slice_is_evened_out() -> None:
         return indexing.get(block, (slice(0, 20),)).partition.bounds
 
     assert on_ranks(4, body) == [(0, 5, 10, 15, 20)] * 4
+
+
+def test_of_several_indices_out_of_bounds_the_first_is_named_under_every_partition() -> None:
+    whole = torch.arange(24).reshape(6, 4)
+    first, second = torch.tensor([0, 1, 6, 7]), torch.tensor([9, 0, 0, 0])
+    seen = set()
+    for ranks in (1, 2, 4):
+        for partition in partitions_of((6, 4), ranks):
+            for placed in partitions_of((4,), ranks):
+
+                def key(device: Device, placed: Any = placed) -> tuple[Block, ...]:
+                    return part_of(first, placed, device), part_of(second, placed, device)
+
+                def read(device: Device, partition: Any = partition, key: Any = key) -> None:
+                    indexing.get(part_of(whole, partition, device), key(device))
+
+                def write(device: Device, partition: Any = partition, key: Any = key) -> None:
+                    value = part_of(torch.arange(4), REPLICATED, device)
+                    indexing.set(part_of(whole, partition, device), key(device), value)
+
+                seen |= {raised_by(ranks, read), raised_by(ranks, write)}
+    assert seen == {(IndexError, "an index of an axis of length 6 must lie in [-6, 6), got 6")}
+
+
+def test_a_value_of_another_count_than_the_mask_selects_is_the_same_error_under_every_partition() -> None:
+    whole, mask = torch.arange(24).reshape(6, 4), torch.tensor([True, False, True, False])
+    seen = set()
+    for ranks in (1, 2, 4):
+        for partition in partitions_of((6, 4), ranks):
+
+            def body(device: Device, partition: Any = partition) -> None:
+                value = part_of(torch.arange(3), REPLICATED, device)
+                indexing.set(part_of(whole, partition, device), (3, part_of(mask, REPLICATED, device)), value)
+
+            seen.add(raised_by(ranks, body))
+    assert seen == {(ValueError, "a value has as many elements as the mask selects, here 2, or one, got 3")}
+
+
+def test_an_index_out_of_bounds_that_is_stretched_over_an_empty_part_is_named_by_another_rank() -> None:
+    whole = torch.arange(24).reshape(6, 4)
+    outcomes = set()
+    for ranks in (1, 2, 4):
+        for partition in partitions_of((6, 4), ranks):
+            for placed in partitions_of((2,), ranks):
+
+                def body(device: Device, partition: Any = partition, placed: Any = placed) -> None:
+                    key = (
+                        part_of(torch.tensor([7]), REPLICATED, device),
+                        part_of(torch.tensor([1, 2]), placed, device),
+                    )
+                    indexing.get(part_of(whole, partition, device), key)
+
+                outcomes.add(raised_by(ranks, body))
+    assert outcomes == {(IndexError, "an index of an axis of length 6 must lie in [-6, 6), got 7")}
