@@ -513,10 +513,12 @@ def apply(rule: Elementwise, *operands: Array | Scalar) -> Array:
 
 def _operator(rule: Elementwise, left: object, right: object) -> Array:
     """Return ``rule`` for an operator, or NotImplemented for an operand that is neither array nor scalar."""
-    other = right if isinstance(left, Array) else left
-    if not isinstance(other, (Array, bool, int, float, complex)):
+    array, other = (left, right) if isinstance(left, Array) else (cast("Array", right), left)
+    if not isinstance(other, (Array, float, int, complex)):
         return cast("Array", NotImplemented)
-    return apply(rule, cast("Array", left), cast("Array", right))
+    operand = _operand_of(other, array)
+    blocks = (array._block, operand) if array is left else (operand, array._block)
+    return Array._from_block(elementwise.apply(rule, *blocks, mixed=are_mixed_kinds_allowed()))
 
 
 def _matmul(left: object, right: object) -> Array:

@@ -201,6 +201,11 @@ def apply(rule: Elementwise, *operands: Block, mixed: bool = False) -> Block:
     TypeError, ValueError
         On every rank, before communication: the data types don't promote or the shapes don't broadcast.
     """
+    if len(operands) == 2:
+        left, right = operands
+        if _are_alike(left, right):
+            kernel = _same_type_kernel(rule, left.local.dtype, mixed=mixed)
+            return Block(kernel(left.local, right.local), left.shape, left.partition, left.device)
     plan = _planned(
         rule,
         tuple([operand.local.dtype for operand in operands]),
@@ -211,6 +216,15 @@ def apply(rule: Elementwise, *operands: Block, mixed: bool = False) -> Block:
         local = plan.kernel(*[operand.local for operand in operands])
         return Block(local, plan.shape, plan.partition, operands[0].device)
     return _apply_indirect(plan, operands)
+
+
+def _are_alike(left: Block, right: Block) -> bool:
+    """Return whether two operands meet as they are: the common case, decided without a look-up of the plan."""
+    if left.local.dtype is not right.local.dtype:
+        return False
+    if right.shape == () and right.partition.axis is None:
+        return True
+    return left.shape == right.shape and left.partition is right.partition
 
 
 def _apply_indirect(plan: _Plan, operands: tuple[Block, ...]) -> Block:
@@ -235,16 +249,17 @@ def apply_unary(rule: Elementwise, operand: Block, *, mixed: bool = False) -> Bl
         If ``rule`` does not accept the data type.
     """
     local = operand.local
-    kernel = _unary_kernel(rule, local.dtype, mixed=mixed)
+    kernel = _same_type_kernel(rule, local.dtype, mixed=mixed)
     return Block(kernel(local), operand.shape, operand.partition, operand.device)
 
 
-@lru_cache(maxsize=1024)
-def _unary_kernel(
+@lru_cache(maxsize=2048)
+def _same_type_kernel(
     rule: Elementwise, dtype: torch.dtype, *, mixed: bool
-) -> Callable[[torch.Tensor], torch.Tensor]:
+) -> Callable[..., torch.Tensor]:
+    """Return what runs on operands that all have ``dtype``."""
     met = TORCH[_operand_type(rule, (STANDARD[dtype],), mixed=mixed)]
     kernel = rule.kernel.for_dtype(met)
     if met == dtype:
         return kernel
-    return lambda tensor: kernel(cast(tensor, met))
+    return lambda *tensors: kernel(*[cast(tensor, met) for tensor in tensors])
