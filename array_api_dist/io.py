@@ -197,7 +197,9 @@ def load_hdf5(
     if held is None or wanted is None or (dt.is_complex(held) and not dt.is_complex(wanted)):
         raise TypeError(f"complex values load as complex data types only, got dtype={wanted} for {stored}")
     layout = REPLICATED if shape == () and partition == 0 else partition_along(partition, shape, device)
-    local = torch.empty(layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device)
+    local = torch.empty(
+        layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device
+    )
 
     def read() -> None:
         with _open(source) as file:
@@ -340,4 +342,3 @@ def _write_part(target: h5py.Dataset, block: Block) -> None:
     for index in _blocks(tuple(local.shape), BLOCK_NBYTES // local.element_size()):
         place = _shifted(index, block.partition, block.communicator.rank)
         target[place] = _host(local[index])
-

@@ -1,5 +1,40 @@
 """Statistics, distances, k-means and the lasso on arrays of any namespace of the Array API standard."""
 
 from array_api_dist_ml.cluster import KMeans, initial_centers
+from array_api_dist_ml.distances import cdist, nearest
+from array_api_dist_ml.linear_model import Lasso, lasso_path
+from array_api_dist_ml.statistics import (
+    Description,
+    corrcoef,
+    cov,
+    describe,
+    histogram,
+    kurtosis,
+    mean,
+    median,
+    quantile,
+    skewness,
+    std,
+    var,
+)
 
-__all__ = ["KMeans", "initial_centers"]
+__all__ = [
+    "Description",
+    "KMeans",
+    "Lasso",
+    "cdist",
+    "corrcoef",
+    "cov",
+    "describe",
+    "histogram",
+    "initial_centers",
+    "kurtosis",
+    "lasso_path",
+    "mean",
+    "median",
+    "nearest",
+    "quantile",
+    "skewness",
+    "std",
+    "var",
+]

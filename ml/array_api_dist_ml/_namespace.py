@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from math import prod
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 
-from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_array
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_numpy_array,
+    is_torch_array,
+    to_device,
+)
 
 __all__ = [
     "Array",
@@ -20,6 +29,8 @@ __all__ = [
     "eps_of",
     "is_foreign",
     "is_leader",
+    "on_host",
+    "quiet",
     "row_blocks",
     "row_squares",
 ]
@@ -70,9 +81,6 @@ class Array(Protocol):
     def __index__(self) -> int: ...
 
 
-Metric: TypeAlias = Callable[[Array, Array], Array]
-
-
 def is_foreign(x: object) -> bool:
     """Return whether ``x`` is an array that scikit-learn's NumPy validation must not touch."""
     return is_array_api_obj(x) and not is_numpy_array(x)
@@ -102,6 +110,19 @@ def constant(like: Array, value: float) -> Array:
 def eps_of(xp: Namespace, x: Array) -> float:
     """Return the distance from 1.0 to the next number of ``x``'s dtype."""
     return float(xp.finfo(x.dtype).eps)
+
+
+def on_host(x: Array) -> npt.NDArray[Any]:
+    """Return a small array as NumPy's, to read its numbers from.
+
+    Communication: an allgather when it is partitioned.
+    """
+    return np.asarray(to_device(x, "cpu") if is_torch_array(x) else x)
+
+
+def quiet() -> AbstractContextManager[object]:
+    """Return a context in which NumPy does not warn of 0 / 0 and the like, to which NaN is the answer."""
+    return np.errstate(divide="ignore", invalid="ignore")
 
 
 def row_squares(xp: Namespace, x: Array) -> Array:

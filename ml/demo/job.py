@@ -12,7 +12,6 @@ import data
 import numpy as np
 import numpy.typing as npt
 import report
-from array_api_dist_ml import KMeans, initial_centers
 from rich.console import Console
 
 import array_api_dist as xp
@@ -20,6 +19,7 @@ from array_api_dist.device import Device
 from array_api_dist.io import load_hdf5
 from array_api_dist.local import from_callback
 from array_api_dist.trace import trace
+from array_api_dist_ml import KMeans, initial_centers
 
 FAILED: Final = 1
 BAD_INPUT: Final = 2

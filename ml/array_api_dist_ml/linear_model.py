@@ -1,0 +1,418 @@
+"""The lasso by coordinate descent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from operator import mul
+from typing import Any, ClassVar, Final
+
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_host
+from array_api_dist_ml._validation import beside, checked_pair, checked_table, checked_weights
+
+__all__ = ["Lasso", "lasso_path"]
+
+# Up to this many columns, fewer than rows, all their products are formed at once.
+GRAM_COLUMNS: Final = 4096
+
+
+# ---- the problem, reduced to what coordinate descent needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """The lasso min ½|y - Xw|² + penalty |w|₁ as numbers on the host, equal on every rank.
+
+    Attributes
+    ----------
+    columns : int
+    correlations : list of float
+        Xᵀy.
+    energy : float
+        yᵀy.
+    squares : list of float
+        The diagonal of XᵀX.
+    product : callable
+        Makes one row of XᵀX.
+    rows : dict
+        The rows made so far: those of the coordinates that ever moved.
+    """
+
+    columns: int
+    correlations: list[float]
+    energy: float
+    squares: list[float]
+    product: Callable[[int], list[float]]
+    rows: dict[int, list[float]] = field(default_factory=dict)
+
+    def row(self, column: int) -> list[float]:
+        """Return a row of XᵀX."""
+        if column not in self.rows:
+            self.rows[column] = self.product(column)
+        return self.rows[column]
+
+    def gradient(self, weights: Sequence[float]) -> list[float]:
+        """Return Xᵀ(y - Xw)."""
+        gradient = list(self.correlations)
+        for column, weight in enumerate(weights):
+            if weight != 0.0:
+                gradient = _added(gradient, -weight, self.row(column))
+        return gradient
+
+
+def _added(vector: list[float], factor: float, other: list[float]) -> list[float]:
+    return [value + factor * change for value, change in zip(vector, other, strict=True)]
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    return sum(map(mul, left, right))
+
+
+def _problem(xp: Namespace, table: Array, target: Array) -> _Problem:
+    """Return the reduced problem.
+
+    Communication, with the rows partitioned: three allreduces of at most m² numbers when the columns are fewer than
+    the rows; else one of m numbers more for each coordinate that ever moves.
+    """
+    rows, columns = table.shape
+    correlations = _floats(table.T @ target)
+    energy = float(xp.sum(target * target))
+    if columns <= min(rows, GRAM_COLUMNS):
+        gram = on_host(table.T @ table)
+        squares = [float(value) for value in gram.diagonal()]
+        return _Problem(columns, correlations, energy, squares, lambda column: gram[column].tolist())
+    squares = _floats(xp.sum(table * table, axis=0))
+    return _Problem(
+        columns, correlations, energy, squares, lambda column: _floats(table.T @ table[:, column])
+    )
+
+
+def _floats(vector: Array) -> list[float]:
+    return [float(value) for value in on_host(vector).tolist()]
+
+
+# ---- coordinate descent, on Python's numbers: the same steps in every namespace and on every rank
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """When to stop, and what is allowed.
+
+    Attributes
+    ----------
+    penalty : float
+        n times alpha.
+    """
+
+    penalty: float
+    positive: bool
+    max_iter: int
+    tol: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Solution:
+    weights: list[float]
+    gap: float
+    sweeps: int
+
+
+def _gap(problem: _Problem, rules: _Rules, weights: list[float], gradient: list[float]) -> float:
+    """Return the duality gap; without a penalty the squared norm of the gradient."""
+    if rules.penalty == 0.0:
+        return _dot(gradient, gradient)
+    explained = _dot(weights, problem.correlations)
+    curved = _dot(weights, [c - g for c, g in zip(problem.correlations, gradient, strict=True)])
+    residual = problem.energy + curved - 2.0 * explained
+    steepest = max(gradient) if rules.positive else max(map(abs, gradient))
+    scale = rules.penalty / steepest if steepest > rules.penalty else 1.0
+    primal = 0.5 * residual + rules.penalty * sum(map(abs, weights))
+    dual = -0.5 * scale**2 * residual + scale * (problem.energy - explained)
+    return primal - dual
+
+
+def _solved(problem: _Problem, rules: _Rules, start: Sequence[float]) -> _Solution:
+    """Return the solution by cyclic coordinate descent from ``start``.
+
+    The duality gap decides when to stop; it is looked at when a sweep changed no weight by more than ``tol`` of the
+    largest.
+    """
+    weights = list(start)
+    gradient = problem.gradient(weights)
+    gap = _gap(problem, rules, weights, gradient)
+    allowed = rules.tol * problem.energy
+    if 0.0 <= gap <= allowed:
+        return _Solution(weights, gap, 0)
+    for sweep in range(1, rules.max_iter + 1):
+        change, gradient = _sweep(problem, rules, weights, gradient)
+        largest = max(map(abs, weights))
+        if largest > 0.0 and change > rules.tol * largest and sweep < rules.max_iter:
+            continue
+        gap = _gap(problem, rules, weights, gradient)
+        if gap <= allowed:
+            return _Solution(weights, gap, sweep)
+    warnings.warn(
+        "Objective did not converge. You might want to increase the number of iterations, check the scale of the "
+        f"features or consider increasing regularisation. Duality gap: {gap:.3e}, tolerance: {allowed:.3e}",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+    return _Solution(weights, gap, rules.max_iter)
+
+
+def _sweep(
+    problem: _Problem, rules: _Rules, weights: list[float], gradient: list[float]
+) -> tuple[float, list[float]]:
+    """Move each coordinate of ``weights`` to its optimum; return the largest change and the new gradient."""
+    largest = 0.0
+    for column, square in enumerate(problem.squares):
+        before = weights[column]
+        if square == 0.0 or (before == 0.0 and abs(gradient[column]) <= rules.penalty):
+            continue
+        after = _shrunk(gradient[column] + before * square, rules) / square
+        if after != before:
+            weights[column] = after
+            gradient = _added(gradient, before - after, problem.row(column))
+            largest = max(largest, abs(after - before))
+    return largest, gradient
+
+
+def _shrunk(value: float, rules: _Rules) -> float:
+    """Return ``value`` drawn towards 0 by the penalty."""
+    if value > rules.penalty:
+        return value - rules.penalty
+    if value < -rules.penalty and not rules.positive:
+        return value + rules.penalty
+    return 0.0
+
+
+# ---- what users call
+
+
+@dataclass(frozen=True, slots=True)
+class _Centered:
+    """Data with their means taken off, or as they are without an intercept."""
+
+    xp: Namespace
+    table: Array
+    target: Array
+    table_mean: Array | None
+    target_mean: float
+
+
+def _centered(table: Array, target: Array, *, fit_intercept: bool) -> _Centered:
+    xp = array_namespace(table)
+    if not fit_intercept:
+        return _Centered(xp, table, target, None, 0.0)
+    table_mean, target_mean = xp.mean(table, axis=0), xp.mean(target)
+    return _Centered(xp, table - table_mean[None, :], target - target_mean, table_mean, float(target_mean))
+
+
+class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """Linear regression with a penalty on the sum of absolute weights, on arrays of any namespace.
+
+    Minimises ``|y - Xw|² / (2 n_samples) + alpha |w|₁``.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+    fit_intercept : bool, default True
+    max_iter : int, default 1000
+        How many sweeps over the coordinates.
+    tol : float, default 1e-4
+        The fit ends when the duality gap is at most ``tol |y|²``.
+    warm_start : bool, default False
+        Whether ``fit`` begins with the weights of the last one.
+    positive : bool, default False
+        Whether all weights must be at least 0.
+
+    Attributes
+    ----------
+    coef_ : Array, shape (n_features,)
+    intercept_ : float
+    n_iter_ : int
+    dual_gap_ : float
+        Divided by n_samples, as the objective.
+
+    Notes
+    -----
+    Communication of a fit, with X partitioned along its rows and at most as many columns as rows: the checks' sums, and
+    five allreduces of at most m² numbers, however many sweeps. With more columns than rows: an allreduce of m numbers
+    for each coordinate that ever moves. Extra memory: a centred copy of X (none without an intercept) and m² numbers.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "positive": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+
+    def fit(self, X: Any, y: Any) -> Lasso:
+        """Find the weights.
+
+        Parameters
+        ----------
+        X : Array, shape (n_samples, n_features)
+        y : Array, shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            On every rank, if a parameter or the data are unfit, or X and y differ in length.
+        """
+        self._validate_params()
+        if self.alpha == 0:
+            warnings.warn(
+                "With alpha=0, coordinate descent converges slowly: use ordinary least squares",
+                UserWarning,
+                stacklevel=2,
+            )
+        table, target = checked_pair(self, X, y)
+        data = _centered(table, target, fit_intercept=self.fit_intercept)
+        start = [0.0] * table.shape[1]
+        if self.warm_start and hasattr(self, "coef_"):
+            start = _floats(self.coef_)
+        rules = _Rules(self.alpha * table.shape[0], self.positive, self.max_iter, self.tol)
+        solution = _solved(_problem(data.xp, data.table, data.target), rules, start)
+        self.coef_ = data.xp.asarray(solution.weights, dtype=table.dtype, device=device(table))
+        self.intercept_ = data.target_mean
+        if data.table_mean is not None:
+            self.intercept_ -= _dot(_floats(data.table_mean), solution.weights)
+        self.n_iter_ = solution.sweeps
+        self.dual_gap_ = solution.gap / table.shape[0]
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return ``X @ coef_ + intercept_``, shape (n_samples,). Communication: none when the rows are partitioned."""
+        check_is_fitted(self)
+        table = checked_table(self, X, reset=False)
+        xp = array_namespace(table, self.coef_)
+        return table @ xp.astype(self.coef_, table.dtype, copy=False) + self.intercept_
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², the share of the variance of ``y`` that is explained. Communication: three allreduces of a number."""
+        predicted = self.predict(X)
+        xp = array_namespace(predicted)
+        target = beside(xp, y, predicted)
+        weights = checked_weights(sample_weight, predicted)
+        mass = xp.ones_like(target) if weights is None else weights
+        mean = xp.sum(target * mass) / xp.sum(mass)
+        unexplained = float(xp.sum((target - predicted) ** 2 * mass))
+        total = float(xp.sum((target - mean) ** 2 * mass))
+        if total == 0.0:
+            return 1.0 if unexplained == 0.0 else 0.0
+        return 1.0 - unexplained / total
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+
+def lasso_path(
+    X: Any,
+    y: Any,
+    *,
+    eps: float = 1e-3,
+    n_alphas: int = 100,
+    alphas: Sequence[float] | None = None,
+    fit_intercept: bool = False,
+    positive: bool = False,
+    max_iter: int = 1000,
+    tol: float = 1e-4,
+) -> tuple[Array, Array, Array]:
+    """Return the weights of the lasso for many penalties, each begun with the one before.
+
+    Parameters
+    ----------
+    X : Array, shape (n_samples, n_features)
+    y : Array, shape (n_samples,)
+    eps : float, optional
+        The least alpha over the greatest, which is the one at which all weights become 0.
+    n_alphas : int, optional
+    alphas : sequence of float, optional
+        In place of that grid.
+    fit_intercept : bool, optional
+        Whether to centre X and y first.
+    positive, max_iter, tol : optional
+        As for ``Lasso``.
+
+    Returns
+    -------
+    alphas : Array, shape (n_alphas,), descending
+    coefs : Array, shape (n_features, n_alphas)
+    dual_gaps : Array, shape (n_alphas,)
+
+    Raises
+    ------
+    ValueError
+        On every rank, as for ``Lasso``.
+
+    Notes
+    -----
+    Communication: that of one fit of ``Lasso``, however many penalties.
+    """
+    if alphas is not None and (len(alphas) == 0 or min(alphas) < 0):
+        raise ValueError(f"alphas must be at least one number in [0, inf), got {list(alphas)}")
+    if not 0.0 < eps <= 1.0 or n_alphas < 1:
+        raise ValueError(f"eps must lie in (0, 1] and n_alphas in [1, inf), got {eps} and {n_alphas}")
+    model = Lasso(fit_intercept=fit_intercept, positive=positive, max_iter=max_iter, tol=tol)
+    model._validate_params()
+    table, target = checked_pair(model, X, y)
+    data = _centered(table, target, fit_intercept=fit_intercept)
+    problem = _problem(data.xp, data.table, data.target)
+    rows = table.shape[0]
+    grid = (
+        _grid(problem, rows, eps, n_alphas, positive=positive)
+        if alphas is None
+        else sorted(alphas, reverse=True)
+    )
+    weights = [0.0] * table.shape[1]
+    solutions = []
+    for alpha in grid:
+        solution = _solved(problem, _Rules(alpha * rows, positive, max_iter, tol), weights)
+        weights = solution.weights
+        solutions.append(solution)
+    xp, where = data.xp, device(table)
+    coefs = [list(column) for column in zip(*(solution.weights for solution in solutions), strict=True)]
+    return (
+        xp.asarray([float(alpha) for alpha in grid], dtype=table.dtype, device=where),
+        xp.asarray(coefs, dtype=table.dtype, device=where),
+        xp.asarray([solution.gap / rows for solution in solutions], dtype=table.dtype, device=where),
+    )
+
+
+def _grid(problem: _Problem, rows: int, eps: float, count: int, *, positive: bool) -> list[float]:
+    """Return ``count`` penalties, evenly spaced on a logarithmic scale, from the one at which all weights are 0."""
+    greatest = max(0.0, max(problem.correlations if positive else map(abs, problem.correlations))) / rows
+    greatest = max(greatest, 1e-15)
+    if count == 1:
+        return [greatest]
+    return [greatest * eps ** (step / (count - 1)) for step in range(count)]

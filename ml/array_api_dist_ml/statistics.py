@@ -1,0 +1,533 @@
+"""Statistics, accurate to float64 whatever the data's own precision.
+
+All of them take real arrays of any data type, pass NaNs on, and return float64 arrays of the same namespace.
+Communication is that of the namespace's sums: one small allreduce for each sum over a partitioned axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from array_api_dist_ml._namespace import (
+    Array,
+    Namespace,
+    array_namespace,
+    as_float64,
+    constant,
+    device,
+    quiet,
+)
+
+__all__ = [
+    "Description",
+    "corrcoef",
+    "cov",
+    "describe",
+    "histogram",
+    "kurtosis",
+    "mean",
+    "median",
+    "quantile",
+    "skewness",
+    "std",
+    "var",
+]
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+Method: TypeAlias = Literal["linear", "lower", "higher", "nearest", "midpoint"]
+
+METHODS: Final = ("linear", "lower", "higher", "nearest", "midpoint")
+# A pass of a histogram looks for this many bins at once.
+BINS_AT_ONCE: Final = 16
+# Beyond this many bins sorting once is cheaper than the passes.
+MANY_BINS: Final = 64
+
+
+def _real(x: Array, function: str) -> Namespace:
+    """Return the namespace of a real array.
+
+    Raises
+    ------
+    TypeError
+        If it is complex.
+    """
+    xp = array_namespace(x)
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise TypeError(f"{function} takes a real array, got data type {x.dtype}")
+    return xp
+
+
+def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
+    """Return the axes as non-negative integers.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range.
+    """
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for each in axes:
+        if not -x.ndim <= each < x.ndim:
+            raise ValueError(f"axis must lie in [-{x.ndim}, {x.ndim}), got {each}")
+    return tuple(each % x.ndim for each in axes)
+
+
+def _count(x: Array, axis: Axis) -> int:
+    return math.prod(x.shape[each] for each in _axes(x, axis))
+
+
+# ---- moments
+
+
+def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Return the arithmetic mean.
+
+    Notes
+    -----
+    Communication: one allreduce of the result.
+    """
+    xp = _real(x, "mean")
+    _axes(x, axis)
+    if x.dtype == xp.float32:
+        # Summed in float64 by the namespace: no converted copy of the data.
+        sums = xp.sum(x, axis=axis, dtype=xp.float64, keepdims=keepdims)
+        with quiet():
+            return sums / float(_count(x, axis))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    with quiet():
+        return xp.mean(as_float64(xp, x), axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]  # as above
+
+
+def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return the variance: the mean squared deviation, with n - ``correction`` in place of n.
+
+    Notes
+    -----
+    Communication: two allreduces of the result's size. Extra memory: a copy.
+    """
+    xp = _real(x, "var")
+    _axes(x, axis)
+    x = as_float64(xp, x)
+    with quiet():
+        # Not every namespace's own variance is accurate where the mean is large (torch's loses half the digits).
+        away = x - xp.mean(x, axis=axis, keepdims=True)
+        return xp.var(away, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return the standard deviation: the root of ``var``."""
+    return array_namespace(x).sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Mean and central moments (mean powers of the deviation), with the reduced axes kept."""
+
+    mean: Array
+    second: Array
+    third: Array
+    fourth: Array
+
+
+def _moments(xp: Namespace, x: Array, axis: Axis) -> _Moments:
+    """Return the moments in two passes.
+
+    The second pass takes powers of the deviation from the rounded mean, and then corrects for that rounding:
+    nothing is lost where the mean is large.
+    """
+    x = as_float64(xp, x)
+    center = xp.mean(x, axis=axis, keepdims=True)
+    away = x - center
+    powers = away * away
+    first = xp.mean(away, axis=axis, keepdims=True)
+    second = xp.mean(powers, axis=axis, keepdims=True)
+    powers *= away
+    third = xp.mean(powers, axis=axis, keepdims=True)
+    powers *= away
+    fourth = xp.mean(powers, axis=axis, keepdims=True)
+    return _Moments(
+        center + first,
+        second - first**2,
+        third - 3.0 * first * second + 2.0 * first**3,
+        fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4,
+    )
+
+
+def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
+    """Return ``x`` without the reduced axes, which have length 1."""
+    if keepdims:
+        return x
+    return xp.squeeze(x, axis=_axes(x, axis))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _flat_where_constant(xp: Namespace, ratio: Array, moments: _Moments) -> Array:
+    """Return ``ratio``, NaN where the deviation is nothing but rounding of the mean."""
+    rounding = (xp.finfo(ratio.dtype).eps * moments.mean) ** 2
+    return xp.where(moments.second <= rounding, constant(ratio, math.nan), ratio)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: bool = False) -> Array:
+    """Return the skewness: the third central moment over the deviation cubed; NaN for constant data.
+
+    Parameters
+    ----------
+    x : Array
+    axis : int, tuple of int or None, optional
+    bias : bool, optional
+        False corrects for the sample (as SciPy's ``skew``), where there are at least 3 values.
+    keepdims : bool, optional
+
+    Notes
+    -----
+    Communication: five allreduces of the result's size, in two passes.
+    """
+    xp = _real(x, "skewness")
+    with quiet():
+        result = _skewness(xp, _moments(xp, x, axis), _count(x, axis), bias=bias)
+    return _dropped(xp, result, axis, keepdims=keepdims)
+
+
+def _skewness(xp: Namespace, moments: _Moments, n: int, *, bias: bool) -> Array:
+    ratio = moments.third / moments.second**1.5
+    if not bias and n > 2:
+        ratio = ratio * (math.sqrt(n * (n - 1)) / (n - 2))
+    return _flat_where_constant(xp, ratio, moments)
+
+
+def kurtosis(
+    x: Array, /, *, axis: Axis = None, fisher: bool = True, bias: bool = True, keepdims: bool = False
+) -> Array:
+    """Return the kurtosis: the fourth central moment over the variance squared; NaN for constant data.
+
+    Parameters
+    ----------
+    x : Array
+    axis : int, tuple of int or None, optional
+    fisher : bool, optional
+        True takes 3 off, so that a normal distribution has 0.
+    bias : bool, optional
+        False corrects for the sample (as SciPy's ``kurtosis``), where there are at least 4 values.
+    keepdims : bool, optional
+
+    Notes
+    -----
+    Communication: five allreduces of the result's size, in two passes.
+    """
+    xp = _real(x, "kurtosis")
+    with quiet():
+        result = _kurtosis(xp, _moments(xp, x, axis), _count(x, axis), fisher=fisher, bias=bias)
+    return _dropped(xp, result, axis, keepdims=keepdims)
+
+
+def _kurtosis(xp: Namespace, moments: _Moments, n: int, *, fisher: bool, bias: bool) -> Array:
+    ratio = moments.fourth / moments.second**2
+    if not bias and n > 3:
+        ratio = ((n * n - 1.0) * ratio - 3.0 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3.0
+    return _flat_where_constant(xp, ratio - 3.0 if fisher else ratio, moments)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What ``describe`` finds along an axis."""
+
+    count: int
+    minimum: Array
+    maximum: Array
+    mean: Array
+    variance: Array
+    skewness: Array
+    kurtosis: Array
+
+
+def describe(x: Array, /, *, axis: int | None = 0, correction: float = 1.0, bias: bool = True) -> Description:
+    """Return count, least, greatest, mean, variance, skewness and kurtosis (normal: 0) in two passes.
+
+    Parameters
+    ----------
+    x : Array
+    axis : int or None, optional
+    correction : float, optional
+        Of the variance.
+    bias : bool, optional
+        Of skewness and kurtosis.
+
+    Notes
+    -----
+    Communication: seven allreduces of the result's size.
+    """
+    xp = _real(x, "describe")
+    n = _count(x, axis)
+    if n == 0:
+        raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")
+    with quiet():
+        moments = _moments(xp, x, axis)
+        variance = moments.second * (n / (n - correction) if n != correction else math.nan)
+        results = (
+            moments.mean,
+            variance,
+            _skewness(xp, moments, n, bias=bias),
+            _kurtosis(xp, moments, n, fisher=True, bias=bias),
+        )
+    dropped = (_dropped(xp, result, axis, keepdims=False) for result in results)
+    return Description(n, xp.min(x, axis=axis), xp.max(x, axis=axis), *dropped)
+
+
+# ---- two variables
+
+
+def cov(x: Array, /, *, rowvar: bool = True, correction: float = 1.0) -> Array:
+    """Return the covariance matrix.
+
+    Parameters
+    ----------
+    x : Array, shape (f, n), or (n, f) with ``rowvar=False``, or (n,)
+        f variables and n observations.
+    rowvar : bool, optional
+        Whether the variables are the rows.
+    correction : float, optional
+        The sums of products are divided by n - ``correction``.
+
+    Returns
+    -------
+    Array, shape (f, f), or () for one variable
+
+    Notes
+    -----
+    Communication: two allreduces, of f and f² numbers, with the observations partitioned. Extra memory: a copy.
+    """
+    xp = _real(x, "cov")
+    if x.ndim not in (1, 2):
+        raise ValueError(f"cov takes an array of 1 or 2 axes, got {x.ndim}")
+    observations = x[:, None] if x.ndim == 1 else x.T if rowvar else x
+    n, variables = observations.shape
+    observations = as_float64(xp, observations)
+    with quiet():
+        away = observations - xp.mean(observations, axis=0, keepdims=True)
+        products = (away.T @ away) * (1.0 / (n - correction) if n > correction else math.nan)
+    return xp.reshape(products, ()) if variables == 1 else products  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def corrcoef(x: Array, /, *, rowvar: bool = True) -> Array:
+    """Return Pearson's correlation coefficients, in [-1, 1]; parameters and costs as for ``cov``."""
+    xp = _real(x, "corrcoef")
+    covariances = cov(x, rowvar=rowvar)
+    with quiet():
+        if covariances.ndim == 0:
+            return covariances / covariances
+        deviations = xp.sqrt(xp.linalg.diagonal(covariances))
+        ratios = covariances / deviations[:, None] / deviations[None, :]
+    return xp.clip(ratios, -1.0, 1.0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+# ---- order
+
+
+def quantile(
+    x: Array,
+    q: float | Sequence[float],
+    /,
+    *,
+    axis: int | None = None,
+    method: Method = "linear",
+    keepdims: bool = False,
+) -> Array:
+    """Return the values below which the shares ``q`` of the data lie.
+
+    Parameters
+    ----------
+    x : Array
+    q : float or sequence of float
+        In [0, 1].
+    axis : int or None, optional
+        None takes all elements.
+    method : {"linear", "lower", "higher", "nearest", "midpoint"}, optional
+        What lies between two values, as in NumPy.
+    keepdims : bool, optional
+
+    Returns
+    -------
+    Array, with a first axis as long as ``q`` when that is a sequence; NaN where there is a NaN
+
+    Raises
+    ------
+    ValueError
+        On every rank: q out of range, an unknown method, no data.
+
+    Notes
+    -----
+    Communication: that of one sort along the axis, and of taking at most two values for each q.
+    """
+    xp = _real(x, "quantile")
+    shares = [float(q)] if isinstance(q, int | float) else [float(each) for each in q]
+    if any(not 0.0 <= share <= 1.0 for share in shares):
+        raise ValueError(f"quantiles must lie in [0, 1], got {q}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    kept = tuple(1 if each in _axes(x, axis) else length for each, length in enumerate(x.shape))
+    along = 0 if axis is None else _axes(x, axis)[0]
+    values = as_float64(xp, x)
+    values = xp.reshape(values, (-1,)) if axis is None else values
+    n = values.shape[along]
+    if n == 0:
+        raise ValueError(f"quantile needs at least one value along the axis, got shape {tuple(x.shape)}")
+    ordered = xp.sort(values, axis=along)
+    places = [_place(n, share, method) for share in shares]
+    low = _taken(xp, ordered, [place[0] for place in places], along)
+    high = _taken(xp, ordered, [place[1] for place in places], along)
+    result = _between(xp, low, high, [place[2] for place in places], along)
+    missing = xp.any(xp.isnan(values), axis=along, keepdims=True)
+    result = xp.where(missing, constant(result, math.nan), result)
+    result = xp.moveaxis(result, along, 0)
+    result = xp.reshape(result, (len(shares), *kept)) if keepdims else result
+    return result[0, ...] if isinstance(q, int | float) else result  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _place(n: int, share: float, method: Method) -> tuple[int, int, float]:
+    """Return the two ranks in order that a quantile lies between, and where between them."""
+    virtual = (n - 1) * share
+    low, high = math.floor(virtual), math.ceil(virtual)
+    if method == "lower":
+        return low, low, 0.0
+    if method == "higher":
+        return high, high, 0.0
+    if method == "nearest":
+        # Python rounds halves to even, as NumPy does.
+        return round(virtual), round(virtual), 0.0
+    return low, high, virtual - low if method == "linear" else 0.5
+
+
+def _taken(xp: Namespace, ordered: Array, places: list[int], axis: int) -> Array:
+    indices = xp.asarray(places, dtype=xp.int64, device=device(ordered))
+    return xp.take(ordered, indices, axis=axis)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _between(xp: Namespace, low: Array, high: Array, weights: list[float], axis: int) -> Array:
+    """Return low + (high - low) weight, computed from the nearer end as NumPy does."""
+    shape = tuple(len(weights) if each == axis else 1 for each in range(low.ndim))
+    weight = xp.reshape(xp.asarray(weights, dtype=low.dtype, device=device(low)), shape)
+    with quiet():
+        step = high - low
+        between = xp.where(weight < 0.5, low + step * weight, high - step * (1.0 - weight))
+    # Equal ends, infinite ones among them, leave nothing to interpolate.
+    return xp.where(low == high, low, between)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def median(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Return the middle value, or the mean of the two middle ones: ``quantile(x, 0.5)``."""
+    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
+# ---- histogram
+
+
+def histogram(
+    x: Array,
+    bins: int | Sequence[float] | Array = 10,
+    *,
+    range: tuple[float, float] | None = None,
+    weights: Array | None = None,
+    density: bool = False,
+) -> tuple[Array, Array]:
+    """Return how many elements of ``x`` fall into each bin, and the bins' edges.
+
+    Parameters
+    ----------
+    x : Array
+    bins : int, or sequence or Array of float, optional
+        How many bins of equal width, or their edges, ascending. A bin holds its lower edge, the last one both.
+    range : tuple of float, optional
+        The outer edges; the least and greatest element by default.
+    weights : Array, shape of ``x``, optional
+        What each element counts.
+    density : bool, optional
+        True divides by the total and the widths, so that the integral is 1.
+
+    Returns
+    -------
+    counts : Array, shape (b,), int64, or float64 with weights or density
+    edges : Array, shape (b + 1,), float64
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank: unfit bins or weights, a range that is not finite.
+
+    Notes
+    -----
+    Communication: two allreduces for the range, and one of a few numbers for each 16 bins; beyond 64 bins without
+    weights that of one sort and one search. Extra memory: 16 bytes an element, or the sorted copy.
+    """
+    xp = _real(x, "histogram")
+    if weights is not None and tuple(weights.shape) != tuple(x.shape):
+        raise ValueError(f"weights must have the shape of x, {tuple(x.shape)}, got {tuple(weights.shape)}")
+    values = xp.reshape(as_float64(xp, x), (-1,))
+    edges = _edges(xp, values, bins, range)
+    count = edges.shape[0] - 1
+    if weights is None and count > MANY_BINS:
+        counts = _by_sorting(xp, values, edges)
+    else:
+        masses = None if weights is None else xp.reshape(as_float64(xp, weights), (-1,))
+        counts = _by_passes(xp, values, edges, masses)
+    if not density:
+        return counts, edges
+    counts = as_float64(xp, counts)
+    with quiet():
+        return counts / xp.sum(counts) / (edges[1:] - edges[:-1]), edges
+
+
+def _edges(
+    xp: Namespace, values: Array, bins: int | Sequence[float] | Array, limits: tuple[float, float] | None
+) -> Array:
+    where = device(values)
+    if not isinstance(bins, int):
+        edges = xp.asarray(bins, dtype=xp.float64, device=where)
+        if edges.ndim != 1 or edges.shape[0] < 2 or bool(xp.any(edges[1:] < edges[:-1])):
+            raise ValueError("bins must be a number or at least two ascending edges")
+        return edges  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    if limits is None:
+        empty = values.shape[0] == 0
+        limits = (0.0, 1.0) if empty else (float(xp.min(values)), float(xp.max(values)))
+    low, high = limits
+    if not (math.isfinite(low) and math.isfinite(high)) or low > high:
+        raise ValueError(f"the range of a histogram must be finite and ascending, got [{low}, {high}]")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    # On the host, with NumPy's rounding: the same edges in every namespace.
+    step = (high - low) / bins
+    inner = [number * step + low for number in range(bins)]
+    return xp.asarray([*inner, high], dtype=xp.float64, device=where)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
+    """Return the counts as differences of the edges' places in the sorted values."""
+    ordered = xp.sort(values)
+    places = xp.concat(
+        [
+            xp.searchsorted(ordered, edges[:-1], side="left"),
+            # The last bin holds its upper edge too.
+            xp.searchsorted(ordered, edges[-1:], side="right"),
+        ]
+    )
+    return xp.astype(places[1:] - places[:-1], xp.int64)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+
+
+def _by_passes(xp: Namespace, values: Array, edges: Array, weights: Array | None) -> Array:
+    """Return the counts, or the sums of weights, of some bins at a time."""
+    bins = edges.shape[0] - 1
+    numbers = xp.searchsorted(edges, values, side="right") - 1
+    numbers = xp.where(values == edges[-1], xp.full_like(numbers, bins - 1), numbers)
+    parts = []
+    for start in range(0, bins, BINS_AT_ONCE):
+        some = xp.arange(start, min(start + BINS_AT_ONCE, bins), dtype=numbers.dtype, device=device(values))
+        inside = numbers[:, None] == some[None, :]
+        if weights is None:
+            parts.append(xp.count_nonzero(inside, axis=0))
+        else:
+            parts.append(xp.sum(xp.where(inside, weights[:, None], constant(weights, 0.0)), axis=0))
+    return xp.concat(parts)  # type: ignore[no-any-return]  # a namespace's functions are not typed
