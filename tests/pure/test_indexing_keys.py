@@ -97,7 +97,7 @@ def test_the_local_keys_cut_each_selected_element_once(data: st.DataObject) -> N
     np.testing.assert_array_equal(joined, whole[kept.key()])
     if index.takes_one(axis):
         joined = joined.squeeze(index.kept_position(axis))
-    turned = list(index.descending)
+    turned = index.descending
     np.testing.assert_array_equal(np.flip(joined, turned), whole[key])
 
 
