@@ -46,8 +46,9 @@ def _matrix_view(flat: torch.Tensor, start: int, width: int, rectangle: Rectangl
     offset = rectangle.row * width - start
     if rectangle.rows == 1:
         row = flat.narrow(-1, offset + rectangle.column, rectangle.columns)
-        return row.unflatten(-1, (1, rectangle.columns))
-    rows = flat.narrow(-1, offset, rectangle.rows * width).unflatten(-1, (rectangle.rows, width))
+        return row.unsqueeze(-2)
+    rows = flat.narrow(-1, offset, rectangle.rows * width)
+    rows = rows.view(*flat.shape[:-1], rectangle.rows, width)
     return rows.narrow(-1, rectangle.column, rectangle.columns)
 
 
@@ -92,9 +93,10 @@ def _lines(tensor: torch.Tensor, dim: int, *, inverse: bool) -> torch.Tensor:
     """Transform without scaling."""
     if not tensor.numel():
         return tensor
-    if inverse:
-        return torch.fft.ifft(tensor, dim=dim, norm="forward")
-    return torch.fft.fft(tensor, dim=dim)
+    result: torch.Tensor = (
+        torch.fft.ifft(tensor, dim=dim, norm="forward") if inverse else torch.fft.fft(tensor, dim=dim)
+    )
+    return result
 
 
 def _roots(numerators: torch.Tensor, denominator: int, *, inverse: bool, dtype: torch.dtype) -> torch.Tensor:

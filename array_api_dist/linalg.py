@@ -1,0 +1,514 @@
+"""The standard's linear algebra extension. Standard: 2025.12, extension linalg.
+
+Matrices lie in the last two axes. Where each is whole on a rank (replicated, or partitioned along a batch axis) nothing
+moves. Otherwise, for an array of N bytes partitioned along rows or columns of its matrices:
+
+- with a batch axis of at least P: one exchange of N / P to that axis;
+- N up to 1 MiB: one allgather;
+- else the ranks share each matrix. P times as many rows as columns (k of them), or the reverse: TSQR (Demmel et al. 2012),
+  log2(P) messages of a k×k triangle. Square: panels of 128 columns, broadcast, O(n²) elements. No rank holds a copy.
+
+The spectral functions eig, eigvals, eigh, eigvalsh, and svd, svdvals, pinv and matrix_rank of matrices that are neither
+tall nor wide by a factor of P, are the exception: each matrix goes to one rank, up to 2 GiB on it, else MemoryError.
+
+Data-dependent failures (singular, not positive definite, not finite, not converged) raise ``numpy.linalg.LinAlgError``, a
+ValueError, on every rank alike. Wrong shapes and data types raise before anything moves.
+"""
+
+from __future__ import annotations
+
+from operator import index as _index
+from typing import Literal, NamedTuple
+
+from array_api_dist import _dtypes as _dt
+from array_api_dist import _validation
+from array_api_dist._array import Array
+from array_api_dist._array import promoted as _promoted
+from array_api_dist._block import Block
+from array_api_dist._dtypes import DType
+from array_api_dist._shapes import broadcast_shapes as _broadcast_shapes
+from array_api_dist._shapes import normalize_axes as _normalize_axes
+from array_api_dist.engine import contraction as _contraction
+from array_api_dist.engine import factorization as _factorization
+from array_api_dist.engine import norms as _norms
+from array_api_dist.kernels.dtypes import TORCH as _TORCH
+from array_api_dist.linear_algebra_functions import matmul, matrix_transpose, tensordot, vecdot
+
+__all__ = [
+    "cholesky",
+    "cross",
+    "det",
+    "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "matrix_transpose",
+    "outer",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "tensordot",
+    "trace",
+    "vecdot",
+    "vector_norm",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class EigResult(NamedTuple):
+    """What ``eig`` gives."""
+
+    eigenvalues: Array
+    eigenvectors: Array
+
+
+class EighResult(NamedTuple):
+    """What ``eigh`` gives."""
+
+    eigenvalues: Array
+    eigenvectors: Array
+
+
+class QRResult(NamedTuple):
+    """What ``qr`` gives."""
+
+    Q: Array
+    R: Array
+
+
+class SlogdetResult(NamedTuple):
+    """What ``slogdet`` gives."""
+
+    sign: Array
+    logabsdet: Array
+
+
+class SVDResult(NamedTuple):
+    """What ``svd`` gives."""
+
+    U: Array
+    S: Array
+    Vh: Array
+
+
+def _floating(x: Array, function: str) -> Block:
+    return _validation.block_of(x, _dt.FLOATING, function)
+
+
+def cholesky(x: Array, /, *, upper: bool = False) -> Array:
+    """Return the Cholesky factors L of x = L Lᴴ, or U = Lᴴ with ``upper``; only the lower triangle of ``x`` is read.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, M)
+    upper : bool, optional
+
+    Returns
+    -------
+    Array, shape (..., M, M)
+        Of matrices that the ranks share: partitioned along the columns (the rows with ``upper``).
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication: not square, or not floating-point.
+    numpy.linalg.LinAlgError
+        On every rank: a matrix is not positive definite.
+
+    Notes
+    -----
+    Communication: see the module; M² / 2 elements for shared matrices (and one exchange if they lie in rows).
+    """
+    return Array._from_block(_factorization.cholesky(_floating(x, "cholesky"), upper=upper))
+
+
+def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    """Return the cross products of the 3-vectors along ``axis`` (negative: counted from the end).
+
+    Parameters
+    ----------
+    x1, x2 : Array
+        The axes but ``axis`` broadcast.
+    axis : int, optional
+        In [-N, -1] for N the smaller number of axes.
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication.
+
+    Notes
+    -----
+    Communication: as an elementwise operation; one exchange more when ``axis`` is partitioned.
+    """
+    left, right = _promoted(x1, x2, accepts=_dt.NUMERIC, function="cross")
+    return Array._from_block(_contraction.cross(left, right, axis))
+
+
+def det(x: Array, /) -> Array:
+    """Return the determinants (...) of ``x``, shape (..., M, M).
+
+    Communication: see the module; M² / 2 elements for matrices that the ranks share, by elimination.
+    """
+    return Array._from_block(_factorization.det(_floating(x, "det")))
+
+
+def diagonal(x: Array, /, *, offset: int = 0) -> Array:
+    """Return the diagonals of ``x``, shape (..., M, N), as the last axis, ``offset`` above the main one.
+
+    Communication: none; the elements stay where they are, unevenly.
+    """
+    return Array._from_block(_norms.diagonal(_validation.block_of(x, _dt.ALL, "diagonal"), _index(offset)))
+
+
+def eig(x: Array, /) -> EigResult:
+    """Return complex eigenvalues (..., M) and eigenvectors (..., M, M), in columns, of ``x``, shape (..., M, M).
+
+    Communication: see the module; each matrix that the ranks share goes to one rank, up to 2 GiB on it.
+
+    Raises
+    ------
+    MemoryError
+        On every rank, before communication: larger.
+    numpy.linalg.LinAlgError
+        On every rank: a matrix is not finite, or the iteration did not converge.
+    """
+    values, vectors = _factorization.eig(_floating(x, "eig"))
+    return EigResult(Array._from_block(values), Array._from_block(vectors))
+
+
+def eigh(x: Array, /) -> EighResult:
+    """Return real eigenvalues (..., M), ascending, and eigenvectors (..., M, M) of the Hermitian ``x``.
+
+    Only the lower triangles are read. Communication and errors as ``eig``.
+    """
+    values, vectors = _factorization.eigh(_floating(x, "eigh"))
+    return EighResult(Array._from_block(values), Array._from_block(vectors))
+
+
+def eigvals(x: Array, /) -> Array:
+    """Return the complex eigenvalues (..., M) of ``x``, shape (..., M, M). Communication and errors as ``eig``."""
+    return Array._from_block(_factorization.eigvals(_floating(x, "eigvals")))
+
+
+def eigvalsh(x: Array, /) -> Array:
+    """Return the real eigenvalues (..., M), ascending, of the Hermitian ``x``. Communication and errors as ``eig``."""
+    return Array._from_block(_factorization.eigvalsh(_floating(x, "eigvalsh")))
+
+
+def inv(x: Array, /) -> Array:
+    """Return the inverse matrices of ``x``, shape (..., M, M), partitioned as ``x`` where the ranks share them.
+
+    Communication: see the module; M² elements for matrices that the ranks share, by elimination with row exchanges.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        On every rank: a matrix is singular.
+    """
+    return Array._from_block(_factorization.inv(_floating(x, "inv")))
+
+
+def matrix_norm(
+    x: Array, /, *, keepdims: bool = False, ord: float | Literal["fro", "nuc"] | None = "fro"
+) -> Array:
+    """Return the norms of the matrices in the last two axes.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    keepdims : bool, optional
+        Whether the last two axes stay, with length 1.
+    ord : {"fro", "nuc", 1, -1, 2, -2, inf, -inf, None}, optional
+        Frobenius (also None), nuclear, greatest or least column sum, singular value or row sum. The greatest and the
+        sums of an empty matrix are 0.
+
+    Returns
+    -------
+    Array, real, shape (...)
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication: also for the least of an empty matrix.
+
+    Notes
+    -----
+    Communication: at most two reductions of sums; for "nuc", 2, -2 that of ``svdvals``.
+    """
+    order = "fro" if ord is None else ord
+    return Array._from_block(_norms.matrix_norm(_floating(x, "matrix_norm"), order, keepdims=keepdims))
+
+
+def matrix_power(x: Array, n: int, /) -> Array:
+    """Return the matrices of ``x``, shape (..., M, M), to the integer power ``n``, of the inverse when negative.
+
+    Communication: that of at most 2 log2(n) products (and of ``inv``).
+    """
+    return Array._from_block(_factorization.matrix_power(_floating(x, "matrix_power"), _index(n)))
+
+
+def _tolerance(rtol: float | Array | None, block: Block, function: str) -> float | Block | None:
+    """Return ``rtol`` for the engine.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is an array that is not real floating-point or does not broadcast to the batch axes.
+    """
+    if not isinstance(rtol, Array):
+        return rtol
+    given = _validation.block_of(rtol, _dt.REAL_FLOATING, function, "rtol")
+    _validation.same_device(function, block, given)
+    batch = block.shape[:-2]
+    if _broadcast_shapes(given.shape, batch) != batch:
+        raise ValueError(
+            f"{function} takes rtol that broadcasts to the batch axes {batch}, got {given.shape}"
+        )
+    return given
+
+
+def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> Array:
+    """Return how many singular values of each matrix exceed ``rtol`` times its largest.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    rtol : float or Array, optional
+        max(M, N) times the machine epsilon by default; an array broadcasts to the batch axes.
+
+    Returns
+    -------
+    Array, int64, shape (...)
+
+    Notes
+    -----
+    Communication and errors: as ``svdvals``.
+    """
+    block = _floating(x, "matrix_rank")
+    return Array._from_block(_factorization.matrix_rank(block, _tolerance(rtol, block, "matrix_rank")))
+
+
+def outer(x1: Array, x2: Array, /) -> Array:
+    """Return the products (N, M) of all elements of two vectors. Communication: at most the smaller vector once."""
+    left, right = _promoted(x1, x2, accepts=_dt.NUMERIC, function="outer")
+    return Array._from_block(_contraction.outer(left, right))
+
+
+def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
+    """Return the pseudo-inverses; singular values up to ``rtol`` times the largest count as zero.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    rtol : float or Array, optional
+        max(M, N) times the machine epsilon by default; an array broadcasts to the batch axes.
+
+    Returns
+    -------
+    Array, shape (..., N, M)
+        Of a tall matrix that the ranks share: partitioned along its columns; ``pinv(x) @ b`` solves least squares.
+
+    Notes
+    -----
+    Communication and errors: as ``svd``.
+    """
+    block = _floating(x, "pinv")
+    return Array._from_block(_factorization.pinv(block, _tolerance(rtol, block, "pinv")))
+
+
+def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
+    """Return Q with orthonormal columns and R upper triangular, x = Q R.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    mode : {"reduced", "complete"}, optional
+        K = min(M, N) columns of Q and rows of R, or M.
+
+    Returns
+    -------
+    QRResult (Q, R)
+        Of tall matrices that the ranks share: Q partitioned along its rows, R replicated; of wide ones: Q replicated, R
+        partitioned along its columns; else (and complete) both partitioned along their columns.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication.
+
+    Notes
+    -----
+    Communication: see the module; TSQR for tall matrices; the leading M×M square for wide ones; else Householder
+    reflections by panels, twice M * K elements.
+    """
+    if mode not in ("reduced", "complete"):
+        raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
+    factor, upper = _factorization.qr(_floating(x, "qr"), complete=mode == "complete")
+    return QRResult(Array._from_block(factor), Array._from_block(upper))
+
+
+def slogdet(x: Array, /) -> SlogdetResult:
+    """Return the signs and the logarithms of the absolute values of the determinants (...) of ``x``, (..., M, M).
+
+    A singular matrix has sign 0 and logarithm -inf. Communication: as ``det``.
+    """
+    sign, logarithm = _factorization.slogdet(_floating(x, "slogdet"))
+    return SlogdetResult(Array._from_block(sign), Array._from_block(logarithm))
+
+
+def solve(x1: Array, x2: Array, /) -> Array:
+    """Return the solutions X of ``x1`` X = ``x2``.
+
+    Parameters
+    ----------
+    x1 : Array, shape (..., M, M)
+    x2 : Array, shape (M,) or (..., M, K)
+        Batch axes broadcast.
+
+    Returns
+    -------
+    Array, shape (..., M) or (..., M, K)
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication.
+    numpy.linalg.LinAlgError
+        On every rank: a matrix is singular.
+
+    Notes
+    -----
+    Communication: see the module; ``x2`` at most once, and for matrices that the ranks share M² elements of panels.
+    """
+    matrix, right = _promoted(x1, x2, accepts=_dt.FLOATING, function="solve")
+    return Array._from_block(_factorization.solve(matrix, right))
+
+
+def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
+    """Return the singular value decomposition x = U S Vh.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    full_matrices : bool, optional
+        M columns of U and N rows of Vh, or K = min(M, N).
+
+    Returns
+    -------
+    SVDResult (U, S, Vh)
+        S is real, shape (..., K), descending. Of tall matrices that the ranks share: U partitioned along its rows (its
+        columns with ``full_matrices``), S and Vh replicated; of wide ones the reverse.
+
+    Raises
+    ------
+    ValueError, TypeError, MemoryError
+        On every rank, before communication.
+    numpy.linalg.LinAlgError
+        On every rank: a matrix is not finite, or the iteration did not converge.
+
+    Notes
+    -----
+    Communication: see the module; TSQR, then the small factor on every rank.
+    """
+    left, values, right = _factorization.svd(_floating(x, "svd"), full_matrices=full_matrices)
+    return SVDResult(Array._from_block(left), Array._from_block(values), Array._from_block(right))
+
+
+def svdvals(x: Array, /) -> Array:
+    """Return the singular values (..., K), real and descending, of ``x``. Communication and errors as ``svd``."""
+    return Array._from_block(_factorization.svdvals(_floating(x, "svdvals")))
+
+
+def _sum_dtype(dtype: DType, wanted: DType | None) -> DType:
+    """Return the data type of a sum: integers widen to 64 bits unless the caller says otherwise."""
+    if wanted is not None:
+        return _validation.dtype_checked(wanted)
+    if dtype in _dt.INTEGER:
+        return _dt.int64 if dtype.kind == "signed" else _dt.uint64
+    return dtype
+
+
+def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
+    """Return the sums of the diagonals.
+
+    Parameters
+    ----------
+    x : Array, shape (..., M, N)
+    offset : int, optional
+        How far above the main diagonal.
+    dtype : DType, optional
+        Of the result; integers widen to 64 bits by default.
+
+    Returns
+    -------
+    Array, shape (...)
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication.
+
+    Notes
+    -----
+    Communication: one allreduce of the result when rows or columns are partitioned, else none.
+    """
+    block = _validation.block_of(x, _dt.NUMERIC, "trace")
+    wanted = _sum_dtype(block.dtype, dtype)
+    if _dt.is_complex(block.dtype) and not _dt.is_complex(wanted):
+        raise TypeError(f"trace cannot give {wanted} for complex values")
+    return Array._from_block(_norms.trace(block, _index(offset), _TORCH[wanted]))
+
+
+def vector_norm(
+    x: Array,
+    /,
+    *,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+    ord: float = 2,
+) -> Array:
+    """Return the norms of the vectors along ``axis``.
+
+    Parameters
+    ----------
+    x : Array
+    axis : int or tuple of int, optional
+        All axes by default.
+    keepdims : bool, optional
+        Whether the axes stay, with length 1.
+    ord : float, optional
+        The order: sum(abs(x)**ord)**(1/ord); 0 counts what is not zero, inf and -inf give the greatest and least magnitude.
+
+    Returns
+    -------
+    Array, real
+
+    Raises
+    ------
+    ValueError, TypeError
+        On every rank, before communication: also for the least magnitude of no elements.
+
+    Notes
+    -----
+    Communication: one collective of the result when the partitioned axis is among them, else none.
+    """
+    block = _floating(x, "vector_norm")
+    axes = _normalize_axes(axis, block.ndim)
+    return Array._from_block(_norms.vector_norm(block, axes, ord, keepdims=keepdims))
