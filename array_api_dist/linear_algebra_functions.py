@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from array_api_dist import _dtypes as dt
 from array_api_dist import _array
+from array_api_dist import _dtypes as dt
 from array_api_dist._array import Array, promoted
 from array_api_dist._validation import block_of, require_axes
 from array_api_dist.engine import contraction, rearrangement

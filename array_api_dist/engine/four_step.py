@@ -64,20 +64,23 @@ def _columns_of(rule: Transform, block: Block, axis: int, points: int, plan: Pla
     columns = Partition.even(len(block.shape), width, device.ranks)
     low, high = columns.interval(device.rank)
     matrix = flat.new_zeros((*flat.shape[:-1], rows, high - low))
-    sends: list[Piece] = []
-    receives: list[Piece] = []
     own = [
         (source, _held(flat, source))
         for source in rules.sources(block.partition, device.rank, points, half=rule.half_input)
         if source.count
     ]
-    for peer in range(device.ranks):
-        for source, held in own:
-            for found in rules.rectangles(source.start, source.stop, width, *columns.interval(peer)):
-                sends.append(Piece(peer, _matrix_view(held, source.start, width, found)))
-        for source in rules.sources(block.partition, peer, points, half=rule.half_input):
-            for found in rules.rectangles(source.start, source.stop, width, low, high):
-                receives.append(Piece(peer, _inside(matrix, found, low)))
+    sends = [
+        Piece(peer, _matrix_view(held, source.start, width, found))
+        for peer in range(device.ranks)
+        for source, held in own
+        for found in rules.rectangles(source.start, source.stop, width, *columns.interval(peer))
+    ]
+    receives = [
+        Piece(peer, _inside(matrix, found, low))
+        for peer in range(device.ranks)
+        for source in rules.sources(block.partition, peer, points, half=rule.half_input)
+        for found in rules.rectangles(source.start, source.stop, width, low, high)
+    ]
     device.communicator.exchange(sends, receives)
     shape = (*flat.shape[:-1], rows, width)
     return Block(matrix.to(matrix.dtype.to_complex()), shape, columns, device)
@@ -190,16 +193,19 @@ def _flattened(rule: Transform, matrix: Block, target: Partition, axis: int, sha
         width = matrix.shape[-1]
     if rule.half_input:
         local = local.real
-    low, _ = matrix.partition.interval(device.rank)
     start, stop = target.interval(device.rank)
     flat = local.new_empty((*local.shape[:-2], stop - start))
-    sends: list[Piece] = []
-    receives: list[Piece] = []
-    for peer in range(device.ranks):
-        for found in rules.rectangles(*target.interval(peer), width, *matrix.partition.interval(device.rank)):
-            sends.append(Piece(peer, _inside(local, found, low)))
-        for found in rules.rectangles(start, stop, width, *matrix.partition.interval(peer)):
-            receives.append(Piece(peer, _matrix_view(flat, start, width, found)))
+    own = matrix.partition.interval(device.rank)
+    sends = [
+        Piece(peer, _inside(local, found, own[0]))
+        for peer in range(device.ranks)
+        for found in rules.rectangles(*target.interval(peer), width, *own)
+    ]
+    receives = [
+        Piece(peer, _matrix_view(flat, start, width, found))
+        for peer in range(device.ranks)
+        for found in rules.rectangles(start, stop, width, *matrix.partition.interval(peer))
+    ]
     device.communicator.exchange(sends, receives)
     whole = (*shape[:axis], target.length, *shape[axis + 1 :])
     return Block(flat.movedim(-1, axis), whole, target, device)

@@ -130,4 +130,6 @@ def frequencies(
     index = torch.arange(start, stop, dtype=torch.int64, device=device.torch_device)
     if not half:
         index = torch.where(index < (points + 1) // 2, index, index - points)
-    return Block((index.to(torch.float64) / (points * spacing)).to(TORCH[dtype]), (length,), partition, device)
+    return Block(
+        (index.to(torch.float64) / (points * spacing)).to(TORCH[dtype]), (length,), partition, device
+    )
