@@ -25,7 +25,7 @@ RANKS = [1, 2, 3]
 
 
 @pytest.fixture
-def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make tiny arrays take the ways of large ones."""
     original = rules.plan
 
@@ -33,7 +33,6 @@ def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return original(shape, partition, axis, length, ranks, 0)
 
     monkeypatch.setattr(rules, "plan", plan)
-    yield
 
 
 def made(rule: Transform, shape: Shape, *, double: bool = True) -> torch.Tensor:

@@ -140,7 +140,7 @@ def test_tensordot_labels_pairs_by_position() -> None:
 
 @pytest.mark.parametrize("axes", [-1, 3, ([0], [0, 1]), ([0], [1]), ([0, 0], [0, 0])])
 def test_tensordot_refuses_axes_that_do_not_meet(axes: int | tuple[list[int], list[int]]) -> None:
-    with pytest.raises(ValueError, match="ax[ei]s"):
+    with pytest.raises(ValueError, match=r"ax[ei]s"):
         rules.tensordot_axes((2, 3), (2, 4), axes)
 
 
