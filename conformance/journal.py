@@ -8,9 +8,10 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
@@ -19,6 +20,8 @@ DIRECTORY_VARIABLE: Final = "LOCKSTEP_JOURNAL"
 
 EXIT: Final = "exit"
 """The phase of a rank whose pytest session is over."""
+
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +141,23 @@ def clear_positions(directory: Path) -> None:
     """Forget where the ranks of an earlier attempt were; how tests ended stays."""
     for path in directory.glob("rank-*"):
         path.unlink()
+
+
+def without_addresses(text: str) -> str:
+    """Return ``text`` with memory addresses made equal: they differ between ranks and mean nothing."""
+    return _ADDRESS.sub("0x", text)
+
+
+def by_rank(texts: Sequence[str]) -> str:
+    """Put the texts of the ranks together, equal ones once: addresses do not count as differences."""
+    ranks_of: dict[str, list[int]] = {}
+    full: dict[str, str] = {}
+    for rank, text in enumerate(texts):
+        key = without_addresses(text)
+        full.setdefault(key, text)
+        ranks_of.setdefault(key, []).append(rank)
+    return "\n".join(
+        f"rank {', '.join(map(str, ranks))} of {len(texts)}:\n{full[key].rstrip()}"
+        for key, ranks in ranks_of.items()
+        if key
+    )

@@ -21,6 +21,7 @@ from conformance.journal import (
     Outcome,
     Position,
     append_outcome,
+    by_rank,
     clear_positions,
     read_outcomes,
     read_positions,
@@ -238,13 +239,10 @@ def _report_abort(job: Job, positions: Sequence[Position], reason: str) -> Outco
     inside = [position for position in positions if position.phase != EXIT and position.test]
     test = inside[0].test if inside else ""
     print(f"\n{' ' + (test or 'outside any test') + ' ':!^100}\n{reason}", flush=True)
-    for rank in range(job.ranks):
-        failure = read_text_of(job.journal, rank, "failure")
-        stack = read_text_of(job.journal, rank, "stack")
-        if failure:
-            print(f"---- rank {rank} failed:\n{failure.rstrip()}")
-        if stack:
-            print(f"---- rank {rank}, stack:\n{_without_pytest(stack)}")
+    for kind, title in (("failure", "failed"), ("stack", "stack of")):
+        texts = [_without_pytest(read_text_of(job.journal, rank, kind)) for rank in range(job.ranks)]
+        if any(texts):
+            print(f"---- {title} {by_rank(texts)}")
     print("!" * 100, flush=True)
     seconds = max((time.monotonic() - position.since for position in inside), default=0.0)
     return Outcome(test, "failed" if test else "error", seconds, reason)

@@ -12,7 +12,6 @@ import io
 import os
 import pkgutil
 import random
-import re
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from functools import wraps
@@ -27,14 +26,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 from mpi4py import MPI
 
-from conformance.journal import DIRECTORY_VARIABLE, EXIT, Journal, Outcome, read_outcomes
+from conformance.journal import (
+    DIRECTORY_VARIABLE,
+    EXIT,
+    Journal,
+    Outcome,
+    by_rank,
+    read_outcomes,
+    without_addresses,
+)
 
 T = TypeVar("T")
 
 _FAILED: Final = "failed"
 _REPORT_CODES: Final = ("passed", "skipped", "xfailed", "xpassed", _FAILED)
 _EXAMPLE_CODES: Final = ("passed", "discarded", "stopped", "skipped", _FAILED)
-_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+\b")
 
 
 class RankFailure(AssertionError):  # noqa: N818 - it is the failure of a rank
@@ -71,21 +77,6 @@ class Votes:
     def gather(self, value: T) -> list[T]:
         """Return every rank's value, on every rank."""
         return self._comm.allgather(value)
-
-
-def by_rank(texts: Sequence[str]) -> str:
-    """Put the texts of the ranks together, equal ones once: addresses do not count as differences."""
-    ranks_of: dict[str, list[int]] = {}
-    full: dict[str, str] = {}
-    for rank, text in enumerate(texts):
-        key = _ADDRESS.sub("0x", text)
-        full.setdefault(key, text)
-        ranks_of.setdefault(key, []).append(rank)
-    return "\n".join(
-        f"rank {', '.join(map(str, ranks))} of {len(texts)}:\n{full[key].rstrip()}"
-        for key, ranks in ranks_of.items()
-        if key
-    )
 
 
 def import_all(package: str) -> None:
@@ -127,9 +118,6 @@ class Lockstep:
             phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
         )
         settings.load_profile("lockstep")
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.isatty = False  # mpirun gives rank 0 a terminal: no lines that are written over
         if self._votes.rank:
             config.get_terminal_writer()._file = io.StringIO()
 
@@ -241,7 +229,7 @@ class Lockstep:
         elif code != _FAILED:
             text = f"({code})"
         texts = self._votes.gather(text)
-        if code == _FAILED and len({_ADDRESS.sub("0x", other) for other in texts}) == 1:
+        if code == _FAILED and len({without_addresses(other) for other in texts}) == 1:
             return  # all failed alike: pytest's own report says it best
         report.outcome = "failed"
         report.longrepr = by_rank(texts)
