@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from conformance.journal import Outcome
 
 Row: TypeAlias = list[str]
+
+KINDS: Final = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run of the suite: on how many ranks, with which default partition and device, and how its tests ended."""
+
+    ranks: int
+    partition: str
+    device: str
+    seconds: float
+    outcomes: Sequence[Outcome]
+
+    def counts(self) -> list[int]:
+        """Return how many tests ended as each of ``KINDS``."""
+        counted = Counter(outcome.outcome for outcome in self.outcomes)
+        return [counted[kind] for kind in KINDS]
+
+    def measured(self, name: str) -> int:
+        """Return the sum over the tests of what was counted as ``name``."""
+        return sum(outcome.measures.get(name, 0) for outcome in self.outcomes)
 
 
 def table(header: Sequence[str], rows: Sequence[Row]) -> str:
@@ -19,3 +47,42 @@ def table(header: Sequence[str], rows: Sequence[Row]) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join([shown(header), "  ".join("-" * width for width in widths), *map(shown, rows)])
+
+
+def results_table(results: Sequence[Result]) -> str:
+    """Return one line for each run; ``spread`` counts the arrays that had elements on at least two ranks."""
+    rows: list[Row] = []
+    for result in results:
+        arrays, spread = result.measured("arrays"), result.measured("spread")
+        share = f"{spread / arrays:.0%}" if arrays else "-"
+        rows.append(
+            [
+                str(result.ranks),
+                result.partition,
+                result.device,
+                *map(str, result.counts()),
+                f"{result.seconds:.0f}",
+                f"{arrays:,}",
+                f"{spread:,}",
+                share,
+            ]
+        )
+    return table(["P", "partition", "device", *KINDS, "seconds", "arrays", "spread", "share"], rows)
+
+
+def write_json(path: Path, results: Sequence[Result], facts: Mapping[str, object]) -> None:
+    """Write all runs with the outcome of every test."""
+    runs = [
+        {
+            "ranks": result.ranks,
+            "partition": result.partition,
+            "device": result.device,
+            "seconds": round(result.seconds, 1),
+            "counts": dict(zip(KINDS, result.counts(), strict=True)),
+            "arrays": result.measured("arrays"),
+            "spread": result.measured("spread"),
+            "tests": [asdict(outcome) for outcome in result.outcomes],
+        }
+        for result in results
+    ]
+    path.write_text(json.dumps({**facts, "runs": runs}, indent=1) + "\n", encoding="utf-8")

@@ -18,9 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from conformance.launch import BAD_OUTCOMES, Job, run  # noqa: E402 - found by the line above
-from conformance.report import Row, table  # noqa: E402
-
-COLUMNS = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+from conformance.report import KINDS, Row, table  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             counts = Counter(outcome.outcome for outcome in run(job))
             is_good &= not BAD_OUTCOMES & counts.keys()
             seconds = f"{time.monotonic() - started:.1f}"
-            rows.append([str(ranks), *(str(counts[kind]) for kind in COLUMNS), seconds])
-    print(f"\n{table(['P', *COLUMNS, 'seconds'], rows)}", flush=True)
+            rows.append([str(ranks), *(str(counts[kind]) for kind in KINDS), seconds])
+    print(f"\n{table(['P', *KINDS, 'seconds'], rows)}", flush=True)
     return 0 if is_good else 1
 
 

@@ -1,0 +1,109 @@
+"""Run the official array-api-tests suite for P x default partition x device, and print one table.
+
+    python -m conformance --ranks 1,2,3,4 --partition none,first,last,uneven,mixed
+    python -m conformance --ranks 2 --partition mixed --max-examples 300 array_api_tests/test_linalg.py -k qr
+
+What is not an option of this program goes to pytest. The exit status is 0 only if nothing failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from conformance.launch import BAD_OUTCOMES, Job, run
+from conformance.plugin import MODULE_VARIABLE
+from conformance.report import Result, results_table, write_json
+from conformance.suite import SUITE_VARIABLE, find_suite
+
+ROOT = Path(__file__).resolve().parent.parent
+VERSION = "2025.12"
+EXCUSES = {option: ROOT / "conformance" / f"{option}.txt" for option in ("skips", "xfails")}
+
+
+def names(text: str) -> list[str]:
+    """Return the comma-separated parts of an option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the description of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--ranks", type=names, default=["1", "2"], help="numbers of ranks (default: 1,2)")
+    made.add_argument(
+        "--partition",
+        type=names,
+        default=["none", "first", "last", "uneven", "mixed"],
+        help="default partitions of new arrays (default: none,first,last,uneven,mixed)",
+    )
+    made.add_argument("--device", type=names, default=["cpu"], help="cpu, cpu:staged, cuda (default: cpu)")
+    made.add_argument(
+        "--suite", type=Path, help=f"a checkout of array-api-tests (default: ${SUITE_VARIABLE}, else a clone)"
+    )
+    made.add_argument(
+        "--max-examples", type=int, default=100, help="Hypothesis examples a test (default: 100)"
+    )
+    made.add_argument(
+        "--limit", type=float, default=120.0, help="seconds without progress that count as a hang"
+    )
+    made.add_argument("--json", type=Path, default=Path("conformance-report.json"), help="the report's file")
+    made.add_argument("--module", default="array_api_dist", help="the namespace (default: array_api_dist)")
+    return made
+
+
+def combination(
+    options: argparse.Namespace, suite: Path, journal: Path, pytest_arguments: Sequence[str]
+) -> Result:
+    """Run the suite once."""
+    variables = {
+        MODULE_VARIABLE: options.module,
+        "ARRAY_API_TESTS_VERSION": VERSION,
+        "ARRAY_API_DIST_PARTITION": options.partition,
+        "ARRAY_API_DIST_DEVICE": options.device,
+        "PYTHONPATH": str(ROOT),
+    }
+    arguments = ["-p", "conformance.plugin", "-p", "no:cacheprovider", "--tb=short", "--disable-warnings"]
+    arguments += [f"--max-examples={options.max_examples}", "--disable-deadline"]
+    arguments += [f"--{option}-file={path}" for option, path in EXCUSES.items()]
+    job = Job(options.ranks, [*arguments, *pytest_arguments], journal, suite, variables, limit=options.limit)
+    started = time.monotonic()
+    outcomes = run(job)
+    seconds = time.monotonic() - started
+    return Result(options.ranks, options.partition, options.device, seconds, outcomes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run every combination; return the exit status."""
+    options, pytest_arguments = parser().parse_known_args(arguments)
+    if not any(argument.startswith("array_api_tests") for argument in pytest_arguments):
+        pytest_arguments.append("array_api_tests")
+    suite = find_suite(options.suite)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="array-api-dist-conformance-") as directory:
+        for ranks, partition, device in product(options.ranks, options.partition, options.device):
+            print(f"\nP = {ranks}, partition {partition}, device {device}", flush=True)
+            chosen = argparse.Namespace(
+                **vars(options) | {"ranks": int(ranks), "partition": partition, "device": device}
+            )
+            results.append(combination(chosen, suite, Path(directory) / f"{len(results)}", pytest_arguments))
+            # After each: a run of all combinations takes a while, and may be ended by hand.
+            write_json(options.json, results, {"suite": str(suite), "max_examples": options.max_examples})
+    print(f"\n{results_table(results)}\n\nreport: {options.json}", flush=True)
+    bad = [outcome for result in results for outcome in result.outcomes if outcome.outcome in BAD_OUTCOMES]
+    return 1 if bad or not any(result.outcomes for result in results) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except FileNotFoundError as error:
+        sys.exit(f"conformance: {error}")

@@ -1,0 +1,63 @@
+"""A pytest plugin beside `conformance.lockstep` for the official suite: it counts arrays that are really spread."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Generator
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+
+import pytest
+
+from conformance.lockstep import import_all
+
+MODULE_VARIABLE: Final = "ARRAY_API_TESTS_MODULE"
+
+
+class Spread:
+    """How many arrays were made, and how many of them had elements on at least two ranks."""
+
+    __slots__ = ("arrays", "spread")
+
+    def __init__(self) -> None:
+        self.arrays = 0
+        self.spread = 0
+
+    def watch(self, array_class: Any) -> None:
+        """Count every array that is made from a block from now on; the package itself has no counter."""
+        make = array_class._from_block
+
+        def counting(block: Any) -> Any:
+            self.arrays += 1
+            self.spread += is_spread(block.partition, block.shape)
+            return make(block)
+
+        array_class._from_block = counting
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+        """Hand the counts of a test over with its report."""
+        item.user_properties += [("arrays", self.arrays), ("spread", self.spread)]
+        self.arrays = self.spread = 0
+        yield
+
+
+@lru_cache(maxsize=1 << 16)
+def is_spread(partition: Any, shape: tuple[int, ...]) -> bool:
+    """Return whether at least two ranks hold elements."""
+    if partition.axis is None or 0 in shape:
+        return False
+    return sum(start < stop for start, stop in pairwise(partition.bounds)) >= 2
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load all of the package that is tested, and count its arrays."""
+    package = os.environ[MODULE_VARIABLE]
+    import_all(package)
+    if f"{package}._array" in sys.modules:
+        spread = Spread()
+        spread.watch(importlib.import_module(f"{package}._array").Array)
+        config.pluginmanager.register(spread, "spread-counter")
