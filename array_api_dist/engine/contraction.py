@@ -8,13 +8,15 @@ Both rings keep the moving data in flight while the local product is computed (C
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TypeAlias
 
 import torch
 
 from array_api_dist import _contraction as rules
-from array_api_dist._alignment import align
+from array_api_dist._alignment import Layout, align
 from array_api_dist._block import Block
 from array_api_dist._contraction import Contraction, Strategy, Transport
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -27,29 +29,82 @@ Product: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """The contraction of two local tensors whose shared labels are equally cut."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Everything a contraction decides before it touches a value."""
+
+    contraction: Contraction
+    strategy: Strategy
+    shape: Shape
+    is_direct: bool
+
+
+@lru_cache(maxsize=16384)
+def _planned(
+    rule: Callable[..., Contraction],
+    left_shape: Shape,
+    left_partition: Partition,
+    right_shape: Shape,
+    right_partition: Partition,
+    itemsize: int,
+    ranks: int,
+    *arguments: object,
+) -> _Plan:
+    contraction = rule(left_shape, right_shape, *arguments)
+    left, right = Layout(left_shape, left_partition), Layout(right_shape, right_partition)
+    strategy = rules.choose(contraction, left, right, itemsize, ranks)
+    is_direct = strategy.transport is Transport.NONE and strategy.targets == (left_partition, right_partition)
+    return _Plan(contraction, strategy, contraction.shape, is_direct)
+
+
 def matmul(left: Block, right: Block) -> Block:
     """Return the matrix product of the last two axes, over broadcast batch axes.
 
     Communication: the least of ``_contraction.choose``: none, one operand once, or the result once.
     """
-    return contract(rules.matmul(left.shape, right.shape), left, right, products.matmul)
+    plan = _planned(
+        rules.matmul,
+        left.shape,
+        left.partition,
+        right.shape,
+        right.partition,
+        left.local.element_size(),
+        left.device.ranks,
+    )
+    if plan.is_direct:
+        local = products.matmul(left.local, right.local)
+        return Block(local, plan.shape, plan.strategy.result, left.device)
+    return _carried_out(plan, left, right, products.matmul)
 
 
 def vecdot(left: Block, right: Block, axis: int = -1) -> Block:
     """Return the dot products (the left side conjugated) along ``axis``, counted from the end. Cost: as matmul."""
-    contraction = rules.vecdot(left.shape, right.shape, axis)
-    return contract(contraction, left, right, lambda a, b: products.vecdot(a, b, axis))
+
+    def product(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return products.vecdot(first, second, axis)
+
+    return _contracted(rules.vecdot, left, right, product, axis)
 
 
-def tensordot(
-    left: Block,
-    right: Block,
-    axes: int | tuple[Sequence[int], Sequence[int]] = 2,
-) -> Block:
+def tensordot(left: Block, right: Block, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Block:
     """Return the contraction over pairs of axes, which stay where they are: nothing is reshaped. Cost: as matmul."""
     pairs = rules.tensordot_axes(left.shape, right.shape, axes)
-    contraction = rules.tensordot(left.shape, right.shape, *pairs)
-    return contract(contraction, left, right, lambda a, b: products.tensordot(a, b, pairs))
+
+    def product(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return products.tensordot(first, second, pairs)
+
+    return _contracted(rules.tensordot, left, right, product, *pairs)
+
+
+def _contracted(
+    rule: Callable[..., Contraction], left: Block, right: Block, product: Product, *arguments: object
+) -> Block:
+    """Contract two blocks of one data type as ``rule`` of their shapes and ``arguments`` says."""
+    itemsize, ranks = left.local.element_size(), left.device.ranks
+    plan = _planned(
+        rule, left.shape, left.partition, right.shape, right.partition, itemsize, ranks, *arguments
+    )
+    return _carried_out(plan, left, right, product)
 
 
 def outer(left: Block, right: Block) -> Block:
@@ -113,11 +168,9 @@ def _aligned(block: Block, shape: Shape, target: Partition) -> torch.Tensor:
     return redistribute(block, target.on_axis(axis)).local
 
 
-def contract(contraction: Contraction, left: Block, right: Block, product: Product) -> Block:
-    """Contract two blocks of one data type, moving what ``_contraction.choose`` says."""
-    strategy = rules.choose(
-        contraction, left.layout, right.layout, left.local.element_size(), left.device.ranks
-    )
+def _carried_out(plan: _Plan, left: Block, right: Block, product: Product) -> Block:
+    """Contract two blocks, moving what the plan says."""
+    contraction, strategy = plan.contraction, plan.strategy
     first = redistribute(left, strategy.targets[0])
     second = redistribute(right, strategy.targets[1])
     transport = strategy.transport
@@ -130,7 +183,7 @@ def contract(contraction: Contraction, left: Block, right: Block, product: Produ
         local = _ring_of_sums(contraction, strategy, first, second, product)
     else:
         local = _ring_of_parts(contraction, strategy, (first, second), product)
-    return Block(local, contraction.shape, strategy.result, left.device)
+    return Block(local, plan.shape, strategy.result, left.device)
 
 
 def _slab(tensor: torch.Tensor, axis: int | None, interval: tuple[int, int]) -> torch.Tensor:

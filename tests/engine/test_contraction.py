@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -24,6 +23,12 @@ DTYPES = [
 RANKS = [1, 2, 3, 4]
 
 
+def forget() -> None:
+    """Forget decisions made under other thresholds."""
+    rules.choose.cache_clear()
+    contraction._planned.cache_clear()
+
+
 @pytest.fixture(params=["thresholds as they are", "nothing is small"])
 def thresholds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tiny operands take the ways of large ones, too."""
@@ -31,9 +36,9 @@ def thresholds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(rules, "RING_NBYTES", 0)
         monkeypatch.setattr(rules, "GATHER_NBYTES", 0)
         monkeypatch.setattr(rules, "SCATTER_NBYTES", 0)
-    rules.choose.cache_clear()
+    forget()
     yield
-    rules.choose.cache_clear()
+    forget()
 
 
 def made(shape: Shape, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -214,9 +219,11 @@ def test_every_transport_gives_the_product(transport: Transport, monkeypatch: py
         Transport.ALLREDUCE: rules.Strategy((inner_left, inner_right), transport, Partition(None)),
         Transport.RING_SUM: rules.Strategy((inner_left, inner_right), transport, rows),
     }[transport]
-    monkeypatch.setattr(rules, "choose", lambda *_: replace(forced))
+    forget()
+    monkeypatch.setattr(rules, "choose", lambda *_: forced)
 
     def body(device: Device) -> Block:
         return contraction.matmul(part_of(left, rows, device), part_of(right, columns, device))
 
     torch.testing.assert_close(joined(on_ranks(ranks, body)), left @ right)
+    contraction._planned.cache_clear()
