@@ -10,6 +10,7 @@ from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from typing import cast as cast_type
 
 import h5py
 import numpy as np
@@ -67,9 +68,9 @@ def _shifted(index: Index, partition: Partition, rank: int) -> Index:
 def _dtype_in_file(kind: np.dtype[Any]) -> DType | None:
     """Return the standard's data type that holds what a file stores as ``kind``, or None when it is not numeric."""
     if kind.kind == "b":
-        return dt.boolean
+        return dt.bool
     if kind.kind in "iu" and kind.itemsize <= 8:
-        return dt.DTYPES_BY_NAME[f"{'u' if kind.kind == 'u' else ''}int{8 * kind.itemsize}"]
+        return dt.dtype_named(f"{'u' if kind.kind == 'u' else ''}int{8 * kind.itemsize}")
     if kind.kind == "f":
         return dt.float32 if kind.itemsize <= 4 else dt.float64
     if kind.kind == "c":
@@ -103,9 +104,12 @@ def _open(path: Path) -> h5py.File:
     """
     if not path.is_file():
         raise FileNotFoundError(f"an array is loaded from an existing file, got {path}")
-    if os.access(path, os.R_OK) and not h5py.is_hdf5(path):
-        raise OSError(f"an array is loaded from an HDF5 file, got {path}, which is none")
-    return h5py.File(path, "r")
+    try:
+        return h5py.File(str(path), "r")
+    except OSError as error:
+        raise OSError(
+            f"an array is loaded from an HDF5 file that can be read, got {path}: {error}"
+        ) from error
 
 
 def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
@@ -122,7 +126,8 @@ def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     if not isinstance(found, h5py.Dataset):
         there = ", ".join(map(repr, _dataset_names(file))) or "none"
         raise KeyError(f"the data sets of {path} are {there}; got {name!r}")
-    if found.shape is None or _dtype_in_file(found.dtype) is None:
+    # A data set without a shape has no values at all.
+    if cast_type("Shape | None", found.shape) is None or _dtype_in_file(found.dtype) is None:
         raise TypeError(
             f"a data set must hold numbers or booleans to be loaded, got {name!r} of {path} with type {found.dtype}"
         )
@@ -295,7 +300,7 @@ def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> N
     def begin() -> None:
         if target.exists():
             shutil.copy(target, temporary)
-        with h5py.File(temporary, "a") as file:
+        with h5py.File(str(temporary), "a") as file:
             created = _created(file, dataset, block)
             # In the session that removed the old data set, whose space is free only until the file is closed.
             _write_part(created, block)
@@ -319,7 +324,9 @@ def _created(file: h5py.File, dataset: str, block: Block) -> h5py.Dataset:
         raise ValueError(f"a data set needs a name, got {dataset!r}")
     found = file.get(name)
     if isinstance(found, h5py.Group):
-        raise ValueError(f"the name of a group is not that of a data set, got {dataset!r}")
+        raise ValueError(  # noqa: TRY004 - the name is wrong, not the type of an argument
+            f"the name of a group is not that of a data set, got {dataset!r}"
+        )
     if found is not None:
         del file[name]
     return file.create_dataset(name, shape=block.shape, dtype=_host(block.local.new_empty(0)).dtype)
@@ -328,7 +335,7 @@ def _created(file: h5py.File, dataset: str, block: Block) -> h5py.Dataset:
 def _append(temporary: Path, dataset: str, block: Block) -> None:
     if block.local.numel() == 0:
         return
-    with h5py.File(temporary, "r+") as file:
+    with h5py.File(str(temporary), "r+") as file:
         _write_part(_found(file, temporary, dataset), block)
 
 

@@ -64,7 +64,7 @@ def update(data: Data, labels: Array, centers: Array) -> Array:
         sums, sizes = _relocate(data, labels, centers, sums, sizes)
     held = sizes > 0
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
-    return xp.where(held[:, None], means, centers)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.where(held[:, None], means, centers)
 
 
 def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
@@ -105,7 +105,7 @@ def own_distances(data: Data, centers: Array, labels: Array) -> Array:
     for block in row_blocks(rows.shape):
         away = rows[block, :] - xp.take(centers, labels[block], axis=0)
         distances[block] = row_squares(xp, away)
-    return distances  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return distances
 
 
 def inertia(data: Data, centers: Array, labels: Array) -> float:

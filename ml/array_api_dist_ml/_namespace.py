@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import prod
-from types import ModuleType
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, cast
 
+import array_api_compat
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import (
-    array_namespace,
-    device,
-    is_array_api_obj,
-    is_numpy_array,
-    is_torch_array,
-    to_device,
-)
 
 __all__ = [
     "Array",
@@ -35,14 +28,22 @@ __all__ = [
     "row_squares",
 ]
 
-Namespace: TypeAlias = ModuleType
-"""A module with the standard's names."""
+# The stubs that type checkers find know one of its functions only.
+_compat: Final[Any] = array_api_compat
 
 BLOCK_ELEMENTS: Final = 1 << 22
 """How many elements a temporary of a blockwise pass may have (over all ranks together)."""
 
 
-class Array(Protocol):
+class Namespace(Protocol):
+    """A module with the standard's functions (and data types, which only go into functions)."""
+
+    linalg: Any
+
+    def __getattr__(self, name: str, /) -> Callable[..., Array]: ...
+
+
+class Array(Protocol):  # noqa: PLW1641 - arrays of the standard are not hashable
     """An array of any namespace of the standard."""
 
     @property
@@ -73,17 +74,33 @@ class Array(Protocol):
     def __le__(self, other: Any, /) -> Array: ...
     def __gt__(self, other: Any, /) -> Array: ...
     def __ge__(self, other: Any, /) -> Array: ...
-    def __eq__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # the standard's answer is an array
-    def __ne__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # the standard's answer is an array
+    def __eq__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # the standard's answer is an array
+    def __ne__(self, other: Any, /) -> Array: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # the standard's answer is an array
     def __bool__(self) -> bool: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
     def __index__(self) -> int: ...
 
 
+def array_namespace(*arrays: Array) -> Namespace:
+    """Return the namespace of the arrays.
+
+    Raises
+    ------
+    TypeError
+        If they are of several, or of none.
+    """
+    return cast("Namespace", _compat.array_namespace(*arrays))
+
+
+def device(x: Array) -> Any:
+    """Return what the namespace's functions take as ``device``."""
+    return _compat.device(x)
+
+
 def is_foreign(x: object) -> bool:
     """Return whether ``x`` is an array that scikit-learn's NumPy validation must not touch."""
-    return is_array_api_obj(x) and not is_numpy_array(x)
+    return bool(_compat.is_array_api_obj(x) and not _compat.is_numpy_array(x))
 
 
 def is_leader(x: Array) -> bool:
@@ -109,7 +126,7 @@ def constant(like: Array, value: float) -> Array:
 
 def eps_of(xp: Namespace, x: Array) -> float:
     """Return the distance from 1.0 to the next number of ``x``'s dtype."""
-    return float(xp.finfo(x.dtype).eps)
+    return float(cast("Any", xp.finfo(x.dtype)).eps)
 
 
 def on_host(x: Array) -> npt.NDArray[Any]:
@@ -117,7 +134,9 @@ def on_host(x: Array) -> npt.NDArray[Any]:
 
     Communication: an allgather when it is partitioned.
     """
-    return np.asarray(to_device(x, "cpu") if is_torch_array(x) else x)
+    if _compat.is_torch_array(x):
+        x = _compat.to_device(x, "cpu")
+    return np.asarray(x)
 
 
 def quiet() -> AbstractContextManager[object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -20,7 +20,7 @@ def _silent(note: str) -> None:
 
 
 @contextmanager
-def progress_bar(title: str, total: int, *, shown: bool) -> Iterator[Advance]:
+def progress_bar(title: str, total: int, *, shown: bool) -> Generator[Advance, None, None]:
     """Show a bar of ``total`` steps with a note beside it; nothing unless ``shown``."""
     if not shown:
         yield _silent

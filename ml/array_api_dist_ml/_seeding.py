@@ -71,11 +71,11 @@ class Sample:
         center_squares = xp.sum(centers * centers, axis=1)
         scale = self.squares[:, None] + center_squares[None, :]
         squared = scale - 2 * (self.rows @ centers.T)
-        return xp.where(squared > 16 * eps_of(xp, self.rows) * scale, squared, xp.zeros_like(squared))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return xp.where(squared > 16 * eps_of(xp, self.rows) * scale, squared, xp.zeros_like(squared))
 
     def take(self, indices: Array) -> Array:
         """Return the rows at ``indices``."""
-        return self.xp.take(self.rows, indices, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return self.xp.take(self.rows, indices, axis=0)
 
 
 def draw(xp: Namespace, masses: Array, uniforms: np.ndarray) -> Array:
@@ -90,7 +90,7 @@ def draw(xp: Namespace, masses: Array, uniforms: np.ndarray) -> Array:
     )
     # "right": a row without mass, which adds nothing to the sums, is never hit.
     found = xp.searchsorted(sums, wanted, side="right")
-    return xp.clip(found, 0, masses.shape[0] - 1)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.clip(found, 0, masses.shape[0] - 1)
 
 
 def _masses(sample: Sample) -> Array:
@@ -111,7 +111,7 @@ def random_rows(sample: Sample, count: int, random: np.random.Generator) -> Arra
         pick = draw(xp, masses, random.random(1))
         masses = xp.where(indices == pick, xp.zeros_like(masses), masses)
         picks.append(sample.take(pick))
-    return xp.concat(picks, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.concat(picks, axis=0)
 
 
 def plus_plus(sample: Sample, count: int, random: np.random.Generator) -> Array:
@@ -129,13 +129,13 @@ def plus_plus(sample: Sample, count: int, random: np.random.Generator) -> Array:
         best = int(xp.argmin(_potentials(sample, distances)))
         closest = distances[:, best]
         centers.append(candidates[best : best + 1, :])
-    return xp.concat(centers, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.concat(centers, axis=0)
 
 
 def _potentials(sample: Sample, distances: Array) -> Array:
     """Return the weighted sum of each column of ``distances`` (n, c)."""
     if sample.weights is None:
-        return sample.xp.sum(distances, axis=0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return sample.xp.sum(distances, axis=0)
     return sample.weights @ distances
 
 
@@ -178,4 +178,4 @@ def _mass_of(sample: Sample, owners: Array, owner: int) -> Array:
     """Return the weight (1,) of the rows that belong to ``owner``."""
     xp = sample.xp
     mine = xp.astype(owners == owner, sample.rows.dtype)
-    return xp.reshape(xp.sum(sample.weighted(mine)), (1,))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.reshape(xp.sum(sample.weighted(mine)), (1,))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils import validation
 
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, as_float, device, is_foreign
+
+# scikit-learn is not typed; what a type checker infers is wrong.
+_sklearn: Final[Any] = validation
 
 
 def check_finite(x: Array, name: str) -> None:
@@ -60,7 +63,7 @@ def checked_table(estimator: Any, X: object, *, reset: bool, min_rows: int = 1) 
         in ``fit``, complex numbers, NaNs or infinities.
     """
     if not is_foreign(X):
-        return validate_data(  # type: ignore[no-any-return]  # scikit-learn is not typed
+        return _sklearn.validate_data(  # type: ignore[no-any-return]  # scikit-learn is not typed
             estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=min_rows
         )
     owner = type(estimator).__name__
@@ -88,7 +91,7 @@ def checked_pair(estimator: Any, X: object, y: object) -> tuple[Array, Array]:
         On every rank, if either is unfit or their lengths differ.
     """
     if not is_foreign(X):
-        table, target = validate_data(
+        table, target = _sklearn.validate_data(
             estimator, X, y, reset=True, dtype=[np.float64, np.float32], y_numeric=True
         )
         return table, target.astype(table.dtype, copy=False)
@@ -123,9 +126,9 @@ def beside(xp: Namespace, values: object, table: Array) -> Array:
                 f"all inputs must be of one array namespace, got {xp.__name__} and {type(values).__module__}"
             )
         check_kind(array, "y")
-        return xp.astype(array, table.dtype, copy=False)  # type: ignore[no-any-return]  # a namespace's functions are not typed
-    host = check_array(values, ensure_2d=False, dtype=np.float64, input_name="y")
-    return xp.asarray(host, dtype=table.dtype, device=device(table))  # type: ignore[no-any-return]  # as above
+        return xp.astype(array, table.dtype, copy=False)
+    host = _sklearn.check_array(values, ensure_2d=False, dtype=np.float64, input_name="y")
+    return xp.asarray(host, dtype=table.dtype, device=device(table))
 
 
 def checked_weights(sample_weight: object, table: Array) -> Array | None:
@@ -143,7 +146,7 @@ def checked_weights(sample_weight: object, table: Array) -> Array | None:
     if isinstance(sample_weight, int | float):
         sample_weight = xp.full(rows, float(sample_weight), dtype=table.dtype, device=device(table))
     elif not is_foreign(sample_weight):
-        sample_weight = check_array(
+        sample_weight = _sklearn.check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
         )
         if is_foreign(table):
@@ -161,4 +164,4 @@ def checked_weights(sample_weight: object, table: Array) -> Array | None:
         )
     if not bool(xp.any(weights > 0)):
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weights  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return weights

@@ -1,9 +1,12 @@
 """K-means by Lloyd's algorithm."""
+# pyright: reportUninitializedInstanceVariable=false
+# scikit-learn's way: what ends in _ is set by fit.
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from math import inf
 from numbers import Integral, Real
 from typing import Any, ClassVar, Final
 
@@ -90,6 +93,12 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         "random_state": [Interval(Integral, 0, None, closed="left"), "random_state", np.random.Generator],
     }
 
+    cluster_centers_: Array
+    labels_: Array
+    inertia_: float
+    n_iter_: int
+    _shift: Array | None
+
     def __init__(
         self,
         n_clusters: int = 8,
@@ -170,19 +179,18 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
         centers = self._initial(sample, random)
         energy = float(data.xp.sum(sample.weighted(sample.squares))) if shown else 0.0
+        labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
+        steps, shift = 0, inf
         with bar as advance:
-            for steps in range(1, self.max_iter + 1):
-                labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
+            while steps < self.max_iter and shift > tolerance:
                 moved = _lloyd.update(data, labels, centers)
                 shift = float(data.xp.sum((moved - centers) ** 2))
-                centers = moved
+                steps, centers = steps + 1, moved
+                # Centres that did not move at all leave the labels as they are.
+                if shift > 0.0:
+                    labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
                 if least is not None:
                     advance(f"inertia {energy + float(data.xp.sum(sample.weighted(least))):.6g}")
-                if shift <= tolerance:
-                    break
-        # Centres that did not move at all leave the labels as they are.
-        if shift > 0.0:
-            labels, _ = _lloyd.nearest(data, centers, keep_scores=False)
         return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
 
     def _initial(self, sample: Sample, random: np.random.Generator) -> Array:
@@ -211,10 +219,6 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-    def fit_predict(self, X: Any, y: object = None, sample_weight: Any = None) -> Array:
-        """Return ``labels_`` of ``fit(X, sample_weight=sample_weight)``."""
-        return self.fit(X, y, sample_weight=sample_weight).labels_
 
     def predict(self, X: Any) -> Array:
         """Return the number of the nearest centre (n_samples,) of each row.
@@ -301,7 +305,7 @@ def _shift(table: Array, variance: Array) -> Array | None:
     distance, spread = float(xp.sum(mean * mean)), float(xp.sum(variance))
     if distance <= spread * max(1.0, _LOSS / eps_of(xp, table)):
         return None
-    return mean  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return mean
 
 
 def _shifted(rows: Array, shift: Array | None) -> Array:

@@ -40,14 +40,14 @@ def _expanded(x: Array, y: Array) -> Array:
     """Return squared distances by the quadratic expansion, never negative."""
     xp = array_namespace(x, y)
     squared = row_squares(xp, x)[:, None] + (row_squares(xp, y)[None, :] - 2.0 * (x @ y.T))
-    return xp.maximum(squared, constant(squared, 0.0))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.maximum(squared, constant(squared, 0.0))
 
 
 def _cosine(x: Array, y: Array) -> Array:
     xp = array_namespace(x, y)
     scales = xp.sqrt(row_squares(xp, x))[:, None] * xp.sqrt(row_squares(xp, y))[None, :]
     similarity = (x @ y.T) / xp.where(scales > 0, scales, xp.ones_like(scales))
-    return xp.clip(1.0 - similarity, 0.0, 2.0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.clip(1.0 - similarity, 0.0, 2.0)
 
 
 def _by_differences(merge: Callable[[Namespace, Array], Array]) -> Metric:
@@ -61,15 +61,15 @@ def _by_differences(merge: Callable[[Namespace, Array], Array]) -> Metric:
 
 
 def _sum_of_squares(xp: Namespace, differences: Array) -> Array:
-    return xp.sum(differences * differences, axis=2)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.sum(differences * differences, axis=2)
 
 
 def _sum(xp: Namespace, differences: Array) -> Array:
-    return xp.sum(differences, axis=2)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.sum(differences, axis=2)
 
 
 def _greatest(xp: Namespace, differences: Array) -> Array:
-    return xp.max(differences, axis=2)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.max(differences, axis=2)
 
 
 def _norm(p: float) -> Callable[[Namespace, Array], Array]:
@@ -77,7 +77,7 @@ def _norm(p: float) -> Callable[[Namespace, Array], Array]:
 
 
 def _root(squared: Array) -> Array:
-    return array_namespace(squared).sqrt(squared)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return array_namespace(squared).sqrt(squared)
 
 
 def _as_it_is(distances: Array) -> Array:
@@ -195,7 +195,7 @@ def _without_diagonal(block: Array, rows: slice, columns: slice) -> Array:
         return block
     across = xp.arange(rows.start, rows.stop, dtype=xp.int64, device=device(block))
     down = xp.arange(columns.start, columns.stop, dtype=xp.int64, device=device(block))
-    return xp.where(across[:, None] == down[None, :], constant(block, 0.0), block)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.where(across[:, None] == down[None, :], constant(block, 0.0), block)
 
 
 def cdist(
@@ -246,7 +246,7 @@ def cdist(
     xp = array_namespace(x)
     n, m = x.shape[0], y.shape[0]
     if n == 0 or m == 0:
-        return xp.zeros((n, m), dtype=x.dtype, device=device(x))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return xp.zeros((n, m), dtype=x.dtype, device=device(x))
     form = _form(metric, p, 1.0 / max(1, x.shape[1]) if gamma is None else gamma, precise=precise)
     stays = _stays(x, y)
     # Laid out as the operand that stays.
@@ -259,7 +259,7 @@ def cdist(
         if is_self and form.is_distance:
             values = _without_diagonal(values, rows, columns)
         distances[rows, columns] = form.finish(values)
-    return distances  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return distances
 
 
 def nearest(
@@ -326,18 +326,18 @@ def _renumbered(chosen: Array, kept: Array, start: int) -> Array:
     if width == 0:
         return fresh
     before = xp.take_along_axis(kept, xp.clip(chosen, None, width - 1), axis=1)
-    return xp.where(chosen < width, before, fresh)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.where(chosen < width, before, fresh)
 
 
 def _smallest(values: Array, count: int) -> Array:
     """Return the places (n, count) of the smallest values of each row, ascending, the first of equal ones first."""
     xp = array_namespace(values)
     if count > FEW:
-        return xp.argsort(values, axis=1, stable=True)[:, :count]  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return xp.argsort(values, axis=1, stable=True)[:, :count]
     places = xp.arange(values.shape[1], dtype=xp.int64, device=device(values))
     found = []
     for _ in range(count):
         place = xp.argmin(values, axis=1, keepdims=True)
         found.append(place)
         values = xp.where(places[None, :] == place, constant(values, float("inf")), values)
-    return xp.concat(found, axis=1)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.concat(found, axis=1)

@@ -1,4 +1,6 @@
 """The lasso by coordinate descent."""
+# pyright: reportUninitializedInstanceVariable=false
+# scikit-learn's way: what ends in _ is set by fit.
 
 from __future__ import annotations
 
@@ -72,7 +74,7 @@ def _added(vector: list[float], factor: float, other: list[float]) -> list[float
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return sum(map(mul, left, right))
+    return float(sum(map(mul, left, right)))
 
 
 def _problem(xp: Namespace, table: Array, target: Array) -> _Problem:
@@ -257,6 +259,11 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         "positive": ["boolean"],
     }
 
+    coef_: Array
+    intercept_: float
+    n_iter_: int
+    dual_gap_: float
+
     def __init__(
         self,
         alpha: float = 1.0,
@@ -411,8 +418,8 @@ def lasso_path(
 
 def _grid(problem: _Problem, rows: int, eps: float, count: int, *, positive: bool) -> list[float]:
     """Return ``count`` penalties, evenly spaced on a logarithmic scale, from the one at which all weights are 0."""
-    greatest = max(0.0, max(problem.correlations if positive else map(abs, problem.correlations))) / rows
-    greatest = max(greatest, 1e-15)
+    steepest = problem.correlations if positive else map(abs, problem.correlations)
+    greatest = max(max(steepest) / rows, 1e-15)
     if count == 1:
         return [greatest]
     return [greatest * eps ** (step / (count - 1)) for step in range(count)]

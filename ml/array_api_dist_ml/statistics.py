@@ -18,6 +18,7 @@ from array_api_dist_ml._namespace import (
     as_float64,
     constant,
     device,
+    eps_of,
     quiet,
 )
 
@@ -97,9 +98,9 @@ def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
         # Summed in float64 by the namespace: no converted copy of the data.
         sums = xp.sum(x, axis=axis, dtype=xp.float64, keepdims=keepdims)
         with quiet():
-            return sums / float(_count(x, axis))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+            return sums / float(_count(x, axis))
     with quiet():
-        return xp.mean(as_float64(xp, x), axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]  # as above
+        return xp.mean(as_float64(xp, x), axis=axis, keepdims=keepdims)
 
 
 def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
@@ -115,12 +116,12 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
     with quiet():
         # Not every namespace's own variance is accurate where the mean is large (torch's loses half the digits).
         away = x - xp.mean(x, axis=axis, keepdims=True)
-        return xp.var(away, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return xp.var(away, axis=axis, correction=correction, keepdims=keepdims)
 
 
 def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """Return the standard deviation: the root of ``var``."""
-    return array_namespace(x).sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return array_namespace(x).sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,13 @@ def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
     """Return ``x`` without the reduced axes, which have length 1."""
     if keepdims:
         return x
-    return xp.squeeze(x, axis=_axes(x, axis))  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.squeeze(x, axis=_axes(x, axis))
 
 
 def _flat_where_constant(xp: Namespace, ratio: Array, moments: _Moments) -> Array:
     """Return ``ratio``, NaN where the deviation is nothing but rounding of the mean."""
-    rounding = (xp.finfo(ratio.dtype).eps * moments.mean) ** 2
-    return xp.where(moments.second <= rounding, constant(ratio, math.nan), ratio)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    rounding = (eps_of(xp, ratio) * moments.mean) ** 2
+    return xp.where(moments.second <= rounding, constant(ratio, math.nan), ratio)
 
 
 def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: bool = False) -> Array:
@@ -308,7 +309,7 @@ def cov(x: Array, /, *, rowvar: bool = True, correction: float = 1.0) -> Array:
     with quiet():
         away = observations - xp.mean(observations, axis=0, keepdims=True)
         products = (away.T @ away) * (1.0 / (n - correction) if n > correction else math.nan)
-    return xp.reshape(products, ()) if variables == 1 else products  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.reshape(products, ()) if variables == 1 else products
 
 
 def corrcoef(x: Array, /, *, rowvar: bool = True) -> Array:
@@ -320,7 +321,7 @@ def corrcoef(x: Array, /, *, rowvar: bool = True) -> Array:
             return covariances / covariances
         deviations = xp.sqrt(xp.linalg.diagonal(covariances))
         ratios = covariances / deviations[:, None] / deviations[None, :]
-    return xp.clip(ratios, -1.0, 1.0)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.clip(ratios, -1.0, 1.0)
 
 
 # ---- order
@@ -383,7 +384,7 @@ def quantile(
     result = xp.where(missing, constant(result, math.nan), result)
     result = xp.moveaxis(result, along, 0)
     result = xp.reshape(result, (len(shares), *kept)) if keepdims else result
-    return result[0, ...] if isinstance(q, int | float) else result  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return result[0, ...] if isinstance(q, int | float) else result
 
 
 def _place(n: int, share: float, method: Method) -> tuple[int, int, float]:
@@ -402,7 +403,7 @@ def _place(n: int, share: float, method: Method) -> tuple[int, int, float]:
 
 def _taken(xp: Namespace, ordered: Array, places: list[int], axis: int) -> Array:
     indices = xp.asarray(places, dtype=xp.int64, device=device(ordered))
-    return xp.take(ordered, indices, axis=axis)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.take(ordered, indices, axis=axis)
 
 
 def _between(xp: Namespace, low: Array, high: Array, weights: list[float], axis: int) -> Array:
@@ -413,7 +414,7 @@ def _between(xp: Namespace, low: Array, high: Array, weights: list[float], axis:
         step = high - low
         between = xp.where(weight < 0.5, low + step * weight, high - step * (1.0 - weight))
     # Equal ends, infinite ones among them, leave nothing to interpolate.
-    return xp.where(low == high, low, between)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.where(low == high, low, between)
 
 
 def median(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
@@ -487,7 +488,7 @@ def _edges(
         edges = xp.asarray(bins, dtype=xp.float64, device=where)
         if edges.ndim != 1 or edges.shape[0] < 2 or bool(xp.any(edges[1:] < edges[:-1])):
             raise ValueError("bins must be a number or at least two ascending edges")
-        return edges  # type: ignore[no-any-return]  # a namespace's functions are not typed
+        return edges
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     if limits is None:
@@ -501,7 +502,7 @@ def _edges(
     # On the host, with NumPy's rounding: the same edges in every namespace.
     step = (high - low) / bins
     inner = [number * step + low for number in range(bins)]
-    return xp.asarray([*inner, high], dtype=xp.float64, device=where)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.asarray([*inner, high], dtype=xp.float64, device=where)
 
 
 def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
@@ -514,7 +515,7 @@ def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
             xp.searchsorted(ordered, edges[-1:], side="right"),
         ]
     )
-    return xp.astype(places[1:] - places[:-1], xp.int64)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.astype(places[1:] - places[:-1], xp.int64)
 
 
 def _by_passes(xp: Namespace, values: Array, edges: Array, weights: Array | None) -> Array:
@@ -530,4 +531,4 @@ def _by_passes(xp: Namespace, values: Array, edges: Array, weights: Array | None
             parts.append(xp.count_nonzero(inside, axis=0))
         else:
             parts.append(xp.sum(xp.where(inside, weights[:, None], constant(weights, 0.0)), axis=0))
-    return xp.concat(parts)  # type: ignore[no-any-return]  # a namespace's functions are not typed
+    return xp.concat(parts)

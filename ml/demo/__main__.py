@@ -100,7 +100,7 @@ def launch(options: argparse.Namespace, arguments: Sequence[str], console: Conso
         return USAGE_ERROR
     here = str(Path(__file__).resolve().parent)
     command = [program, "-n", str(options.ranks), sys.executable, here, *arguments]
-    return subprocess.run(command, env=launch_environment(), check=False).returncode  # noqa: S603 - our own command
+    return subprocess.run(command, env=launch_environment(), check=False).returncode
 
 
 def _prepare(path: Path, console: Console) -> None:

@@ -138,7 +138,7 @@ def read_preparation(path: Path) -> Preparation | None:
 
 
 def read_columns(path: Path, dataset: str, count: int) -> tuple[Column, ...]:
-    """Return the columns that the attributes of ``dataset`` name, else x0, x1, …"""
+    """Return the columns that the attributes of ``dataset`` name, else x0, x1 and so on."""
     with h5py.File(path, "r") as file:
         attributes = file[dataset].attrs
         names = [str(name) for name in attributes.get("columns", ())]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of a backend without a screen
+from matplotlib import pyplot as plt
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; beyond eight clusters the markers change.
 COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")

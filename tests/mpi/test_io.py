@@ -1,0 +1,208 @@
+"""Arrays in HDF5 files, from and to any number of ranks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from mpi4py import MPI
+
+import array_api_dist as xp
+from array_api_dist import io
+from array_api_dist._array import Array
+from array_api_dist.io import load_hdf5, save_hdf5
+from array_api_dist.local import to_local
+from array_api_dist.partition import Partition, repartition
+
+WORLD = MPI.COMM_WORLD
+DTYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
+SHAPES = ((), (1,), (7,), (0, 3), (5, 3), (3, 11, 2))
+
+
+def values(shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:
+    random = np.random.default_rng(7)
+    if dtype == "bool":
+        return random.random(shape) < 0.5
+    if dtype.startswith("complex"):
+        return np.asarray(random.normal(size=shape) + 1j * random.normal(size=shape), dtype=dtype)
+    if dtype.startswith("float"):
+        return np.asarray(random.normal(size=shape), dtype=dtype)
+    limits = np.iinfo(dtype)
+    return np.asarray(random.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True))
+
+
+def layouts(shape: tuple[int, ...]) -> list[Partition | None]:
+    found: list[Partition | None] = [None]
+    ranks = WORLD.size
+    for axis, length in enumerate(shape):
+        found.append(Partition.even(axis, length, ranks))
+        found.append(Partition.at_root(axis, length, ranks, ranks - 1))
+        first = length // 3
+        found.append(Partition(axis, (0, *(first,) * (ranks - 1), length)))
+    return found
+
+
+def write_on_first(path: Path, **datasets: object) -> None:
+    if WORLD.rank == 0:
+        with h5py.File(path, "w") as file:
+            for name, data in datasets.items():
+                file[name.replace("__", "/")] = data
+    WORLD.Barrier()
+
+
+def same(array: Array, expected: npt.NDArray[np.generic]) -> bool:
+    return np.asarray(array).tobytes() == expected.tobytes() and array.shape == expected.shape
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_round_trip_keeps_every_bit_of_every_dtype(mpi_tmp_path: Path, dtype: str) -> None:
+    expected = values((9, 4), dtype)
+    save_hdf5(mpi_tmp_path / "a.h5", "x", repartition(xp.asarray(expected), 0))
+    loaded = load_hdf5(mpi_tmp_path / "a.h5", "x")
+    assert loaded.dtype == getattr(xp, dtype)
+    assert same(loaded, expected)
+    with h5py.File(mpi_tmp_path / "a.h5") as file:
+        np.testing.assert_array_equal(file["x"][()], expected)
+    WORLD.Barrier()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_partitions_of_writer_and_reader_do_not_matter(mpi_tmp_path: Path, shape: tuple[int, ...]) -> None:
+    expected = values(shape, "float64")
+    for written in layouts(shape):
+        save_hdf5(mpi_tmp_path / "a.h5", "group/x", repartition(xp.asarray(expected), written))
+        for read in layouts(shape):
+            loaded = load_hdf5(mpi_tmp_path / "a.h5", "group/x", partition=read)
+            assert same(loaded, expected)
+            assert read is None or loaded.partition == read
+
+
+def test_parts_larger_than_a_block_pass_through_it(
+    mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(io, "BLOCK_NBYTES", 64)
+    expected = values((13, 5, 6), "float64")
+    for axis in range(3):
+        save_hdf5(mpi_tmp_path / "a.h5", "x", repartition(xp.asarray(expected), axis))
+        assert same(load_hdf5(mpi_tmp_path / "a.h5", "x", partition=axis), expected)
+        narrowed = load_hdf5(mpi_tmp_path / "a.h5", "x", partition=axis, dtype=xp.float32)
+        assert same(narrowed, expected.astype("float32"))
+
+
+def test_each_rank_holds_its_rows_only(mpi_tmp_path: Path) -> None:
+    expected = values((4 * WORLD.size, 3), "float64")
+    write_on_first(mpi_tmp_path / "a.h5", x=expected)
+    local = to_local(load_hdf5(mpi_tmp_path / "a.h5", "x"))
+    mine = expected[4 * WORLD.rank : 4 * WORLD.rank + 4]
+    assert torch.equal(local, torch.from_numpy(np.ascontiguousarray(mine)))
+
+
+def test_other_data_sets_are_kept_and_the_old_one_is_replaced(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.h5"
+    write_on_first(path, kept=np.arange(3), deep__kept=np.arange(4), x=np.zeros((2, 2)))
+    save_hdf5(path, "x", xp.arange(6))
+    save_hdf5(path, "deep/new", xp.ones(2))
+    with h5py.File(path) as file:
+        assert sorted(io._dataset_names(file)) == ["deep/kept", "deep/new", "kept", "x"]
+        np.testing.assert_array_equal(file["x"][()], np.arange(6))
+        np.testing.assert_array_equal(file["kept"][()], np.arange(3))
+    WORLD.Barrier()
+
+
+def test_saving_again_does_not_grow_the_file(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.h5"
+    array = repartition(xp.asarray(values((20000, 2), "float64")), 0)
+    save_hdf5(path, "x", array)
+    size = path.stat().st_size
+    for _ in range(3):
+        save_hdf5(path, "x", array)
+    WORLD.Barrier()
+    assert path.stat().st_size < 1.5 * size
+
+
+def test_a_failed_save_leaves_the_old_file_whole(mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = mpi_tmp_path / "a.h5"
+    save_hdf5(path, "x", xp.arange(5))
+
+    def full(target: h5py.Dataset, block: object) -> None:
+        raise OSError("no space left")
+
+    if WORLD.rank == WORLD.size - 1:
+        monkeypatch.setattr(io, "_write_part", full)
+    with pytest.raises(OSError, match="no space left"):
+        save_hdf5(path, "x", repartition(xp.ones(4 * WORLD.size), 0))
+    WORLD.Barrier()
+    assert same(load_hdf5(path, "x"), np.arange(5))
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.h5"]
+
+
+def test_a_missing_file_is_missing_on_every_rank(mpi_tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"existing file, got .*none\.h5"):
+        load_hdf5(mpi_tmp_path / "none.h5", "x")
+
+
+def test_what_is_no_hdf5_file_is_refused(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.txt"
+    if WORLD.rank == 0:
+        path.write_text("not HDF5")
+    WORLD.Barrier()
+    with pytest.raises(OSError, match="HDF5 file"):
+        load_hdf5(path, "x")
+
+
+def test_a_wrong_name_lists_the_data_sets_there(mpi_tmp_path: Path) -> None:
+    write_on_first(mpi_tmp_path / "a.h5", a=np.arange(3), deep__b=np.arange(3))
+    for name in ("c", "deep", "", "deep/a"):
+        with pytest.raises(KeyError, match="'a', 'deep/b'"):
+            load_hdf5(mpi_tmp_path / "a.h5", name)
+
+
+def test_what_is_not_numeric_is_refused(mpi_tmp_path: Path) -> None:
+    write_on_first(
+        mpi_tmp_path / "a.h5",
+        text=["a", "b"],
+        record=np.zeros(3, dtype=[("a", "i4"), ("b", "f8")]),
+        nothing=h5py.Empty("f8"),
+    )
+    for name in ("text", "record", "nothing"):
+        with pytest.raises(TypeError, match="must hold numbers"):
+            load_hdf5(mpi_tmp_path / "a.h5", name)
+
+
+def test_foreign_number_formats_are_converted(mpi_tmp_path: Path) -> None:
+    write_on_first(
+        mpi_tmp_path / "a.h5",
+        half=np.arange(5, dtype="float16"),
+        big=np.arange(5, dtype=">i4"),
+        complex=np.asarray([1 + 2j]),
+    )
+    assert load_hdf5(mpi_tmp_path / "a.h5", "half").dtype == xp.float32
+    assert same(load_hdf5(mpi_tmp_path / "a.h5", "big"), np.arange(5, dtype="int32"))
+    assert same(load_hdf5(mpi_tmp_path / "a.h5", "big", dtype=xp.float64), np.arange(5.0))
+    with pytest.raises(TypeError, match="complex"):
+        load_hdf5(mpi_tmp_path / "a.h5", "complex", dtype=xp.float64)
+
+
+def test_a_partition_that_does_not_fit_is_refused(mpi_tmp_path: Path) -> None:
+    write_on_first(mpi_tmp_path / "a.h5", x=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="axis"):
+        load_hdf5(mpi_tmp_path / "a.h5", "x", partition=2)
+
+
+def test_a_data_set_needs_a_name_of_its_own(mpi_tmp_path: Path) -> None:
+    write_on_first(mpi_tmp_path / "a.h5", deep__b=np.arange(3))
+    for name in ("deep", "", "/"):
+        with pytest.raises(ValueError, match="data set"):
+            save_hdf5(mpi_tmp_path / "a.h5", name, xp.arange(3))
+
+
+def test_a_folder_that_is_none_is_an_error_on_every_rank(mpi_tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="none"):
+        save_hdf5(mpi_tmp_path / "none" / "a.h5", "x", xp.arange(3))
