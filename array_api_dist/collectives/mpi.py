@@ -1,0 +1,196 @@
+"""The communicator over MPI: the only file, with the guard, that imports mpi4py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Sequence
+from itertools import accumulate
+from typing import Final
+
+import torch
+from mpi4py import MPI
+
+from array_api_dist.collectives import guard
+from array_api_dist.collectives.base import BaseCommunicator, packed
+from array_api_dist.collectives.protocol import Operator, Request
+
+MESSAGE_NBYTES: Final = 1 << 30
+"""Messages are split above this many bytes: Open MPI refuses counts above 2^31 - 1."""
+
+_EXCHANGE_TAG: Final = 1
+_SHIFT_TAG: Final = 2
+
+_DATATYPES: Final[dict[torch.dtype, MPI.Datatype]] = {
+    torch.bool: MPI.C_BOOL,
+    torch.int8: MPI.INT8_T,
+    torch.int16: MPI.INT16_T,
+    torch.int32: MPI.INT32_T,
+    torch.int64: MPI.INT64_T,
+    torch.uint8: MPI.UINT8_T,
+    torch.uint16: MPI.UINT16_T,
+    torch.uint32: MPI.UINT32_T,
+    torch.uint64: MPI.UINT64_T,
+    torch.float32: MPI.FLOAT,
+    torch.float64: MPI.DOUBLE,
+    torch.complex64: MPI.C_FLOAT_COMPLEX,
+    torch.complex128: MPI.C_DOUBLE_COMPLEX,
+}
+_OPERATIONS: Final[dict[str, MPI.Op]] = {
+    "SUM": MPI.SUM,
+    "PROD": MPI.PROD,
+    "MIN": MPI.MIN,
+    "MAX": MPI.MAX,
+    "LAND": MPI.LAND,
+    "LOR": MPI.LOR,
+}
+
+
+def _memory(data: torch.Tensor) -> tuple[MPI.buffer, int, MPI.Datatype]:
+    nbytes = data.numel()
+    return MPI.buffer.fromaddress(data.data_ptr(), nbytes), nbytes, MPI.BYTE
+
+
+class _MpiRequest:
+    """A shift under way; it keeps the memory of both sides alive."""
+
+    def __init__(self, requests: list[MPI.Request], memory: tuple[torch.Tensor, torch.Tensor]) -> None:
+        self._requests = requests
+        self._memory = memory
+
+    def wait(self) -> None:
+        MPI.Request.Waitall(self._requests)
+
+
+class MpiCommunicator(BaseCommunicator):
+    """The ranks of an MPI communicator, which is duplicated so that the user's own traffic can't mix in.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm
+    staged : bool
+        Whether tensors pass through host memory because MPI may not touch the device's.
+    """
+
+    def __init__(self, comm: MPI.Intracomm, *, staged: bool) -> None:
+        super().__init__(staged=staged)
+        self._comm = comm.Dup()
+        self._rank, self._ranks = comm.Get_rank(), comm.Get_size()
+        node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+        self._node_rank, self._node_ranks = node.Get_rank(), node.Get_size()
+        node.Free()
+        members = MPI.Group.Translate_ranks(comm.Get_group(), None, MPI.COMM_WORLD.Get_group())
+        self._group: Hashable = ("MPI", tuple(members))
+        self._start_lockstep()
+
+    @property
+    def rank(self) -> int:
+        """This rank."""
+        return self._rank
+
+    @property
+    def ranks(self) -> int:
+        """How many there are."""
+        return self._ranks
+
+    @property
+    def node_rank(self) -> int:
+        """This rank among those of its machine."""
+        return self._node_rank
+
+    @property
+    def node_ranks(self) -> int:
+        """How many share this machine."""
+        return self._node_ranks
+
+    @property
+    def group(self) -> Hashable:
+        """The ranks' numbers in the world."""
+        return self._group
+
+    def _barrier(self) -> None:
+        self._comm.Barrier()
+
+    def _broadcast_bytes(self, data: torch.Tensor, root: int) -> None:
+        for start in range(0, data.numel(), MESSAGE_NBYTES):
+            self._comm.Bcast(_memory(data[start : start + MESSAGE_NBYTES]), root)
+
+    def _allgather_bytes(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+        total = sum(counts)
+        whole = torch.empty(total, dtype=torch.uint8)
+        offsets = list(accumulate(counts, initial=0))
+        if total > MESSAGE_NBYTES:
+            places = [whole[offsets[rank] : offsets[rank + 1]] for rank in range(self._ranks)]
+            places[self._rank].copy_(data)
+            others = [rank for rank in range(self._ranks) if rank != self._rank]
+            self._swap([(rank, data) for rank in others], [(rank, places[rank]) for rank in others])
+            return whole
+        target = MPI.buffer.fromaddress(whole.data_ptr(), total)
+        self._comm.Allgatherv(_memory(data), (target, counts, offsets[:-1], MPI.BYTE))
+        return whole
+
+    def _swap(
+        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
+    ) -> None:
+        requests = [
+            self._comm.Irecv(_memory(data[start : start + MESSAGE_NBYTES]), peer, _EXCHANGE_TAG)
+            for peer, data in incoming
+            for start in range(0, data.numel(), MESSAGE_NBYTES)
+        ]
+        requests += [
+            self._comm.Isend(_memory(data[start : start + MESSAGE_NBYTES]), peer, _EXCHANGE_TAG)
+            for peer, data in outgoing
+            for start in range(0, data.numel(), MESSAGE_NBYTES)
+        ]
+        MPI.Request.Waitall(requests)
+
+    def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request:
+        source, target = (self._rank - displacement) % self._ranks, (self._rank + displacement) % self._ranks
+        requests = [
+            self._comm.Irecv(_memory(incoming[start : start + MESSAGE_NBYTES]), source, _SHIFT_TAG)
+            for start in range(0, incoming.numel(), MESSAGE_NBYTES)
+        ]
+        requests += [
+            self._comm.Isend(_memory(outgoing[start : start + MESSAGE_NBYTES]), target, _SHIFT_TAG)
+            for start in range(0, outgoing.numel(), MESSAGE_NBYTES)
+        ]
+        return _MpiRequest(requests, (outgoing, incoming))
+
+    def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
+        if operator.native is None:
+            return None
+        if not operator.native_floating and (tensor.is_floating_point() or tensor.is_complex()):
+            return None
+        source = packed(tensor)
+        result = torch.empty_like(source)
+        nbytes, count, datatype = (
+            source.numel() * source.element_size(),
+            source.numel(),
+            _DATATYPES[source.dtype],
+        )
+        self._comm.Allreduce(
+            (MPI.buffer.fromaddress(source.data_ptr(), nbytes), count, datatype),
+            (MPI.buffer.fromaddress(result.data_ptr(), nbytes), count, datatype),
+            _OPERATIONS[operator.native],
+        )
+        return result
+
+
+_made: dict[tuple[int, bool], tuple[MPI.Intracomm, MpiCommunicator]] = {}
+
+
+def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunicator:
+    """Return the communicator over ``comm`` (the world for None): the same object for the same ``comm``."""
+    comm = MPI.COMM_WORLD if comm is None else comm
+    guard.install()
+    key = (comm.handle, staged)
+    found = _made.get(key)
+    if found is None:
+        found = _made[key] = (comm, MpiCommunicator(comm, staged=staged))
+    return found[1]
+
+
+def is_cuda_aware() -> bool:
+    """Return what Open MPI's build information or MPICH's environment says of CUDA memory."""
+    if "Open MPI" in MPI.Get_library_version():
+        return os.environ.get("OMPI_MCA_opal_cuda_support", "").lower() in {"1", "true"}
+    return os.environ.get("MPICH_GPU_SUPPORT_ENABLED", "") == "1"

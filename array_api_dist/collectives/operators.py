@@ -1,0 +1,77 @@
+"""The merges: associative, the lower ranks' state on the left, NaN-true."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from array_api_dist.collectives.protocol import Operator, State
+from array_api_dist.kernels import elementwise
+from array_api_dist.kernels.elementwise import Kernel
+
+
+def _by(kernel: Kernel) -> Operator:
+    def merge(left: State, right: State) -> State:
+        return tuple(kernel.for_dtype(a.dtype)(a, b) for a, b in zip(left, right, strict=True))
+
+    return Operator(kernel.name, merge)
+
+
+def _native(kernel: Kernel, name: str, *, floating: bool) -> Operator:
+    return Operator(kernel.name, _by(kernel).merge, name, floating)
+
+
+SUM: Final = _native(elementwise.ADD, "SUM", floating=True)
+PROD: Final = _native(elementwise.MULTIPLY, "PROD", floating=True)
+# MPI.MIN and MPI.MAX keep or drop a NaN depending on which rank holds it.
+MIN: Final = _native(elementwise.MINIMUM, "MIN", floating=False)
+MAX: Final = _native(elementwise.MAXIMUM, "MAX", floating=False)
+ALL: Final = _native(elementwise.LOGICAL_AND, "LAND", floating=False)
+ANY: Final = _native(elementwise.LOGICAL_OR, "LOR", floating=False)
+
+_NOWHERE: Final = 2**63 - 1
+
+
+def _extreme(kernel: Kernel) -> Operator:
+    """Return the merge of (value, index) pairs: NaN first, then the better value, then the lower index."""
+
+    def merge(left: State, right: State) -> State:
+        (left_value, left_index), (right_value, right_index) = left, right
+        left_nan, right_nan = left_value != left_value, right_value != right_value  # noqa: PLR0124 - NaN
+        better = kernel.for_dtype(left_value.dtype)(right_value, left_value)
+        same = (left_nan & right_nan) | (left_value == right_value)
+        wins = (right_nan & ~left_nan) | (~left_nan & better) | (same & (right_index < left_index))
+        # A part without elements has no say.
+        wins = (wins & (right_index != _NOWHERE)) | (left_index == _NOWHERE)
+        return (
+            elementwise.WHERE.for_dtype(left_value.dtype)(wins, right_value, left_value),
+            torch.where(wins, right_index, left_index),
+        )
+
+    return Operator(f"arg{kernel.name}", merge)
+
+
+ARGMIN: Final = _extreme(elementwise.LESS)
+ARGMAX: Final = _extreme(elementwise.GREATER)
+
+
+def _merge_moments(left: State, right: State) -> State:
+    """Merge (count, mean, M2) pairwise (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
+    (left_count, left_mean, left_square), (right_count, right_mean, right_square) = left, right
+    count = left_count + right_count
+    share = right_count / torch.clamp(count, min=1)
+    delta = right_mean - left_mean
+    # An empty side must not bring its NaN-free zero mean in: with share 0 or 1 the other side stays exact.
+    mean = torch.where(
+        left_count == 0, right_mean, torch.where(right_count == 0, left_mean, left_mean + delta * share)
+    )
+    square = torch.where(
+        (left_count == 0) | (right_count == 0),
+        left_square + right_square,
+        left_square + right_square + delta * delta * left_count * share,
+    )
+    return count, mean, square
+
+
+MOMENTS: Final = Operator("moments", _merge_moments)

@@ -1,0 +1,196 @@
+"""The communicator in one process, one thread a rank: for tests."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, TypeVar
+
+import torch
+
+from array_api_dist.collectives.base import BaseCommunicator
+from array_api_dist.collectives.protocol import Communicator, Request
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS: Final = 60.0
+
+
+class _World:
+    """What the threads share: a meeting point and mail boxes."""
+
+    def __init__(self, ranks: int, patience: float) -> None:
+        self.ranks = ranks
+        self.patience = patience
+        self.barrier = threading.Barrier(ranks)
+        self.table: list[Any] = [None] * ranks
+        self.mail: dict[tuple[int, int, str], deque[torch.Tensor]] = defaultdict(deque)
+        self.arrival = threading.Condition()
+        self.failed = False
+
+    def abort(self) -> None:
+        self.failed = True
+        self.barrier.abort()
+        with self.arrival:
+            self.arrival.notify_all()
+
+    def meet(self, rank: int, step: str, value: Any) -> list[Any]:
+        """Lay ``value`` on the table and return those of all ranks, who must all be at the same ``step``."""
+        self.table[rank] = (step, value)
+        self._wait()
+        seen = list(self.table)
+        self._wait()
+        steps = [each[0] for each in seen]
+        if any(each != step for each in steps):
+            told = "; ".join(f"rank {other}: {each}" for other, each in enumerate(steps))
+            raise RuntimeError(f"the ranks are out of step: {told}")
+        return [each[1] for each in seen]
+
+    def _wait(self) -> None:
+        try:
+            self.barrier.wait(self.patience)
+        except threading.BrokenBarrierError:
+            raise _PeerFailedError from None
+
+    def send(self, source: int, target: int, box: str, data: torch.Tensor) -> None:
+        with self.arrival:
+            self.mail[source, target, box].append(data)
+            self.arrival.notify_all()
+
+    def receive(self, source: int, target: int, box: str) -> torch.Tensor:
+        queue = self.mail[source, target, box]
+        with self.arrival:
+            if not self.arrival.wait_for(lambda: queue or self.failed, self.patience) or not queue:
+                raise _PeerFailedError
+            return queue.popleft()
+
+
+class _PeerFailedError(RuntimeError):
+    """Another rank failed or never came."""
+
+
+class _ThreadRequest:
+    def __init__(self, fetch: Callable[[], None]) -> None:
+        self._fetch = fetch
+
+    def wait(self) -> None:
+        self._fetch()
+
+
+class ThreadedCommunicator(BaseCommunicator):
+    """One rank of a world of threads."""
+
+    def __init__(self, world: _World, rank: int, *, staged: bool = False) -> None:
+        super().__init__(staged=staged)
+        self._world = world
+        self._rank = rank
+        self._start_lockstep()
+
+    @property
+    def rank(self) -> int:
+        """This rank."""
+        return self._rank
+
+    @property
+    def ranks(self) -> int:
+        """How many there are."""
+        return self._world.ranks
+
+    @property
+    def node_rank(self) -> int:
+        """This rank: all share the machine."""
+        return self._rank
+
+    @property
+    def node_ranks(self) -> int:
+        """All of them."""
+        return self._world.ranks
+
+    @property
+    def group(self) -> Hashable:
+        """The world of threads."""
+        return id(self._world)
+
+    def _barrier(self) -> None:
+        self._world.meet(self._rank, "barrier", None)
+
+    def _broadcast_bytes(self, data: torch.Tensor, root: int) -> None:
+        step = f"broadcast of {data.numel()} bytes from {root}"
+        sent = self._world.meet(self._rank, step, data.clone() if self._rank == root else None)[root]
+        data.copy_(sent)
+
+    def _allgather_bytes(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+        if data.numel() != counts[self._rank]:
+            raise ValueError(f"rank {self._rank} gathers {counts[self._rank]} bytes, got {data.numel()}")
+        return torch.cat(self._world.meet(self._rank, f"allgather of {list(counts)} bytes", data.clone()))
+
+    def _swap(
+        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
+    ) -> None:
+        for peer, data in outgoing:
+            self._world.send(self._rank, peer, "exchange", data.clone())
+        for peer, data in incoming:
+            received = self._world.receive(peer, self._rank, "exchange")
+            if received.numel() != data.numel():
+                raise ValueError(f"expected {data.numel()} bytes from rank {peer}, got {received.numel()}")
+            data.copy_(received)
+
+    def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request:
+        source, target = (self._rank - displacement) % self.ranks, (self._rank + displacement) % self.ranks
+        self._world.send(self._rank, target, "shift", outgoing.clone())
+
+        def fetch() -> None:
+            incoming.copy_(self._world.receive(source, self._rank, "shift"))
+
+        return _ThreadRequest(fetch)
+
+
+def _stacks(threads: Sequence[threading.Thread]) -> str:
+    frames = sys._current_frames()
+    return "\n".join(
+        f"rank {rank}:\n{''.join(traceback.format_stack(frames[thread.ident]))}"
+        for rank, thread in enumerate(threads)
+        if thread.ident in frames
+    )
+
+
+def run_ranks(
+    ranks: int, body: Callable[[Communicator], T], *, staged: bool = False, patience: float = PATIENCE_SECONDS
+) -> list[T]:
+    """Run ``body(communicator)`` on ``ranks`` threads and return what each gave.
+
+    Raises
+    ------
+    Exception
+        The first rank's own error; its peers, who wait for it in vain, are released.
+    TimeoutError
+        If a rank never ends: with the stack of each.
+    """
+    world = _World(ranks, patience)
+    results: list[Any] = [None] * ranks
+    errors: list[BaseException | None] = [None] * ranks
+
+    def run(rank: int) -> None:
+        try:
+            results[rank] = body(ThreadedCommunicator(world, rank, staged=staged))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            errors[rank] = error
+            world.abort()
+
+    threads = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in range(ranks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(2 * patience)
+        if thread.is_alive():
+            stacks = _stacks(threads)
+            world.abort()
+            raise TimeoutError(f"a rank did not end within {2 * patience} s\n{stacks}")
+    own = [error for error in errors if error is not None and not isinstance(error, _PeerFailedError)]
+    failed = own or [error for error in errors if error is not None]
+    if failed:
+        raise failed[0]
+    return results
