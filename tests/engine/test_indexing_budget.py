@@ -33,7 +33,7 @@ def counted(body: Callable[[Device], object], ranks: int = RANKS) -> tuple[dict[
             body(device)
         calls: Counter[str] = Counter()
         for row in seen.rows:
-            calls[row.operation] += row.calls
+            calls[row.collective] += row.calls
         return {name: count for name, count in calls.items() if count}, sum(
             row.bytes_sent for row in seen.rows
         )
