@@ -5,7 +5,7 @@ A transport supplies five primitives on host memory: barrier, broadcast, allgath
 
 from __future__ import annotations
 
-import builtins
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from itertools import accumulate, pairwise
@@ -30,7 +30,8 @@ _SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.ui
 
 def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """Return the memory of a contiguous tensor as a vector of bytes."""
-    return tensor.reshape(-1).view(torch.uint8)
+    # A single element counts as contiguous whatever its strides: make them plain.
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
 
 
 def movable(tensor: torch.Tensor) -> torch.Tensor:
@@ -340,7 +341,7 @@ class BaseCommunicator(ABC):
         self._raise(error, flags.index(1))
 
     def _raise(self, error: Exception | None, first: int) -> None:
-        text = b"" if error is None else f"{type(error).__name__}\0{error}".encode()
+        text = b"" if error is None else f"{type(error).__module__}\0{type(error).__name__}\0{error}".encode()
         length = torch.tensor([len(text)], dtype=torch.int64)
         self._broadcast_bytes(as_bytes(length), first)
         told = torch.zeros(int(length), dtype=torch.uint8)
@@ -349,8 +350,8 @@ class BaseCommunicator(ABC):
         self._broadcast_bytes(told, first)
         if error is not None and self.rank == first:
             raise error
-        name, _, message = bytes(told.tolist()).decode().partition("\0")
-        kind = getattr(builtins, name, None)
+        module, name, message = bytes(told.tolist()).decode().split("\0", 2)
+        kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and issubclass(kind, Exception):
             raise kind(message)
         raise RuntimeError(f"{name}: {message}")
