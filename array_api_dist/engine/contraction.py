@@ -16,7 +16,7 @@ from typing import TypeAlias
 import torch
 
 from array_api_dist import _contraction as rules
-from array_api_dist._alignment import Layout, align
+from array_api_dist._alignment import Layout, align, align_to
 from array_api_dist._block import Block
 from array_api_dist._contraction import Contraction, Strategy, Transport
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -141,7 +141,8 @@ def cross(left: Block, right: Block, axis: int = -1) -> Block:
     target = _beside(
         align(left.layout, right.layout).result.partition, shape, len(shape) + axis, left.device.ranks
     )
-    local = products.cross(*(_aligned(block, shape, target) for block in (left, right)), axis)
+    targets = align_to(Layout(shape, target), left.layout, right.layout)
+    local = products.cross(redistribute(left, targets[0]).local, redistribute(right, targets[1]).local, axis)
     # When both operands are stretched along the partitioned axis, so is the part.
     local = local.expand(target.local_shape(shape, left.device.rank))
     return Block(local, shape, target, left.device)
@@ -156,16 +157,6 @@ def _beside(partition: Partition, shape: Shape, axis: int, ranks: int) -> Partit
         return REPLICATED
     longest = max(others, key=lambda other: shape[other])
     return Partition.even(longest, shape[longest], ranks)
-
-
-def _aligned(block: Block, shape: Shape, target: Partition) -> torch.Tensor:
-    """Return the part of ``block`` that meets the part ``target`` of a result of ``shape``."""
-    if target.axis is None:
-        return redistribute(block, REPLICATED).local
-    axis = target.axis - (len(shape) - block.ndim)
-    if axis < 0 or block.shape[axis] != shape[target.axis]:
-        return redistribute(block, REPLICATED).local
-    return redistribute(block, target.on_axis(axis)).local
 
 
 def _carried_out(plan: _Plan, left: Block, right: Block, product: Product) -> Block:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 
 from array_api_dist import _matrices as rules
+from array_api_dist._alignment import Layout, align_to
 from array_api_dist._block import Block
 from array_api_dist._matrices import Form, Route
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -260,18 +261,16 @@ def solve(matrix: Block, right: Block) -> Block:
     return rearrangement.squeeze(result, (result.ndim - 1,)) if is_vector else result
 
 
-def _part(block: Block, shape: Shape, target: Partition, axes: range) -> torch.Tensor:
-    """Return the part of ``block`` that meets the part ``target`` of a result of ``shape``; ``axes`` are its own there."""
-    axis = -1 if target.axis is None or target.axis not in axes else target.axis - (len(shape) - block.ndim)
-    if axis < 0 or target.axis is None or block.shape[axis] != shape[target.axis]:
-        return replicate(block).local
-    return redistribute(block, target.on_axis(axis)).local
+def _part(block: Block, shape: Shape, target: Partition) -> torch.Tensor:
+    """Return the part of ``block`` that meets the part ``target`` of a result of ``shape``, to which it broadcasts."""
+    return redistribute(block, align_to(Layout(shape, target), block.layout)[0]).local
 
 
 def _solved_apart(matrix: Block, side: Block, shape: Shape) -> Block:
     target = rules.solve_partition(matrix.layout, side.layout, shape, matrix.device.ranks)
-    left = _part(matrix, shape, target, range(len(shape) - 2))
-    right = _part(side, shape, target, range(len(shape)))
+    batch = REPLICATED if target.axis is not None and target.axis >= len(shape) - 2 else target
+    left = _part(matrix, (*shape[:-2], *matrix.shape[-2:]), batch)
+    right = _part(side, shape, target)
     # torch would take a right-hand side of fewer axes than the matrices for a stack of vectors.
     right = right[(None,) * max(left.ndim - right.ndim, 0)]
     local, info = torch.linalg.solve_ex(left, right)
@@ -286,7 +285,7 @@ def _solved_together(matrix: Block, side: Block, shape: Shape) -> Block:
     target = REPLICATED
     if side.nbytes > rules.COPY_NBYTES and shape[last] > 1:
         target = Partition.even(last, shape[last], device.ranks)
-    part = _part(side, shape, target, range(len(shape))).expand(target.local_shape(shape, device.rank))
+    part = _part(side, shape, target).expand(target.local_shape(shape, device.rank))
     solved = blocked.solve("solve", matrix, part.clone(memory_format=torch.contiguous_format))
     result = Block(solved, shape, target, device)
     if target.axis is None and side.partition.axis == side.ndim - 2:
@@ -301,12 +300,17 @@ def _largest(values: torch.Tensor) -> torch.Tensor:
     return values.amax(-1, keepdim=True)
 
 
+def _whole_vectors(values: Block) -> Block:
+    """Return the singular values of each matrix together. Communication: one allgather of very long ones."""
+    return replicate(values) if values.partition.axis == values.ndim - 1 else values
+
+
 def _are_nonzero(values: Block, rtol: float | Block | None, shape: Shape) -> torch.Tensor:
     """Return which singular values of matrices of ``shape`` count as nonzero."""
     if rtol is None:
         rtol = max(shape[-2:]) * torch.finfo(values.local.dtype).eps
     if isinstance(rtol, Block):
-        tolerance = _part(rtol, values.shape[:-1], values.partition, range(values.ndim - 1))[..., None]
+        tolerance = _part(rtol, values.shape[:-1], values.partition)[..., None]
     else:
         tolerance = torch.tensor(rtol, dtype=values.local.dtype, device=values.local.device)
     return values.local > tolerance * _largest(values.local)
@@ -320,6 +324,7 @@ def pinv(block: Block, rtol: float | Block | None = None) -> Block:
     """
     rules.check_matrices("pinv", block.shape)
     left, values, right = svd(block)
+    values = _whole_vectors(values)
     nonzero = _are_nonzero(values, rtol, block.shape)
     inverse = torch.where(nonzero, 1 / values.local, 0)
     return contraction.matmul(_scaled(adjoint(right), values.with_local(inverse)), adjoint(left))
@@ -336,7 +341,7 @@ def _scaled(block: Block, values: Block) -> Block:
 
 def matrix_rank(block: Block, rtol: float | Block | None = None) -> Block:
     """Return how many singular values exceed ``rtol`` times the largest. Communication: that of ``svdvals``."""
-    values = svdvals(block, "matrix_rank")
+    values = _whole_vectors(svdvals(block, "matrix_rank"))
     counts = _are_nonzero(values, rtol, block.shape).sum(-1)
     return Block(counts, values.shape[:-1], values.partition, values.device)
 

@@ -15,7 +15,7 @@ from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._partition import Partition, Shape
 from array_api_dist.engine import factorization as engine
-from array_api_dist.engine import norms
+from array_api_dist.engine import norms, rearrangement
 
 DTYPES = [torch.float32, torch.complex128]
 RANKS = [1, 2, 3]
@@ -28,6 +28,7 @@ def thresholds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.param == "nothing is small":
         monkeypatch.setattr(rules, "COPY_NBYTES", -1)
         monkeypatch.setattr(rules, "PANEL_WIDTH", 3)
+        monkeypatch.setattr(rearrangement, "SMALL_NBYTES", -1)
 
 
 @pytest.fixture(params=["triangles gathered", "triangles merged along a tree"])
