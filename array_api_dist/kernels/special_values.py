@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 import torch
 from torch import Tensor
-
-# Below these exp(|x|) is finite, and torch's vectorised cosh and sinh are right.
-_EXP_FITS: Final = {torch.float32: 88.0, torch.float64: 709.0}
-
 
 # Components: the function acts on the real and the imaginary parts apart.
 
@@ -65,22 +60,27 @@ def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
 def remainder(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the remainders, of the divisor's sign also where they are zero."""
     result = torch.remainder(x1, x2).copysign_(x2)
-    # On CPUs the vectorised loop gives NaN where the quotient overflows: one sum tells whether to look closer.
-    if result.device.type != "cpu" or torch.isfinite(result.sum()):
-        return result
-    return _with_overflown_quotients(result, x1, x2)
+    return result if _is_settled(result) else _with_overflown_quotients(result, x1, x2)
 
 
 def _with_overflown_quotients(result: Tensor, x1: Tensor, x2: Tensor) -> Tensor:
+    """Return ``result`` with the remainders that torch's vectorised loop lost to a quotient above all numbers."""
     dividend, divisor = torch.broadcast_tensors(x1, x2)
     lost = torch.isnan(result) & torch.isfinite(dividend) & (divisor.abs() > 0)
-    # Elements given by a mask are few; one by one torch computes them exactly.
-    dividends, divisors = dividend[lost], divisor[lost]
-    exact = torch.stack([dividends, dividends], -1)[:, 0].remainder(
-        torch.stack([divisors, divisors], -1)[:, 0]
-    )
-    result[lost] = exact.copysign(divisors)
+    # Strided operands take the loop that computes element by element, and exactly.
+    dividends, divisors = (_strided(operand[lost]) for operand in (dividend, divisor))
+    result[lost] = torch.remainder(dividends, divisors).copysign_(divisors)
     return result
+
+
+def _strided(x: Tensor) -> Tensor:
+    return torch.stack([x, x], -1)[:, 0]
+
+
+def _is_settled(result: Tensor) -> bool:
+    """Return whether nothing in ``result`` can have overflown in a vectorised loop, which only CPUs have."""
+    # The sum costs a fraction of what it spares; should it overflow itself, the answer is only slower.
+    return result.device.type != "cpu" or bool(torch.isfinite(result.sum()))
 
 
 # Real functions.
@@ -93,25 +93,25 @@ def sign(x: Tensor) -> Tensor:
 
 def cosh(x: Tensor) -> Tensor:
     """Return the hyperbolic cosine; torch's vectorised loop overflows before the result does."""
-    return torch.where(x.abs() > _EXP_FITS[x.dtype], _half_exp(x.abs()), torch.cosh(x))
+    result = torch.cosh(x)
+    return result if _is_settled(result) else torch.where(torch.isinf(result), _half_exp(x), result)
 
 
 def sinh(x: Tensor) -> Tensor:
     """Return the hyperbolic sine; torch's vectorised loop overflows before the result does."""
-    return torch.where(x.abs() > _EXP_FITS[x.dtype], _half_exp(x.abs()).copysign_(x), torch.sinh(x))
+    result = torch.sinh(x)
+    return (
+        result if _is_settled(result) else torch.where(torch.isinf(result), _half_exp(x).copysign_(x), result)
+    )
 
 
 def _half_exp(x: Tensor) -> Tensor:
-    root = torch.exp(x * 0.5)
+    """Return half the exponential of ``abs(x)``."""
+    root = torch.exp(x.abs() * 0.5)
     return root * 0.5 * root
 
 
 # Complex functions.
-
-
-def square(x: Tensor) -> Tensor:
-    """Return ``x * x``: torch.square answers otherwise in vectorised loops than in the rest of them."""
-    return torch.mul(x, x)
 
 
 def reciprocal_complex(x: Tensor) -> Tensor:

@@ -53,6 +53,11 @@ def sign(x: Tensor) -> Tensor:
     return (x != 0).to(x.dtype)
 
 
+def square(x: Tensor) -> Tensor:
+    """Return ``x * x``, the one product of unsigned integers that torch has."""
+    return torch.mul(x, x)
+
+
 def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the quotients of uint64 operands; 0 where the divisor is."""
     return _quotient(x1.view(torch.int64), x2.view(torch.int64)).view(torch.uint64)

@@ -1,0 +1,59 @@
+"""Taking, putting and repeating elements of one tensor of any data type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from array_api_dist.kernels.moving import movable, moved_back
+
+
+def take(tensor: torch.Tensor, indices: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the slabs at ``indices`` (int64, one axis, not negative) along ``axis``."""
+    return moved_back(torch.index_select(movable(tensor), axis, indices), tensor.dtype)
+
+
+def take_along_axis(tensor: torch.Tensor, indices: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return for each lane along ``axis`` the elements at its ``indices``; the other axes are equally long."""
+    return moved_back(torch.gather(movable(tensor), axis, indices), tensor.dtype)
+
+
+def masked_select(tensor: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the elements under ``mask``, which covers the leading axes, in row-major order."""
+    return moved_back(movable(tensor)[mask], tensor.dtype)
+
+
+def masked_fill_values(tensor: torch.Tensor, mask: torch.Tensor, values: torch.Tensor) -> None:
+    """Write ``values`` (one, or one for each element under ``mask``) in place."""
+    movable(tensor)[mask] = movable(values)
+
+
+def index_put(tensor: torch.Tensor, index: tuple[torch.Tensor, ...], values: torch.Tensor) -> None:
+    """Write ``values`` at ``index`` in place; of equal positions the last in row-major order wins."""
+    movable(tensor)[index] = movable(values)
+
+
+def flip(tensor: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    """Return ``tensor`` reversed along ``axes``."""
+    return moved_back(torch.flip(movable(tensor), tuple(axes)), tensor.dtype)
+
+
+def roll(tensor: torch.Tensor, shift: int, axis: int) -> torch.Tensor:
+    """Return ``tensor`` moved cyclically along ``axis``."""
+    return moved_back(torch.roll(movable(tensor), shift, axis), tensor.dtype)
+
+
+def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:
+    """Return each slab along ``axis`` ``repeats`` times (one count, or one a slab)."""
+    source = movable(tensor)
+    if isinstance(repeats, int):
+        repeated = torch.repeat_interleave(source, repeats, dim=axis)
+    else:
+        repeated = torch.repeat_interleave(source, repeats, dim=axis)
+    return moved_back(repeated, tensor.dtype)
+
+
+def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+    """Return ``tensor`` as a whole ``counts[axis]`` times along each axis."""
+    return moved_back(movable(tensor).repeat(tuple(counts)), tensor.dtype)

@@ -1,0 +1,20 @@
+"""torch lacks many moves of unsigned types: the signed type of the same width has the same bits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
+def movable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a view of ``tensor`` in a type that torch can move in every way."""
+    signed = SIGNED.get(tensor.dtype)
+    return tensor if signed is None else tensor.view(signed)
+
+
+def moved_back(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return a view of what was moved in its own type."""
+    return tensor if tensor.dtype == dtype else tensor.view(dtype)

@@ -1,0 +1,20 @@
+"""Running sums and products of one tensor."""
+
+from __future__ import annotations
+
+import torch
+
+from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.moving import movable, moved_back
+
+
+def cumulative_sum(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return the running sums along ``axis`` in ``dtype``."""
+    values = movable(cast(tensor, dtype))
+    return moved_back(torch.cumsum(values, axis, dtype=values.dtype), dtype)
+
+
+def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return the running products along ``axis`` in ``dtype``."""
+    values = movable(cast(tensor, dtype))
+    return moved_back(torch.cumprod(values, axis, dtype=values.dtype), dtype)
