@@ -10,9 +10,9 @@ import torch
 
 from array_api_dist._alignment import longest_axis
 from array_api_dist._block import Block
-from array_api_dist._exchange import Segment, segment_plan
+from array_api_dist._exchange import Range, Segment, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
-from array_api_dist.engine.redistribution import carry_out, evened, redistribute, replicate
+from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
 from array_api_dist.kernels import elementwise, indexing
 
 SMALL_NBYTES: Final = 1 << 16
@@ -60,14 +60,14 @@ def take_slice(block: Block, axis: int, start: int, step: int, count: int) -> Bl
     """
     shape = with_axis_length(block.shape, axis, count)
     if block.partition.axis != axis:
-        local = indexing.take_range(block.local, axis, start, step, count)
+        local = region(block.local, (Range(axis, start, count, step),))
         return Block(local, shape, block.partition, block.device)
     if step < 0:
         return assemble((block,), (Segment(0, start, count, 0, step),), count, axis)
     image = block.partition.image_of_slice(start, step, count)
     low, high = image.interval(block.device.rank)
     first = start + low * step - block.offset(axis)
-    local = indexing.take_range(block.local, axis, first if low < high else 0, step, high - low)
+    local = region(block.local, (Range(axis, first if low < high else 0, high - low, step),))
     return evened(Block(local, shape, image, block.device))
 
 
@@ -88,7 +88,7 @@ def _roll_axis(block: Block, shift: int, axis: int) -> Block:
     if shift == 0:
         return block
     if block.partition.axis != axis:
-        return block.with_local(torch.roll(block.local, shift, axis))
+        return block.with_local(indexing.roll(block.local, shift, axis))
     segments = (Segment(0, length - shift, shift, 0), Segment(0, 0, length - shift, shift))
     return assemble((block,), segments, length, axis, block.partition)
 

@@ -11,29 +11,30 @@ from array_api_dist._device import Device
 from array_api_dist._exchange import Plan, Range, repartition_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
+from array_api_dist.kernels import indexing
+from array_api_dist.kernels.moving import SIGNED
 
 
-def _region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
+def region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
     """Return the elements of ``tensor`` inside ``ranges``: a view, or a copy where a step is negative."""
     for reach in ranges:
         if reach.step > 0:
-            stop = reach.start + (reach.count - 1) * reach.step + 1
+            stop = reach.start + max((reach.count - 1) * reach.step + 1, 0)
             index = (slice(None),) * reach.axis + (slice(reach.start, stop, reach.step),)
             tensor = tensor[index]
             continue
         low = reach.start + (reach.count - 1) * reach.step
         index = (slice(None),) * reach.axis + (slice(low, reach.start + 1, -reach.step),)
         # torch has no negative strides.
-        tensor = torch.flip(tensor[index].view(signed_view(tensor.dtype)), (reach.axis,)).view(tensor.dtype)
+        tensor = indexing.flip(
+            tensor[index] if reach.count else tensor.narrow(reach.axis, 0, 0), (reach.axis,)
+        )
     return tensor
 
 
 def signed_view(dtype: torch.dtype) -> torch.dtype:
     """Return a type of the same width for which torch can move everything (it lacks some moves of unsigned ones)."""
-    return _SIGNED.get(dtype, dtype)
-
-
-_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+    return SIGNED.get(dtype, dtype)
 
 
 def carry_out(
@@ -45,8 +46,8 @@ def carry_out(
     """
     like = sources[0]
     local = torch.empty(target.local_shape(shape, device.rank), dtype=like.dtype, device=like.device)
-    receives = [Piece(move.peer, _region(local, move.ranges)) for move in plan.receives]
-    sends = [Piece(move.peer, _region(sources[move.operand], move.ranges)) for move in plan.sends]
+    receives = [Piece(move.peer, region(local, move.ranges)) for move in plan.receives]
+    sends = [Piece(move.peer, region(sources[move.operand], move.ranges)) for move in plan.sends]
     device.communicator.exchange(sends, receives)
     return Block(local, shape, target, device)
 
