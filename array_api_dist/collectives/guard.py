@@ -17,8 +17,18 @@ EXIT_PATIENCE_SECONDS: Final = 5.0
 """How long a rank that ends waits for its peers to end too before it ends the job."""
 
 
+def _peers() -> list[int]:
+    """Return the other ranks of the job."""
+    world = MPI.COMM_WORLD
+    return [rank for rank in range(world.Get_size()) if rank != world.Get_rank()]
+
+
 def _abort_on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print this rank's traceback and end the job: peers may wait for this rank in a collective for ever."""
+    if hasattr(sys, "ps1") or not _peers():
+        # Nobody waits: an interactive session goes on, a lone process ends as usual.
+        sys.__excepthook__(kind, error, trace)
+        return
     rank = MPI.COMM_WORLD.Get_rank()
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stdout.flush()
