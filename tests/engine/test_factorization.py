@@ -339,3 +339,62 @@ def test_shapes_are_refused_before_anything_moves(
             function(part_of(torch.zeros(shape), Partition(None), device))
 
     on_ranks(1, body)
+
+
+def _backward_error(product: torch.Tensor, whole: torch.Tensor) -> float:
+    return float((product - whole).norm() / whole.norm())
+
+
+@pytest.mark.parametrize("kind", ["random", "graded", "nearly singular"])
+def test_backward_errors_are_those_of_lapack(kind: str) -> None:
+    """Within ten times the error of LAPACK on the whole matrix."""
+    n = 96
+    whole = made((n, n), torch.float64)
+    if kind == "graded":
+        whole = whole * torch.logspace(0, -12, n, dtype=torch.float64)
+    elif kind == "nearly singular":
+        whole[:, -1] = whole[:, :-1].sum(1) + 1e-12 * whole[:, -1]
+    side = made((n, 3), torch.float64)
+    tall = whole.reshape(n * n // 8, 8)
+    positive = whole @ whole.mT + torch.eye(n, dtype=torch.float64) * 1e-6
+
+    def body(device: Device) -> dict[str, list[Block]]:
+        def cut(matrix: torch.Tensor) -> Block:
+            return part_of(matrix, Partition.even(0, matrix.shape[0], device.ranks), device)
+
+        return {
+            "qr": list(engine.qr(cut(whole))),
+            "tall qr": list(engine.qr(cut(tall))),
+            "tall svd": list(engine.svd(cut(tall))),
+            "cholesky": [engine.cholesky(cut(positive))],
+            "solve": [engine.solve(cut(whole), cut(side))],
+        }
+
+    results = on_ranks(4, body)
+    shared = {
+        name: [joined(parts) for parts in zip(*(each[name] for each in results), strict=True)]
+        for name in results[0]
+    }
+    alone = {
+        "qr": list(torch.linalg.qr(whole)),
+        "tall qr": list(torch.linalg.qr(tall)),
+        "tall svd": list(torch.linalg.svd(tall, full_matrices=False)),
+        "cholesky": [torch.linalg.cholesky(positive)],
+        "solve": [torch.linalg.solve(whole, side)],
+    }
+
+    def error(name: str, factors: list[torch.Tensor]) -> float:
+        if name == "cholesky":
+            return _backward_error(factors[0] @ factors[0].mT, positive)
+        if name == "solve":
+            residual = whole @ factors[0] - side
+            return float(residual.norm() / (whole.norm() * factors[0].norm()))
+        middle = (
+            torch.diag(factors[1])
+            if name == "tall svd"
+            else torch.eye(factors[0].shape[-1], dtype=torch.float64)
+        )
+        return _backward_error(factors[0] @ middle @ factors[-1], whole if name == "qr" else tall)
+
+    for name, factors in shared.items():
+        assert error(name, factors) <= 10 * max(error(name, alone[name]), 2**-53), name
