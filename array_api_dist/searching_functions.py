@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from array_api_dist import _dtypes as dt
-from array_api_dist._array import Array, apply
+from array_api_dist._array import Array, apply, promoted, scalar_block
 from array_api_dist._shapes import normalize_axes, normalize_axis
-from array_api_dist._validation import block_of
-from array_api_dist.engine import elementwise, gather_scatter, reduction
+from array_api_dist._validation import block_of, same_device
+from array_api_dist.engine import elementwise, gather_scatter, reduction, searching
 from array_api_dist.engine.reduction import ArgReduction
+from array_api_dist.promotion import are_mixed_kinds_allowed
 
-__all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "where"]
+__all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "where"]
 
 
 def _position(rule: ArgReduction, x: Array, axis: int | None, *, keepdims: bool) -> Array:
@@ -81,6 +83,62 @@ def nonzero(x: Array, /) -> tuple[Array, ...]:
     if block.ndim == 0:
         raise ValueError("nonzero needs at least one axis, got an array with 0")
     return tuple(Array._from_block(index) for index in gather_scatter.nonzero(block))
+
+
+def searchsorted(
+    x1: Array,
+    x2: Array | float,
+    /,
+    *,
+    side: Literal["left", "right"] = "left",
+    sorter: Array | None = None,
+) -> Array:
+    """Return where the values ``x2`` would go into the sorted vector ``x1``, before ("left") or after their equals.
+
+    Parameters
+    ----------
+    x1 : Array, real-valued, shape (n,)
+        In ascending order, NaN last; or in any order with ``sorter``.
+    x2 : Array or scalar
+    side : {"left", "right"}, optional
+    sorter : Array of integers, shape (n,), optional
+        The positions that put ``x1`` in order.
+
+    Returns
+    -------
+    Array of int64, shape and partition of ``x2``
+
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank, before communication.
+
+    Notes
+    -----
+    Communication: none when ``x1`` is replicated; one allgather of it up to 1 MiB; one allreduce of a count per value
+    when ``x2`` is replicated; else one allgather of P keys and two exchanges of 8 bytes a value. A ``sorter`` adds a
+    ``take``.
+    """
+    ordered = block_of(x1, dt.REAL, "searchsorted", "x1")
+    if ordered.ndim != 1:
+        raise ValueError(f"searchsorted takes a vector x1, got shape {ordered.shape}")
+    if side not in ("left", "right"):
+        raise ValueError(f"side is 'left' or 'right', got {side!r}")
+    if sorter is not None:
+        positions = block_of(sorter, dt.INTEGER, "searchsorted", "sorter")
+        same_device("searchsorted", ordered, positions)
+        if positions.shape != ordered.shape:
+            raise ValueError(f"sorter has the shape of x1, {ordered.shape}, got {positions.shape}")
+        ordered = gather_scatter.take(ordered, positions, 0)
+    sorted_array = Array._from_block(ordered)
+    values = x2 if isinstance(x2, Array) else _scalar_like(x2, sorted_array)
+    first, second = promoted(sorted_array, values, accepts=dt.REAL, function="searchsorted")
+    return Array._from_block(searching.searchsorted(first, second, side))
+
+
+def _scalar_like(value: float, x: Array) -> Array:
+    dtype = dt.promote_scalar(x.dtype, value, mixed=are_mixed_kinds_allowed())
+    return Array._from_block(scalar_block(value, dtype, x.device))
 
 
 def where(condition: Array, x1: Array | complex, x2: Array | complex, /) -> Array:

@@ -17,8 +17,10 @@ _NUMPY_SORTS: Final = {
 }  # fmt: skip
 
 
-def order_key(tensor: torch.Tensor) -> torch.Tensor:
+def order_key(tensor: torch.Tensor, *, descending: bool = False) -> torch.Tensor:
     """Return int64 keys, of the same shape, whose order is that of the (real or boolean) values, NaN last."""
+    if descending:
+        return _descending_key(tensor)
     dtype = tensor.dtype
     if dtype == torch.uint64:
         return tensor.view(torch.int64) ^ torch.iinfo(torch.int64).min
@@ -73,7 +75,7 @@ def argsort(tensor: torch.Tensor, axis: int, descending: bool = False, stable: b
     """Return the positions of the ordered values; equal ones keep their order."""
     if tensor.is_complex():
         return _argsort_complex(tensor, axis)
-    keys = _descending_key(tensor) if descending else order_key(tensor)
+    keys = order_key(tensor, descending=descending)
     return torch.argsort(keys, dim=axis, stable=stable)
 
 
@@ -86,7 +88,7 @@ def _argsort_complex(tensor: torch.Tensor, axis: int) -> torch.Tensor:
     return torch.gather(order, axis, second)
 
 
-def _starts(values: torch.Tensor) -> torch.Tensor:
+def starts_of_runs(values: torch.Tensor) -> torch.Tensor:
     """Return where a value differs from the one before: every NaN differs."""
     source = values if values.is_floating_point() or values.is_complex() else movable(values)
     starts = torch.ones(len(source), dtype=torch.bool, device=values.device)
@@ -98,7 +100,7 @@ def unique(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
     """Return (values in order, first positions, inverse, counts) of a one-dimensional tensor; each NaN is its own."""
     order = argsort(tensor, 0)
     ordered = take_lanes(tensor, order, 0)
-    starts = _starts(ordered)
+    starts = starts_of_runs(ordered)
     at = torch.nonzero(starts).reshape(-1)
     numbers = torch.cumsum(starts, 0) - 1
     inverse = torch.empty_like(order)

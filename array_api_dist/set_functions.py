@@ -1,0 +1,129 @@
+"""The standard's set functions. Standard: 2025.12, set functions.
+
+Distinct values come in ascending order (complex ones by the real, then the imaginary part), each NaN by itself at the
+end; of two zeros of different sign the first one stands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from array_api_dist import _dtypes as dt
+from array_api_dist._array import Array, promoted, scalar_block
+from array_api_dist._block import Block
+from array_api_dist._validation import block_of
+from array_api_dist.engine import elementwise, reshaping, searching, uniqueness
+from array_api_dist.promotion import are_mixed_kinds_allowed
+
+__all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
+
+
+class UniqueAllResult(NamedTuple):
+    """What ``unique_all`` gives."""
+
+    values: Array
+    indices: Array
+    inverse_indices: Array
+    counts: Array
+
+
+class UniqueCountsResult(NamedTuple):
+    """What ``unique_counts`` gives."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverseResult(NamedTuple):
+    """What ``unique_inverse`` gives."""
+
+    values: Array
+    inverse_indices: Array
+
+
+def _distinct(x: Array, function: str, *, inverse: bool) -> uniqueness.Distinct:
+    return uniqueness.unique(block_of(x, dt.ALL, function), inverse=inverse)
+
+
+def unique_all(x: Array, /) -> UniqueAllResult:
+    """Return the distinct values, where each stands first (row-major), each element's number, and the counts.
+
+    Notes
+    -----
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters, one exchange of the
+    locally distinct values with positions and counts, one exchange of their numbers back.
+    """
+    found = _distinct(x, "unique_all", inverse=True)
+    assert found.inverse is not None
+    return UniqueAllResult(
+        Array._from_block(found.values),
+        Array._from_block(found.indices),
+        Array._from_block(found.inverse),
+        Array._from_block(found.counts),
+    )
+
+
+def unique_counts(x: Array, /) -> UniqueCountsResult:
+    """Return the distinct values and how often each stands in ``x``; cost as ``unique_all`` without the reply."""
+    found = _distinct(x, "unique_counts", inverse=False)
+    return UniqueCountsResult(Array._from_block(found.values), Array._from_block(found.counts))
+
+
+def unique_inverse(x: Array, /) -> UniqueInverseResult:
+    """Return the distinct values and, laid out as ``x``, each element's number among them; cost as ``unique_all``."""
+    found = _distinct(x, "unique_inverse", inverse=True)
+    assert found.inverse is not None
+    return UniqueInverseResult(Array._from_block(found.values), Array._from_block(found.inverse))
+
+
+def unique_values(x: Array, /) -> Array:
+    """Return the distinct values of ``x``; cost as ``unique_all`` without the reply."""
+    return Array._from_block(_distinct(x, "unique_values", inverse=False).values)
+
+
+def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
+    """Return whether each element of ``x1`` stands in ``x2`` (does not, with ``invert``); NaN stands nowhere.
+
+    Parameters
+    ----------
+    x1, x2 : Array or int
+        At least one is an array.
+    invert : bool, optional
+
+    Returns
+    -------
+    Array of bool, shape and partition of ``x1``
+
+    Raises
+    ------
+    TypeError
+        On every rank, if neither is an array or the data types don't promote.
+
+    Notes
+    -----
+    Communication: that of the distinct values of ``x2``; then one allgather of them when they are few, else two
+    routed look-ups of 8 bytes an element each way.
+    """
+    first, second = _operands(x1, x2)
+    vector = reshaping.reshape(second, (second.size,))
+    found = searching.isin(first, uniqueness.unique(vector, inverse=False).values)
+    if invert:
+        found = elementwise.apply_unary(elementwise.LOGICAL_NOT, found)
+    return Array._from_block(found)
+
+
+def _operands(x1: Array | int, x2: Array | int) -> tuple[Block, Block]:
+    """Return both operands in the data type in which they meet."""
+    if isinstance(x1, Array) and isinstance(x2, Array):
+        first, second = promoted(x1, x2, accepts=dt.ALL, function="isin")
+        return first, second
+    array = x1 if isinstance(x1, Array) else x2
+    if not isinstance(array, Array):
+        raise TypeError(f"isin takes at least one array, got {type(x1).__name__} and {type(x2).__name__}")
+    scalar = x2 if isinstance(x1, Array) else x1
+    assert not isinstance(scalar, Array)
+    dtype = dt.promote_scalar(array.dtype, scalar, mixed=are_mixed_kinds_allowed())
+    other = Array._from_block(scalar_block(scalar, dtype, array.device))
+    pair = (array, other) if isinstance(x1, Array) else (other, array)
+    first, second = promoted(*pair, accepts=dt.ALL, function="isin")
+    return first, second
