@@ -196,7 +196,7 @@ SIGN: Final = Kernel(
 SIGNBIT: Final = Kernel("signbit", torch.signbit)
 SIN: Final = Kernel("sin", torch.sin)
 SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
-SQRT: Final = Kernel("sqrt", torch.sqrt)
+SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))
 SQUARE: Final = Kernel("square", torch.square, _unsigned(unsigned.square, unsigned.square))
 SUBTRACT: Final = Kernel(
     "subtract", torch.sub, {**_wrapping(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
