@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 
 from array_api_dist._alignment import longest_axis
@@ -63,7 +65,7 @@ def _ordered_across(block: Block, axis: int, *, descending: bool) -> tuple[Block
         nothing = redistribute(block, target)
         return nothing, nothing.with_local(nothing.local.to(torch.int64))
     lanes = block.local.movedim(axis, -1)
-    flat = lanes.reshape(-1, lanes.shape[-1])
+    flat = lanes.reshape(prod(lanes.shape[:-1]), lanes.shape[-1])
     order = kernels.argsort(flat, 1, descending)
     values, positions = kernels.take_lanes(flat, order, 1), order + block.offset(axis)
     keys = kernels.order_key(values, descending=descending)

@@ -161,7 +161,7 @@ def repeat_each(block: Block, repeats: Block, axis: int) -> Block:
     """
     counts = redistribute(
         repeats, block.partition.on_axis(0) if block.partition.axis == axis else REPLICATED
-    ).local
+    ).local.to(torch.int64)
     negative = counts.numel() > 0 and bool((counts < 0).any())
     error = ValueError("repeats must not be negative") if negative else None
     block.communicator.agree(error)

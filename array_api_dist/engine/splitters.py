@@ -54,7 +54,7 @@ def keys_at(keys: torch.Tensor, positions: Sequence[int], communicator: Communic
     -----
     Communication: at most 66 allreduces of ``8 * lanes * len(positions)`` bytes.
     """
-    wanted = torch.tensor(list(positions), device=keys.device)
+    wanted = torch.tensor(list(positions), dtype=torch.int64, device=keys.device)
     first, last = _range(keys, communicator)
     low = first.expand(len(keys), len(wanted)).contiguous()
     high = last.expand(len(keys), len(wanted)).contiguous()
@@ -93,7 +93,7 @@ def cuts_at(
     -----
     Communication: that of ``keys_at``, one allreduce and one exscan of a count per splitter and lane.
     """
-    wanted = torch.tensor(list(positions), device=keys.device)
+    wanted = torch.tensor(list(positions), dtype=torch.int64, device=keys.device)
     splitters = keys_at(keys, [min(position, total - 1) for position in positions], communicator)
     below = _count(keys, splitters, right=False)
     equal = _count(keys, splitters, right=True) - below

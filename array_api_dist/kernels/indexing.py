@@ -46,12 +46,8 @@ def roll(tensor: torch.Tensor, shift: int, axis: int) -> torch.Tensor:
 
 def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:
     """Return each slab along ``axis`` ``repeats`` times (one count, or one a slab)."""
-    source = movable(tensor)
-    if isinstance(repeats, int):
-        repeated = torch.repeat_interleave(source, repeats, dim=axis)
-    else:
-        repeated = torch.repeat_interleave(source, repeats, dim=axis)
-    return moved_back(repeated, tensor.dtype)
+    counts = repeats if isinstance(repeats, int) else repeats.to(torch.int64)
+    return moved_back(torch.repeat_interleave(movable(tensor), counts, dim=axis), tensor.dtype)
 
 
 def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:

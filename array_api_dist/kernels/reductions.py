@@ -188,7 +188,9 @@ def moments(tensor: torch.Tensor, axes: Axes, order: int = 2) -> Moments:
         return nothing, nothing, nothing
     if not axes:
         one = torch.ones(shape, dtype=torch.float64, device=tensor.device)
-        return one, tensor.to(torch.float64), torch.zeros_like(one)
+        values = tensor.to(torch.float64)
+        # Not zeros: the deviation of a NaN or an infinity from itself is NaN.
+        return one, values, values - values
     blocks = _blocks(tensor, axes)
     merged = [_block_moments(block, axes) for block in blocks]
     while len(merged) > 1:

@@ -1,0 +1,171 @@
+"""Sorting, distinct values and look-ups give the whole-tensor truth for adversarial data under every partition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from harness import joined, on_ranks, part_of, partitions_of
+
+from array_api_dist._partition import Partition
+from array_api_dist.collectives.trace import trace
+from array_api_dist.engine import ordering, searching, uniqueness
+
+RNG = np.random.default_rng(3)
+VECTORS = {
+    "random": RNG.normal(size=23),
+    "all equal": np.full(17, 2.5),
+    "sorted": np.arange(19.0),
+    "reverse": -np.arange(19.0),
+    "two values": RNG.integers(0, 2, 29).astype(float),
+    "mostly NaN": np.where(RNG.random(21) < 0.6, np.nan, RNG.normal(size=21).round()),
+    "zeros of both signs": np.asarray([0.0, -0.0, 1.0, -0.0, 0.0, -1.0, 0.0]),
+    "infinities": np.asarray([np.inf, -np.inf, 0.0, np.nan, np.inf, -np.inf]),
+    "fewer than ranks": np.asarray([2.0, 1.0]),
+    "one": np.asarray([5.0]),
+    "none": np.asarray([]),
+    "big unsigned": np.asarray([2**63 + 1, 5, 2**64 - 1, 0, 2**63], dtype=np.uint64),
+    "bytes": RNG.integers(-128, 127, 40).astype(np.int8),
+    "float32": RNG.normal(size=31).round(1).astype(np.float32),
+}
+RANKS = [1, 2, 3, 5]
+
+
+def positions(whole: np.ndarray, *, descending: bool) -> np.ndarray:
+    """The stable order, NaN last either way."""
+    order = np.argsort(whole, kind="stable")
+    if not descending:
+        return order
+    valid = [i for i in range(len(whole)) if not (whole.dtype.kind == "f" and np.isnan(whole[i]))]
+    missing = [i for i in range(len(whole)) if i not in valid]
+    ranked = sorted(valid, key=lambda i: whole[i], reverse=True)
+    return np.asarray(ranked + missing, dtype=np.int64)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_vector_is_ordered_stably_and_evenly(ranks: int, descending: bool, name: str) -> None:
+    whole = VECTORS[name]
+    expected = positions(whole, descending=descending)
+    for partition in partitions_of(whole.shape, ranks):
+
+        def body(device: object, partition: Partition = partition) -> tuple[object, object]:
+            block = part_of(torch.from_numpy(whole), partition, device)
+            return ordering.sort(block, 0, descending=descending), ordering.argsort(
+                block, 0, descending=descending
+            )
+
+        results = on_ranks(ranks, body)
+        values, order = joined([each[0] for each in results]), joined([each[1] for each in results])
+        np.testing.assert_array_equal(values.numpy(), whole[expected])
+        np.testing.assert_array_equal(order.numpy(), expected)
+        if partition.axis is not None:
+            counts = results[0][0].partition.counts
+            assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("shape", [(9, 2), (2, 11), (6, 7), (4, 3, 2), (0, 3), (3, 0)])
+def test_every_axis_of_an_array(ranks: int, shape: tuple[int, ...]) -> None:
+    whole = RNG.integers(0, 5, shape)
+    for partition in partitions_of(shape, ranks):
+        for axis in range(len(shape)):
+            blocks = on_ranks(
+                ranks,
+                lambda device, p=partition, a=axis: ordering.argsort(
+                    part_of(torch.from_numpy(whole), p, device), a, descending=False
+                ),
+            )
+            np.testing.assert_array_equal(joined(blocks).numpy(), np.argsort(whole, axis=axis, kind="stable"))
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("name", [*VECTORS, "complex", "matrix"])
+def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: str) -> None:
+    extra = {
+        "complex": RNG.integers(0, 2, 20) + 1j * RNG.integers(0, 2, 20),
+        "matrix": RNG.integers(0, 6, (4, 7)),
+    }
+    whole = (VECTORS | extra)[name]
+    values, first, inverse, counts = np.unique(
+        whole, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
+    for partition in partitions_of(whole.shape, ranks):
+        results = on_ranks(
+            ranks,
+            lambda device, p=partition: uniqueness.unique(
+                part_of(torch.from_numpy(whole), p, device), inverse=True
+            ),
+        )
+        np.testing.assert_array_equal(joined([each.values for each in results]).numpy(), values)
+        np.testing.assert_array_equal(joined([each.indices for each in results]).numpy(), first)
+        np.testing.assert_array_equal(joined([each.counts for each in results]).numpy(), counts)
+        backwards = [each.inverse for each in results]
+        assert backwards[0].partition == partition
+        np.testing.assert_array_equal(joined(backwards).numpy(), inverse.reshape(whole.shape))
+
+
+def test_of_two_zeros_the_first_one_stands() -> None:
+    for whole, negative in ((np.asarray([1.0, -0.0, 0.0]), True), (np.asarray([1.0, 0.0, -0.0]), False)):
+        for partition in partitions_of((3,), 3):
+            results = on_ranks(
+                3,
+                lambda device, p=partition, w=whole: uniqueness.unique(
+                    part_of(torch.from_numpy(w), p, device), inverse=False
+                ),
+            )
+            assert bool(np.signbit(joined([each.values for each in results]).numpy()[0])) == negative
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_look_ups_by_every_way(ranks: int, side: str, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SMALL_NBYTES", small)
+    for name in ("random", "two values", "mostly NaN", "big unsigned", "none", "bytes"):
+        ordered = np.sort(VECTORS[name])
+        wanted = np.concatenate([VECTORS[name], VECTORS[name][:2]]).reshape(-1, 1)
+        for first in partitions_of(ordered.shape, ranks):
+            for second in partitions_of(wanted.shape, ranks):
+                blocks = on_ranks(
+                    ranks,
+                    lambda device, a=first, b=second, x=ordered, v=wanted: searching.searchsorted(
+                        part_of(torch.from_numpy(x), a, device), part_of(torch.from_numpy(v), b, device), side
+                    ),
+                )
+                np.testing.assert_array_equal(
+                    joined(blocks).numpy(), np.searchsorted(ordered, wanted, side=side)
+                )
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_membership_by_every_way(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SMALL_NBYTES", small)
+    wanted, members = VECTORS["mostly NaN"], np.unique(np.asarray([0.0, 1.0, 2.0, 50.0, -60.0]))
+    for first in partitions_of(wanted.shape, 3):
+        for second in partitions_of(members.shape, 3):
+            blocks = on_ranks(
+                3,
+                lambda device, a=first, b=second: searching.isin(
+                    part_of(torch.from_numpy(wanted), a, device),
+                    part_of(torch.from_numpy(members), b, device),
+                ),
+            )
+            np.testing.assert_array_equal(joined(blocks).numpy(), np.isin(wanted, members))
+
+
+def test_a_sort_sends_each_element_at_most_once() -> None:
+    whole = torch.from_numpy(RNG.normal(size=4096))
+
+    def body(device: object) -> tuple[int, int]:
+        block = part_of(whole, Partition.even(0, 4096, 4), device)
+        with trace() as seen:
+            ordering.sort(block, 0, descending=False)
+        exchanged = sum(row.bytes_sent for row in seen.rows if row.collective == "exchange")
+        return exchanged, sum(row.calls for row in seen.rows)
+
+    for exchanged, calls in on_ranks(4, body):
+        # Values and positions travel together, after a count a pair.
+        assert exchanged <= 2 * 4096 * 8 // 4 + 4 * 8
+        assert calls <= 72
