@@ -6,6 +6,7 @@ one infinite component into two NaNs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -55,6 +56,8 @@ def power_integers(x1: Tensor, x2: Tensor) -> Tensor:
 def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the quotients rounded down; the plain quotient where an operand is infinite, as the standard has it."""
     quotient = torch.floor_divide(x1, x2)
+    if x1.device.type == "cpu" and _has_finite_sum(x1) and _has_finite_sum(x2):
+        return quotient
     return torch.where(torch.isinf(x1) | torch.isinf(x2), x1 / x2, quotient)
 
 
@@ -80,8 +83,15 @@ def _strided(x: Tensor) -> Tensor:
 
 def _is_settled(result: Tensor) -> bool:
     """Return whether nothing in ``result`` can have overflown in a vectorised loop, which only CPUs have."""
-    # The sum costs a fraction of what it spares; should it overflow itself, the answer is only slower.
-    return result.device.type != "cpu" or bool(torch.isfinite(result.sum()))
+    return result.device.type != "cpu" or _has_finite_sum(result)
+
+
+def _has_finite_sum(x: Tensor) -> bool:
+    """Return whether ``x`` is free of NaN and infinity for sure, at the cost of one cheap pass.
+
+    A sum that overflows itself makes the caller slower, and no result different. Not for accelerators: it waits.
+    """
+    return math.isfinite(x.sum().item())
 
 
 # Real functions.
@@ -143,11 +153,12 @@ def power_complex(x1: Tensor, x2: Tensor) -> Tensor:
 def sign_complex(x: Tensor) -> Tensor:
     """Return ``x / abs(x)``: 0 for zero, NaN when a component is NaN or both are infinite."""
     parts = torch.view_as_real(x)
-    largest = parts.abs().amax(-1, keepdim=True)
+    infinite = torch.isinf(parts)
+    largest = torch.maximum(x.real.abs(), x.imag.abs())[..., None]
     # Scaled by the larger component, neither squares nor subnormal numbers get lost.
-    scaled = torch.where(torch.isinf(parts), parts.sign(), parts / largest)
+    scaled = torch.where(infinite, parts.sign(), parts / largest)
     unit = scaled / torch.hypot(scaled[..., :1], scaled[..., 1:])
-    undefined = torch.isnan(largest) | torch.isinf(parts).all(-1, keepdim=True)
+    undefined = torch.isnan(largest) | (infinite[..., :1] & infinite[..., 1:])
     unit = torch.where(largest == 0, 0, unit).masked_fill_(undefined, float("nan"))
     return torch.view_as_complex(unit)
 
@@ -162,7 +173,8 @@ def expm1_complex(x: Tensor) -> Tensor:
     """Return ``exp(x) - 1``, exact to the last bits near zero and with exp's special values."""
     exponential = torch.exp(x)
     a, b = x.real, x.imag
-    near = torch.expm1(a) * torch.cos(b) - 2 * torch.sin(b * 0.5).square()
+    # A zero real part is positive, for which the last term stands.
+    near = torch.expm1(a) * torch.cos(b) - 2 * torch.sin(b * 0.5).square() + 0.0
     real = torch.where(torch.isfinite(a) & torch.isfinite(b), near, exponential.real - 1)
     return torch.complex(real, exponential.imag)
 

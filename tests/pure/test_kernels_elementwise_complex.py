@@ -41,6 +41,7 @@ CASES: dict[str, list[tuple[tuple[float, float], tuple[Part, Part]]]] = {
     ],
     "expm1": [
         ((0.0, 0.0), (0.0, 0.0)),
+        ((-0.0, 0.0), (0.0, 0.0)),
         ((1.5, INF), (NAN, NAN)),
         ((1.5, NAN), (NAN, NAN)),
         ((INF, 0.0), (INF, 0.0)),
