@@ -99,7 +99,7 @@ def _has_finite_sum(x: Tensor) -> bool:
 
 def sign(x: Tensor) -> Tensor:
     """Return -1, 0, 1, or NaN for NaN, which torch takes for 0."""
-    return torch.sign(x).masked_fill_(torch.isnan(x), float("nan"))
+    return torch.sign(x).masked_fill_(torch.isnan(x), math.nan)
 
 
 @np.errstate(invalid="ignore")
@@ -152,15 +152,14 @@ def power_complex(x1: Tensor, x2: Tensor) -> Tensor:
 
 def sign_complex(x: Tensor) -> Tensor:
     """Return ``x / abs(x)``: 0 for zero, NaN when a component is NaN or both are infinite."""
-    parts = torch.view_as_real(x)
-    infinite = torch.isinf(parts)
-    largest = torch.maximum(x.real.abs(), x.imag.abs())[..., None]
+    a, b = x.real, x.imag
+    largest = torch.maximum(a.abs(), b.abs())
+    zero, undefined = largest == 0, torch.isnan(largest) | (torch.isinf(a) & torch.isinf(b))
     # Scaled by the larger component, neither squares nor subnormal numbers get lost.
-    scaled = torch.where(infinite, parts.sign(), parts / largest)
-    unit = scaled / torch.hypot(scaled[..., :1], scaled[..., 1:])
-    undefined = torch.isnan(largest) | (infinite[..., :1] & infinite[..., 1:])
-    unit = torch.where(largest == 0, 0, unit).masked_fill_(undefined, float("nan"))
-    return torch.view_as_complex(unit)
+    a, b = (torch.where(torch.isinf(part), part.sign(), part / largest) for part in (a, b))
+    modulus = torch.hypot(a, b)
+    a, b = ((part / modulus).masked_fill_(zero, 0).masked_fill_(undefined, math.nan) for part in (a, b))
+    return torch.complex(a, b)
 
 
 def acos_complex(x: Tensor) -> Tensor:
