@@ -167,8 +167,8 @@ class Array:
 
     def _whole(self, *, copy: bool | None, error: type[Exception]) -> torch.Tensor:
         block = self._block
-        if copy is False and block.partition.axis is not None:
-            raise error("a partitioned array can only be exported by a copy, got copy=False")
+        if copy is False and not block.partition.is_whole_everywhere:
+            raise error("an array in parts can only be exported by a copy, got copy=False")
         return replicate(block).local
 
     def __dlpack__(

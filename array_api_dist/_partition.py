@@ -77,6 +77,11 @@ class Partition:
         return self.axis is None
 
     @property
+    def is_everywhere(self) -> bool:
+        """Whether every rank holds everything, in parts that are all the whole (one rank, or nothing to hold)."""
+        return all(count == self.length for count in self.counts)
+
+    @property
     def counts(self) -> tuple[int, ...]:
         """How many elements along the axis each rank owns."""
         return tuple(stop - start for start, stop in pairwise(self.bounds))
@@ -85,6 +90,11 @@ class Partition:
     def length(self) -> int:
         """The length of the partitioned axis."""
         return self.bounds[-1]
+
+    @property
+    def is_whole_everywhere(self) -> bool:
+        """Whether every rank's part is the whole array: replicated, of length 0, or on one rank only."""
+        return all(count == self.length for count in self.counts)
 
     @property
     def is_lopsided(self) -> bool:

@@ -55,17 +55,19 @@ def carry_out(
 def redistribute(block: Block, target: Partition) -> Block:
     """Return the same array laid out as ``target``.
 
-    Communication: none when the partition is the same or the source replicated (the result is then a view);
+    Communication: none when the partition is the same or every rank holds everything (the result is then a view);
     one allgather to replicate; else one exchange in which each element moves at most once.
     """
     source = block.partition
     if source == target:
         return block
-    if source.axis is None:
+    if source.axis is None or source.is_whole_everywhere:
         return Block(
             block.local[target.local_slices(block.ndim, block.device.rank)], block.shape, target, block.device
         )
     if target.axis is None:
+        if source.is_everywhere:
+            return Block(block.local, block.shape, REPLICATED, block.device)
         whole = block.communicator.allgather(block.local, source.axis, source.counts)
         return Block(whole, block.shape, REPLICATED, block.device)
     plan = repartition_plan(source, target, block.device.rank)

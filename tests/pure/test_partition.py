@@ -118,3 +118,10 @@ def test_partitions_copy_and_pickle() -> None:
 def test_check_names_the_rule_and_the_value() -> None:
     with pytest.raises(ValueError, match=r"over 3 ranks needs an axis in \[0, 2\) and 4 bounds"):
         Partition.even(0, 5, 2).check((5, 5), 3)
+
+
+def test_every_part_is_the_whole_on_one_rank_or_without_elements() -> None:
+    assert REPLICATED.is_whole_everywhere
+    assert Partition.even(0, 7, 1).is_whole_everywhere
+    assert Partition.even(0, 0, 3).is_whole_everywhere
+    assert not Partition.at_root(0, 7, 2, 0).is_whole_everywhere
