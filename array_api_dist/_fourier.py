@@ -26,7 +26,7 @@ class Route(Enum):
 
     LOCAL = "no rank shares the axis"
     LANES = "repartitioned along another axis, and back"
-    COPY = "small: replicated, and each rank keeps its part"
+    COPY = "small, or on every rank already: replicated, and each rank keeps its part"
     FOUR_STEP = "read as a matrix: columns, twiddles, rows, in three exchanges"
     CHIRP = "no factors to share out: a padded convolution (Bluestein 1970), in five exchanges"
 
@@ -84,6 +84,8 @@ def plan(
     """
     if partition.axis != axis:
         return Plan(Route.LOCAL)
+    if partition.is_everywhere:
+        return Plan(Route.COPY)
     others = [other for other in range(len(shape)) if other != axis]
     longest = max(others, key=lambda other: (shape[other], -other), default=None)
     if longest is not None and shape[longest] >= ranks:

@@ -28,7 +28,7 @@ class Route(Enum):
 
     LOCAL = "every matrix lies whole on the ranks that have it"
     BATCH = "the array is first partitioned along a batch axis"
-    COPY = "small: the array is first replicated"
+    COPY = "small, or on every rank already: the array is first replicated"
     SPLIT = "the ranks share each matrix"
 
 
@@ -59,6 +59,8 @@ def route(shape: Shape, partition: Partition, itemsize: int, ranks: int, limit: 
     """Return where the matrices are factored; ``limit`` is the number of bytes up to which copies are allowed."""
     if partition.axis is None or partition.axis < len(shape) - 2:
         return Route.LOCAL
+    if partition.is_everywhere:
+        return Route.COPY
     if max(shape[:-2], default=0) >= ranks:
         return Route.BATCH
     return Route.COPY if prod(shape) * itemsize <= limit else Route.SPLIT
