@@ -21,6 +21,7 @@ from array_api_dist.engine import contraction, elementwise, indexing, rearrangem
 from array_api_dist.engine.elementwise import Elementwise
 from array_api_dist.engine.redistribution import redistribute, replicate
 from array_api_dist.kernels import storage
+from array_api_dist.kernels.cast import cast as cast_tensor
 from array_api_dist.kernels.dtypes import TORCH
 from array_api_dist.promotion import are_mixed_kinds_allowed
 
@@ -35,13 +36,13 @@ REPLICA_SIZE: Final = 1 << 12
 _ONE_OWNER: Final = 2
 
 
-class Array:
+class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array has no hash
     """An array whose parts live on the ranks of its device. Made by the functions of the namespace only.
 
     Attributes beside the standard's: ``partition``, how the array is laid over the ranks.
     """
 
-    __slots__ = ("__weakref__", "_block", "_replica")
+    __slots__ = ("__weakref__", "_block", "_replica")  # pyright: ignore[reportUninitializedInstanceVariable]  # Python sets __weakref__
     _block: Block  # pyright: ignore[reportUninitializedInstanceVariable]  # _from_block sets it
     _replica: Block | None  # pyright: ignore[reportUninitializedInstanceVariable]  # _from_block sets it
 
@@ -557,4 +558,4 @@ def promoted(*arrays: Array, accepts: frozenset[DType], function: str) -> list[B
 def as_dtype(block: Block, dtype: DType) -> Block:
     """Return the block with elements of ``dtype``, itself when they are already."""
     wanted = TORCH[dtype]
-    return block if block.local.dtype == wanted else block.with_local(elementwise.cast(block.local, wanted))
+    return block if block.local.dtype == wanted else block.with_local(cast_tensor(block.local, wanted))

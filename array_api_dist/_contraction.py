@@ -138,7 +138,8 @@ def matmul(left: Shape, right: Shape) -> Contraction:
     )
     m = left[-2] if len(left) > 1 else 1
     n = right[-1] if len(right) > 1 else 1
-    return Contraction(left_labels, right_labels, result, (*batch, m, n, left[-1]))
+    contracted = left[len(left) - 1]
+    return Contraction(left_labels, right_labels, result, (*batch, m, n, contracted))
 
 
 @lru_cache(maxsize=4096)
@@ -287,9 +288,11 @@ def _finished(contraction: Contraction, label: int, split: Partition, itemsize: 
     longest = max(range(len(shape)), key=lambda axis: (shape[axis], -axis), default=None)
     sent = nbytes * (ranks - 1) // ranks
     if longest is None or nbytes <= SCATTER_NBYTES or shape[longest] < ranks:
-        return Strategy((REPLICATED,) * 2, Transport.ALLREDUCE, REPLICATED, 2 * sent, 2 * _rounds(ranks))
+        return Strategy(
+            (REPLICATED, REPLICATED), Transport.ALLREDUCE, REPLICATED, 2 * sent, 2 * _rounds(ranks)
+        )
     result = Partition.even(longest, shape[longest], ranks)
-    return Strategy((REPLICATED,) * 2, Transport.RING_SUM, result, sent, ranks - 1)
+    return Strategy((REPLICATED, REPLICATED), Transport.RING_SUM, result, sent, ranks - 1)
 
 
 def _strategies(

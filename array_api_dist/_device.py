@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def default_device() -> Device:
 
 
 @contextmanager
-def default_device_set(device: Device) -> Iterator[None]:
+def default_device_set(device: Device) -> Generator[None]:
     """Make ``device`` the default of this thread inside the ``with`` block."""
     token = _override.set(device)
     try:

@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """``count`` elements along the axis: operand's start, start + step, … become the result's offset, offset + 1, …"""
+    """``count`` elements along the axis: operand's start, start + step, … become the result's positions from offset on."""
 
     operand: int
     start: int

@@ -71,6 +71,6 @@ class Info:
         return (default, *(device for device in others if device.communicator.group == group.group))
 
 
-def __array_namespace_info__() -> Info:
+def __array_namespace_info__() -> Info:  # noqa: N807 - the standard's name
     """Return an object that answers what this namespace can do."""
     return Info()

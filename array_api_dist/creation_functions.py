@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 import torch
+from torch.utils.dlpack import from_dlpack as from_dlpack_tensor
 
 from array_api_dist import _dtypes as dt
 from array_api_dist._array import Array, as_dtype
@@ -158,7 +159,7 @@ def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]
     if isinstance(obj, torch.Tensor):
         return obj.detach(), standard_dtype(obj)
     if not hasattr(obj, "dtype") and hasattr(obj, "__dlpack__"):
-        tensor = torch.from_dlpack(obj)
+        tensor = from_dlpack_tensor(obj)
         return tensor, standard_dtype(tensor)
     values = np.asarray(_unwrapped(obj), dtype=_exact_integers(obj, dtype))
     try:
@@ -267,8 +268,8 @@ def from_dlpack(x: SupportsDLPack, /, *, device: Device | None = None, copy: boo
         raise TypeError(f"from_dlpack takes an object with __dlpack__, got {type(x).__name__}")
     if copy is False:
         raise BufferError("what another library exports always is copied, got copy=False")
-    tensor: object = torch.from_dlpack(x)
-    return asarray(cast("SupportsBufferProtocol", tensor), device=device)
+    tensor: torch.Tensor = from_dlpack_tensor(x)
+    return asarray(cast("SupportsBufferProtocol", cast("object", tensor)), device=device)
 
 
 def full(

@@ -58,7 +58,7 @@ def can_cast(from_: DType | Array, to: DType, /) -> builtins.bool:
 
 
 @dataclass(frozen=True, slots=True)
-class finfo_object:
+class finfo_object:  # noqa: N801 - the standard's name
     """The limits of a floating-point data type."""
 
     bits: int
@@ -70,7 +70,7 @@ class finfo_object:
 
 
 @dataclass(frozen=True, slots=True)
-class iinfo_object:
+class iinfo_object:  # noqa: N801 - the standard's name
     """The limits of an integer data type."""
 
     bits: int

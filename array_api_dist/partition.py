@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import local as ThreadLocal
 from typing import Final, TypeAlias
 
 from array_api_dist._array import Array
@@ -23,7 +23,7 @@ PARTITION_VARIABLE: Final = "ARRAY_API_DIST_PARTITION"
 Placement: TypeAlias = str | int | None
 
 
-class _Serial(ThreadLocal):
+class _Serial(threading.local):
     """How many arrays this rank (a process, or a thread in tests) has made: the same on every rank."""
 
     count: int = 0
@@ -41,7 +41,7 @@ def _checked(placement: Placement) -> Placement:
 
 
 @contextmanager
-def default_partition(placement: Placement) -> Iterator[None]:
+def default_partition(placement: Placement) -> Generator[None]:
     """Lay new arrays out by ``placement`` inside the ``with`` block, when nothing else says how.
 
     Parameters

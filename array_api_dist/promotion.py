@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -18,7 +18,7 @@ _mixed: ContextVar[bool] = ContextVar(
 
 
 @contextmanager
-def mixed_kinds(*, allowed: bool = True) -> Iterator[None]:
+def mixed_kinds(*, allowed: bool = True) -> Generator[None]:
     """Let integer and floating arrays meet inside the ``with`` block: the floating data type wins.
 
     Integer divided by integer gives the default floating type. Off by default, because the standard leaves these

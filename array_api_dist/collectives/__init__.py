@@ -43,9 +43,9 @@ def communicator_for(comm: object | None, *, staged: bool) -> Communicator:
         return comm
     try:
         # Here, so that the in-process communicator works, and a missing library is told, without one.
-        from mpi4py import MPI
+        from mpi4py import MPI  # noqa: PLC0415 - the in-process communicator works without
 
-        from array_api_dist.collectives.mpi import mpi_communicator
+        from array_api_dist.collectives.mpi import mpi_communicator  # noqa: PLC0415 - imports mpi4py
     except (ImportError, RuntimeError) as error:
         raise ImportError(f"{_NO_MPI} ({error})") from error
     if comm is not None and not isinstance(comm, MPI.Intracomm):
@@ -56,7 +56,7 @@ def communicator_for(comm: object | None, *, staged: bool) -> Communicator:
 def mpi_touches_cuda() -> bool:
     """Return whether the MPI library says that it may read and write CUDA memory; False when it does not say."""
     try:
-        from array_api_dist.collectives.mpi import is_cuda_aware
+        from array_api_dist.collectives.mpi import is_cuda_aware  # noqa: PLC0415 - imports mpi4py
     except (ImportError, RuntimeError):
         return False
     return is_cuda_aware()

@@ -192,5 +192,6 @@ def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunic
 def is_cuda_aware() -> bool:
     """Return what Open MPI's build information or MPICH's environment says of CUDA memory."""
     if "Open MPI" in MPI.Get_library_version():
-        return os.environ.get("OMPI_MCA_opal_cuda_support", "").lower() in {"1", "true"}
+        told = os.environ.get("OMPI_MCA_opal_cuda_support", "")  # noqa: SIM112 - Open MPI's own name
+        return told.lower() in {"1", "true"}
     return os.environ.get("MPICH_GPU_SUPPORT_ENABLED", "") == "1"

@@ -53,6 +53,7 @@ class Request(Protocol):
 
     def wait(self) -> None:
         """Return when the received tensor is filled and the sent one may be written again."""
+        ...
 
 
 @runtime_checkable
@@ -62,55 +63,66 @@ class Communicator(Protocol):
     @property
     def rank(self) -> int:
         """This rank, in [0, ranks)."""
+        ...
 
     @property
     def ranks(self) -> int:
         """How many ranks there are."""
+        ...
 
     @property
     def node_rank(self) -> int:
         """This rank among those that share its machine (chooses the accelerator)."""
+        ...
 
     @property
     def node_ranks(self) -> int:
         """How many ranks share this machine."""
+        ...
 
     @property
     def group(self) -> Hashable:
         """Equal for communicators of the same ranks in the same order, staged or not."""
+        ...
 
     def barrier(self) -> None:
         """Return when every rank has called it."""
+        ...
 
     def broadcast(self, tensor: torch.Tensor, root: int) -> torch.Tensor:
         """Return ``root``'s ``tensor`` on every rank; the others pass one of the same shape and type, which is filled.
 
         Communication: one broadcast of the tensor.
         """
+        ...
 
     def allgather(self, tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> torch.Tensor:
         """Return the concatenation along ``axis`` of every rank's ``tensor``; ``counts[r]`` is rank r's length there.
 
         Communication: one allgather; each rank sends its own part.
         """
+        ...
 
     def allreduce(self, state: State, operator: Operator) -> State:
         """Return every rank's ``state`` merged in the order of the ranks, bit for bit the same on every rank.
 
         Communication: one allreduce of the state's bytes.
         """
+        ...
 
     def reduce_scatter(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
         """Return this rank's slab, ``counts[rank]`` long on ``axis``, of the merged states.
 
         Communication: one all-to-all; each rank sends the slabs of the others.
         """
+        ...
 
     def exscan(self, state: State, operator: Operator, initial: State) -> State:
         """Return ``initial`` merged with the states of the lower ranks, in their order (rank 0: ``initial``).
 
         Communication: one exscan of the state's bytes.
         """
+        ...
 
     def exchange(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
         """Move each piece straight to its owner, filling the ``receives`` views in place.
@@ -120,21 +132,25 @@ class Communicator(Protocol):
 
         Communication: one message for each pair of ranks with something to move (more above the size limit of one).
         """
+        ...
 
     def exchange_counts(self, counts: Sequence[int]) -> list[int]:
         """Send ``counts[r]`` to each rank r and return what each rank sent here.
 
         Communication: one all-to-all of 8 bytes a pair.
         """
+        ...
 
     def shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int = 1) -> Request:
         """Start sending ``outgoing`` to rank + displacement and filling ``incoming`` from rank - displacement (cyclic).
 
         Both are contiguous; neither may be touched before ``wait()``. Communication: one message.
         """
+        ...
 
     def agree(self, error: Exception | None) -> None:
         """Raise the lowest failing rank's ``error``, the same type and message, on every rank; return when none failed.
 
         Communication: one allreduce of 8 bytes when none failed.
         """
+        ...

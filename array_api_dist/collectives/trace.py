@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from array_api_dist.collectives.recorder import RECORDER, Row
@@ -59,7 +59,7 @@ class Trace:
 
 
 @contextmanager
-def trace() -> Iterator[Trace]:
+def trace() -> Generator[Trace]:
     """Record the collectives of this rank inside the ``with`` block. Traces may be nested."""
     found = Trace()
     RECORDER.open.append(found._rows)

@@ -167,8 +167,9 @@ def _exchange_rows(side: torch.Tensor, pivots: torch.Tensor) -> None:
     ):
         where: dict[int, int] = {}
         for row, pivot in enumerate(swaps):
-            other = pivot - 1
-            where[row], where[other] = where.get(other, other), where.get(row, row)
+            other = int(pivot) - 1
+            first, second = where.get(row, row), where.get(other, other)
+            where[row], where[other] = second, first
         moved = [row for row, source in where.items() if row != source]
         if moved:
             sources = torch.tensor([where[row] for row in moved], device=side.device)

@@ -41,7 +41,7 @@ def _reach(partition: Partition, length: int, device: Device) -> tuple[int, int]
 def arange(
     start: float, step: float, length: int, dtype: DType, partition: Partition, device: Device
 ) -> Block:
-    """Return ``length`` values start, start + step, …"""
+    """Return ``length`` values that begin at ``start`` and grow by ``step``."""
     first, count = _reach(partition, length, device)
     local = kernels.arange_slice(start, step, first, count, TORCH[dtype], device.torch_device)
     return Block(local, (length,), partition, device)

@@ -254,9 +254,7 @@ def apply_unary(rule: Elementwise, operand: Block, *, mixed: bool = False) -> Bl
 
 
 @lru_cache(maxsize=2048)
-def _same_type_kernel(
-    rule: Elementwise, dtype: torch.dtype, *, mixed: bool
-) -> Callable[..., torch.Tensor]:
+def _same_type_kernel(rule: Elementwise, dtype: torch.dtype, *, mixed: bool) -> Callable[..., torch.Tensor]:
     """Return what runs on operands that all have ``dtype``."""
     met = TORCH[_operand_type(rule, (STANDARD[dtype],), mixed=mixed)]
     kernel = rule.kernel.for_dtype(met)

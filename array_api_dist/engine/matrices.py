@@ -130,7 +130,7 @@ def guarded(function: str, block: Block, compute: Callable[[torch.Tensor], T]) -
     else:
         try:
             result = compute(block.local)
-        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # torch's annotations omit it
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]  # torch's annotations omit it
             error = np.linalg.LinAlgError(f"{function} did not converge")
     agreed(block, error)
     assert result is not None

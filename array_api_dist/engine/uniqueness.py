@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -100,7 +101,7 @@ def _shares(block: Block, keys: torch.Tensor) -> list[int]:
     inner = [min(bound, total - 1) for bound in target.bounds[1:-1]]
     found = splitters.keys_at(keys[None, :], inner, communicator)
     cuts = [0, *torch.searchsorted(keys, found[0]).tolist(), len(keys)]
-    return [last - first for first, last in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [last - first for first, last in pairwise(cuts)]
 
 
 def _by_value_then_position(values: torch.Tensor, first: torch.Tensor) -> torch.Tensor:

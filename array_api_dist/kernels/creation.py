@@ -68,7 +68,7 @@ def linspace_slice(
     else:
         values = (positions * ((stop - start) / steps) + start).to(work)
     if endpoint and num > 1 and first <= num - 1 < first + count:
-        values[num - 1 - first] = stop
+        values[num - 1 - first] = torch.tensor(stop, dtype=work)
     return cast(values, dtype)
 
 

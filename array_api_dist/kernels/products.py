@@ -27,8 +27,8 @@ def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def tensordot(left: torch.Tensor, right: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the contraction of the axes ``axes[0]`` of the left with ``axes[1]`` of the right."""
-    pairs = (list(axes[0]), list(axes[1]))
-    return _in_working_type(left, right, lambda a, b: torch.tensordot(a, b, pairs))
+    pairs = [list(axes[0]), list(axes[1])]
+    return _in_working_type(left, right, lambda a, b: torch.tensordot(a, b, pairs))  # pyright: ignore[reportArgumentType]  # torch's overload for pairs says int
 
 
 def vecdot(left: torch.Tensor, right: torch.Tensor, axis: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.partition import default_partition
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from harness import joined, on_ranks, partitions_of  # noqa: E402 - the path comes first
+from harness import joined, on_ranks, partitions_of
 
 array_api_strict.set_array_api_strict_flags(api_version="2025.12")
 

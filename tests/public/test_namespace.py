@@ -7,11 +7,10 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+from standard import ATTRIBUTES, CONSTANTS, DATA_TYPES, FFT, FUNCTIONS, LINALG, METHODS, OTHERS
 
 import array_api_dist as xp
 from array_api_dist._array import Array
-
-from standard import ATTRIBUTES, CONSTANTS, DATA_TYPES, FFT, FUNCTIONS, LINALG, METHODS, OTHERS
 
 TABLES = [(xp, FUNCTIONS), (xp.linalg, LINALG), (xp.fft, FFT)]
 CASES = [
