@@ -84,7 +84,7 @@ def plan(
     """
     if partition.axis != axis:
         return Plan(Route.LOCAL)
-    if partition.is_everywhere:
+    if partition.is_whole_everywhere:
         return Plan(Route.COPY)
     others = [other for other in range(len(shape)) if other != axis]
     longest = max(others, key=lambda other: (shape[other], -other), default=None)

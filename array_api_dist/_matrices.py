@@ -59,7 +59,7 @@ def route(shape: Shape, partition: Partition, itemsize: int, ranks: int, limit: 
     """Return where the matrices are factored; ``limit`` is the number of bytes up to which copies are allowed."""
     if partition.axis is None or partition.axis < len(shape) - 2:
         return Route.LOCAL
-    if partition.is_everywhere:
+    if partition.is_whole_everywhere:
         return Route.COPY
     if max(shape[:-2], default=0) >= ranks:
         return Route.BATCH

@@ -77,11 +77,6 @@ class Partition:
         return self.axis is None
 
     @property
-    def is_everywhere(self) -> bool:
-        """Whether every rank holds everything, in parts that are all the whole (one rank, or nothing to hold)."""
-        return all(count == self.length for count in self.counts)
-
-    @property
     def counts(self) -> tuple[int, ...]:
         """How many elements along the axis each rank owns."""
         return tuple(stop - start for start, stop in pairwise(self.bounds))

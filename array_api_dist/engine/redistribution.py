@@ -66,8 +66,6 @@ def redistribute(block: Block, target: Partition) -> Block:
             block.local[target.local_slices(block.ndim, block.device.rank)], block.shape, target, block.device
         )
     if target.axis is None:
-        if source.is_everywhere:
-            return Block(block.local, block.shape, REPLICATED, block.device)
         whole = block.communicator.allgather(block.local, source.axis, source.counts)
         return Block(whole, block.shape, REPLICATED, block.device)
     plan = repartition_plan(source, target, block.device.rank)
