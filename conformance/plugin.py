@@ -50,7 +50,8 @@ def is_spread(partition: Any, shape: tuple[int, ...]) -> bool:
     """Return whether at least two ranks hold elements."""
     if partition.axis is None or 0 in shape:
         return False
-    return sum(start < stop for start, stop in pairwise(partition.bounds)) >= 2
+    bounds: tuple[int, ...] = partition.bounds
+    return sum(start < stop for start, stop in pairwise(bounds)) >= 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,147 @@
+"""The conformance runner: it finds the suite, keeps ranks together on it, counts spread arrays, and reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from array_api_dist._partition import REPLICATED, Partition
+from conformance import suite
+from conformance.__main__ import EXCUSES, main
+from conformance.journal import Outcome
+from conformance.plugin import is_spread
+from conformance.report import Result, results_table, write_json
+
+# A stand-in for the official suite: the same layout and options, and tests of a namespace of three ranks' worth.
+FAKE_CONFTEST = """
+def pytest_addoption(parser):
+    for name in ("--max-examples", "--skips-file", "--xfails-file"):
+        parser.addoption(name)
+    parser.addoption("--disable-deadline", action="store_true")
+"""
+FAKE_TESTS = """
+import os, random
+from hypothesis import given, strategies as st
+from mpi4py import MPI
+
+def test_environment():
+    assert os.environ["ARRAY_API_TESTS_MODULE"] == "math_like"
+    assert os.environ["ARRAY_API_TESTS_VERSION"] == "2025.12"
+    assert os.environ["ARRAY_API_DIST_PARTITION"] == "mixed"
+
+def test_global_random_state_is_the_same():
+    assert len(set(MPI.COMM_WORLD.allgather(random.random()))) == 1
+
+@given(st.floats(), st.data())
+def test_examples_are_the_same(number, data):
+    drawn = (repr(number), data.draw(st.binary()))
+    assert len(set(MPI.COMM_WORLD.allgather(drawn))) == 1
+
+def test_fails_on_one_rank():
+    assert MPI.COMM_WORLD.rank == 0
+"""
+
+
+@pytest.fixture
+def fake_suite(tmp_path: Path) -> Path:
+    root = tmp_path / "suite"
+    (root / "array_api_tests").mkdir(parents=True)
+    (root / "array-api" / "src" / "array_api_stubs").mkdir(parents=True)
+    (root / "math_like").mkdir()
+    (root / "math_like" / "__init__.py").touch()
+    (root / "conftest.py").write_text(FAKE_CONFTEST, encoding="utf-8")
+    (root / "array_api_tests" / "test_some.py").write_text(FAKE_TESTS, encoding="utf-8")
+    return root
+
+
+def test_a_run_reports_every_test_and_fails_with_any_rank(
+    fake_suite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    options = ["--ranks", "2", "--partition", "mixed", "--module", "math_like", "--json", str(report)]
+    assert main([*options, "--suite", str(fake_suite)]) == 1
+    (run,) = json.loads(report.read_text(encoding="utf-8"))["runs"]
+    outcomes = {test["test"].rpartition("::")[2]: test["outcome"] for test in run["tests"]}
+    assert outcomes.pop("test_fails_on_one_rank") == "failed"
+    assert outcomes == dict.fromkeys(
+        ["test_environment", "test_global_random_state_is_the_same", "test_examples_are_the_same"], "passed"
+    )
+    last_row = capfd.readouterr().out.split("\n\nreport:")[0].splitlines()[-1]
+    assert last_row.split()[:5] == ["2", "mixed", "cpu", "3", "1"]
+
+
+def test_no_test_is_excused() -> None:
+    for path in EXCUSES.values():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert all(line.startswith("#") for line in lines), (
+            "justify it here, with the sentence of the standard"
+        )
+
+
+def test_a_directory_that_is_no_suite_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="a checkout of array-api-tests holds array_api_tests"):
+        suite.find_suite(tmp_path)
+
+
+def test_the_suite_is_found_by_the_environment(fake_suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(suite.SUITE_VARIABLE, str(fake_suite))
+    assert suite.find_suite(None) == fake_suite
+
+
+def test_a_clone_that_fails_says_what_can_be_done(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="--suite or ARRAY_API_TESTS"):
+        suite.clone(tmp_path / "suite", nowhere, nowhere)
+
+
+def test_a_clone_has_the_pinned_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = {}
+    for name, part in (("tests", "array_api_tests"), ("standard", "src/array_api_stubs")):
+        (tmp_path / name / part).mkdir(parents=True)
+        (tmp_path / name / part / "file").touch()
+        git = ["git", "-C", str(tmp_path / name), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+        for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+            subprocess.run([*git, *arguments], check=True)
+        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        commits[name] = head.stdout.strip()
+    monkeypatch.setattr(suite, "COMMIT", commits["tests"])
+    monkeypatch.setattr(suite, "STUBS_COMMIT", commits["standard"])
+    made = suite.clone(tmp_path / "cache" / "suite", str(tmp_path / "tests"), str(tmp_path / "standard"))
+    assert suite.checked(made) == made
+
+
+@pytest.mark.parametrize(
+    ("partition", "shape", "expected"),
+    [
+        (REPLICATED, (4,), False),
+        (Partition.even(0, 4, 2), (4,), True),
+        (Partition.at_root(0, 4, 2, 1), (4,), False),
+        (Partition.even(0, 1, 2), (1,), False),
+        (Partition.even(1, 4, 2), (0, 4), False),
+    ],
+)
+def test_an_array_is_spread_when_two_ranks_hold_elements(
+    partition: Partition, shape: tuple[int, ...], expected: bool
+) -> None:
+    assert is_spread(partition, shape) is expected
+
+
+def test_the_report_counts_outcomes_and_spread_arrays(tmp_path: Path) -> None:
+    outcomes = [
+        Outcome("a", "passed", measures={"arrays": 30, "spread": 10}),
+        Outcome("b", "failed", measures={"arrays": 10, "spread": 10}),
+    ]
+    result = Result(2, "first", "cpu", 12.3, outcomes)
+    assert results_table([result]).splitlines()[-1].split() == (
+        ["2", "first", "cpu", "1", "1", "0", "0", "0", "0", "12", "40", "20", "50%"]
+    )
+    write_json(tmp_path / "report.json", [result], {"max_examples": 5})
+    read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (read["max_examples"], read["runs"][0]["spread"], read["runs"][0]["counts"]["failed"]) == (
+        5,
+        20,
+        1,
+    )
