@@ -135,27 +135,14 @@ def cholesky(x: Array, /, *, upper: bool = False) -> Array:
 
 
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
-    """Return the cross products of the 3-vectors along ``axis`` (negative: counted from the end).
+    """Return the cross products of the 3-vectors along ``axis``, in [-N, -1] for N the smaller number of axes.
 
-    Parameters
-    ----------
-    x1, x2 : Array
-        The axes but ``axis`` broadcast.
-    axis : int, optional
-        In [-N, -1] for N the smaller number of axes.
-
-    Returns
-    -------
-    Array
+    The other axes broadcast. Communication: as an elementwise operation; one exchange more when ``axis`` is partitioned.
 
     Raises
     ------
     ValueError, TypeError
         On every rank, before communication.
-
-    Notes
-    -----
-    Communication: as an elementwise operation; one exchange more when ``axis`` is partitioned.
     """
     left, right = _promoted(x1, x2, accepts=_dt.NUMERIC, function="cross")
     return Array._from_block(_contraction.cross(left, right, axis))
