@@ -1,0 +1,157 @@
+"""The functions of the namespace under mpirun: whatever the placement and the number of ranks, NumPy's answers."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import array_api_strict
+import numpy as np
+import pytest
+from cases import CASES, Case, Example, assert_same
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import array_api_dist as xp
+from array_api_dist._array import Array
+from array_api_dist.device import Device
+from array_api_dist.local import from_callback, from_local, to_local
+from array_api_dist.partition import Partition, default_partition, repartition
+from array_api_dist.trace import trace
+
+array_api_strict.set_array_api_strict_flags(api_version="2025.12")
+
+DEVICE = xp.__array_namespace_info__().default_device()
+RANK, RANKS = DEVICE.rank, DEVICE.ranks
+POLICIES = ["none", "first", "last", "uneven", "mixed"]
+
+
+def _values(result: Any) -> list[np.ndarray]:
+    arrays = list(result) if isinstance(result, (tuple, list)) else [result]
+    return [np.asarray(array) if isinstance(array, Array) else np.asarray(array._array) for array in arrays]
+
+
+def _run(example: Example, namespace: Any) -> list[np.ndarray]:
+    operands = [namespace.asarray(values.copy()) for values in example.operands]
+    with np.errstate(all="ignore"):
+        return _values(example.call(namespace, *operands))
+
+
+# array_api_strict refuses some of what these draw.
+STRICT = [case for case in CASES if case.name not in {"getitem", "setitem", "setmask", "repeat", "isin"}]
+
+
+@pytest.mark.parametrize("case", STRICT, ids=lambda case: case.name)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_every_function_under_every_placement(case: Case, data: st.DataObject) -> None:
+    example = case.draw(data)
+    with default_partition(data.draw(st.sampled_from(POLICIES), label="policy")):
+        found = _run(example, xp)
+    for ours, theirs in zip(found, _run(example, array_api_strict), strict=True):
+        assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("kind", ["cpu", "cpu:staged"])
+def test_a_program_of_many_steps(policy: str, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    table, weights = rng.normal(size=(37, 5)), rng.normal(size=(5, 3))
+    device = Device(kind)
+    with default_partition(policy):
+        x, w = xp.asarray(table, device=device), xp.asarray(weights, device=device)
+        centred = (x - xp.mean(x, axis=0)) / xp.std(x, axis=0)
+        scores = xp.tanh(centred @ w)
+        best = xp.argmax(scores, axis=1)
+        order = xp.argsort(scores[:, 0])
+        kept = scores[best == 1]
+    c = (table - table.mean(0)) / table.std(0)
+    s = np.tanh(c @ weights)
+    np.testing.assert_allclose(np.asarray(scores), s, rtol=1e-12)
+    np.testing.assert_array_equal(np.asarray(best), s.argmax(1))
+    np.testing.assert_array_equal(np.asarray(order), s[:, 0].argsort(kind="stable"))
+    np.testing.assert_allclose(np.asarray(kept), s[s.argmax(1) == 1], rtol=1e-12)
+
+
+def test_looking_at_an_array_on_one_rank_communicates_nothing() -> None:
+    x = repartition(xp.asarray(np.arange(12.0).reshape(6, 2)), 0)
+    with trace() as seen:
+        if RANK == RANKS - 1:
+            assert "axis 0 in parts" in repr(x)
+            assert "<table>" in x._repr_html_()
+            assert (x.shape, x.ndim, x.size) == ((6, 2), 2, 12)
+            twin, deep = copy.copy(x), copy.deepcopy(x)
+            restored = pickle.loads(pickle.dumps(x))
+            assert twin.partition == deep.partition == restored.partition == x.partition
+        assert float(xp.asarray(3.5)) == 3.5
+    assert seen.rows == []
+
+
+def test_a_pickled_array_is_whole_again() -> None:
+    x = repartition(xp.asarray(np.arange(10)), 0)
+    np.testing.assert_array_equal(np.asarray(pickle.loads(pickle.dumps(x))), np.arange(10))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_slices_and_assignments_behave_as_copies(axis: int | None) -> None:
+    x = repartition(xp.asarray(np.arange(20.0).reshape(5, 4)), axis)
+    part, turned, same = x[1:4, :], x.T, repartition(x, axis)
+    x[2, :] = -1.0
+    assert float(xp.min(part)) == 4.0
+    assert float(xp.min(turned)) == 0.0
+    assert float(xp.min(same)) == 0.0
+    part[0, :] = 100.0
+    assert float(xp.max(x)) == 19.0
+    alias = xp.asarray(x, copy=False)
+    x[0, 0] = 50.0
+    assert float(alias[0, 0]) == 50.0
+
+
+def test_local_parts_become_a_global_array_and_back() -> None:
+    mine = to_local(repartition(xp.arange(3 * RANKS), 0)) * 0 + RANK
+    x = from_local(mine[: RANK + 1])
+    assert x.shape == (sum(min(rank + 1, 3) for rank in range(RANKS)),)
+    np.testing.assert_array_equal(
+        np.asarray(x), [rank for rank in range(RANKS) for _ in range(min(rank + 1, 3))]
+    )
+    y = from_callback((7, 3), lambda index: np.arange(21.0).reshape(7, 3)[index], partition=0)
+    np.testing.assert_array_equal(np.asarray(y), np.arange(21.0).reshape(7, 3))
+    assert to_local(y).shape == y.partition.local_shape((7, 3), RANK)
+
+
+def test_errors_that_one_rank_sees_are_raised_on_all() -> None:
+    def failing(index: tuple[slice, ...]) -> np.ndarray:
+        if RANK == RANKS - 1:
+            raise KeyError("only here")
+        return np.zeros((2 * RANKS,))[index]
+
+    with pytest.raises(KeyError, match="only here"):
+        from_callback((2 * RANKS,), failing, partition=0)
+
+
+@pytest.mark.mpi(min_size=2)
+def test_parts_that_do_not_fit_together_are_refused_on_every_rank() -> None:
+    mine = to_local(xp.zeros((2, 2))).repeat(1, 1 + RANK)
+    with pytest.raises(ValueError, match="every length but that of axis 0"):
+        from_local(mine)
+
+
+def test_partitions_that_do_not_fit_are_refused_on_every_rank() -> None:
+    x = xp.zeros((4, 4))
+    with pytest.raises(ValueError, match="needs an axis"):
+        repartition(x, Partition(0, (0, 4)) if RANKS != 1 else Partition(0, (0, 2, 4)))
+    with pytest.raises(ValueError, match="axis must lie in"):
+        repartition(x, 2)
+
+
+def test_arrays_of_other_ranks_do_not_mix() -> None:
+    mpi = pytest.importorskip("mpi4py.MPI")
+    alone = xp.ones(3, device=Device("cpu", comm=mpi.COMM_SELF))
+    assert alone.device != DEVICE
+    with pytest.raises(ValueError, match="one device"):
+        alone + xp.ones(3)
+    np.testing.assert_array_equal(np.asarray(alone.to_device(DEVICE)), np.ones(3))
+    whole = repartition(xp.arange(8), 0).to_device(alone.device)
+    assert whole.device == alone.device
+    np.testing.assert_array_equal(np.asarray(whole), np.arange(8))
