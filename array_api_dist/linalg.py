@@ -427,9 +427,7 @@ def _sum_dtype(dtype: DType, wanted: DType | None) -> DType:
     """Return the data type of a sum: integers widen to 64 bits unless the caller says otherwise."""
     if wanted is not None:
         return _validation.dtype_checked(wanted)
-    if dtype in _dt.INTEGER:
-        return _dt.int64 if dtype.kind == "signed" else _dt.uint64
-    return dtype
+    return {"signed": _dt.int64, "unsigned": _dt.uint64}.get(dtype.kind, dtype)
 
 
 def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
