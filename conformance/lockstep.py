@@ -319,9 +319,10 @@ def outcome_of(test: str, reports: Sequence[pytest.TestReport]) -> Outcome:
     """Return how a test ended: the worst of its phases."""
     seconds = sum(report.duration for report in reports)
     measures: dict[str, Any] = {}
-    ending, message, details = "passed", "", ""
     for report in reports:
         measures |= dict(report.user_properties)
+    ending, message, details = "passed", "", ""
+    for report in reports:
         code = _code_of(report)
         if code == "passed":
             continue
