@@ -51,7 +51,9 @@ def joined(blocks: Sequence[Block]) -> torch.Tensor:
         assert tuple(block.local.shape) == block.partition.local_shape(block.shape, rank)
     if first.partition.axis is None:
         for block in blocks[1:]:
-            assert torch.equal(_bits(block.local), _bits(first.local)), "replicated copies differ between ranks"
+            assert torch.equal(_bits(block.local), _bits(first.local)), (
+                "replicated copies differ between ranks"
+            )
         return first.local
     moved = torch.cat([_movable(block.local) for block in blocks], dim=first.partition.axis)
     return moved.view(first.local.dtype)
@@ -67,6 +69,8 @@ def _bits(tensor: torch.Tensor) -> torch.Tensor:
     """Every type as plain bytes or signed integers: NaNs compare, and torch can move it."""
     tensor = tensor.contiguous()
     if tensor.is_complex():
-        return torch.view_as_real(tensor).view(torch.int32 if tensor.dtype == torch.complex64 else torch.int64)
+        return torch.view_as_real(tensor).view(
+            torch.int32 if tensor.dtype == torch.complex64 else torch.int64
+        )
     width = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
     return tensor.view(width)
