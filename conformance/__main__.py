@@ -23,7 +23,7 @@ from conformance.suite import SUITE_VARIABLE, find_suite
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = "2025.12"
-EXCUSES = {option: ROOT / "conformance" / f"{option}.txt" for option in ("skips", "xfails")}
+LISTS = ROOT / "conformance"
 
 
 def names(text: str) -> list[str]:
@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def xfails(options: argparse.Namespace) -> Path:
+    """Return the list of expected failures: one for arrays that lie in parts, one for arrays that are whole."""
+    in_parts = options.ranks != 1 and options.partition != "none"
+    return LISTS / ("xfails_in_parts.txt" if in_parts else "xfails.txt")
+
+
 def combination(
     options: argparse.Namespace, suite: Path, journal: Path, pytest_arguments: Sequence[str]
 ) -> Result:
@@ -73,7 +79,7 @@ def combination(
     }
     arguments = ["-p", "conformance.plugin", "-p", "no:cacheprovider", "--tb=short", "--disable-warnings"]
     arguments += [f"--max-examples={options.max_examples}", "--disable-deadline"]
-    arguments += [f"--{option}-file={path}" for option, path in EXCUSES.items()]
+    arguments += [f"--skips-file={LISTS / 'skips.txt'}", f"--xfails-file={xfails(options)}"]
     job = Job(options.ranks, [*arguments, *pytest_arguments], journal, suite, variables, limit=options.limit)
     started = time.monotonic()
     outcomes = run(job)

@@ -157,3 +157,15 @@ def test_arrays_of_other_ranks_do_not_mix() -> None:
     whole = repartition(xp.arange(8), 0).to_device(alone.device)
     assert whole.device == alone.device
     np.testing.assert_array_equal(np.asarray(whole), np.arange(8))
+
+
+@pytest.mark.mpi(min_size=2)
+def test_what_lies_in_parts_is_exported_by_copies_only() -> None:
+    x = repartition(xp.arange(2 * RANKS), 0)
+    with pytest.raises(BufferError, match="only be exported by a copy"):
+        x.__dlpack__(copy=False)
+    with pytest.raises(ValueError, match="only be exported by a copy"):
+        np.asarray(x, copy=False)
+    whole = repartition(x, None)
+    np.testing.assert_array_equal(np.from_dlpack(whole, copy=False), np.arange(2 * RANKS))
+    np.testing.assert_array_equal(np.from_dlpack(x), np.arange(2 * RANKS))
