@@ -1,4 +1,7 @@
-"""A pytest plugin beside `conformance.lockstep` for the official suite: it counts arrays that are really spread."""
+"""A pytest plugin beside `conformance.lockstep` for the official suite.
+
+It counts the arrays that are really spread, and makes the partitions of an example the same whenever it is run again.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from collections.abc import Generator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
+from zlib import crc32
 
 import pytest
+from hypothesis import register_random
 
 from conformance.lockstep import import_all
 
@@ -45,6 +50,35 @@ class Spread:
         yield
 
 
+class Serials:
+    """The number that the policy ``mixed`` hashes, made a random state that Hypothesis sets before every example.
+
+    Without this a failing example would meet other partitions when Hypothesis runs it again, to shrink or to show it.
+    """
+
+    def __init__(self, counter: Any) -> None:
+        self._counter = counter
+        self._base = 0
+
+    def seed(self, seed: int) -> None:
+        """Start over at the number of the test."""
+        self._counter.count = self._base + seed
+
+    def getstate(self) -> int:
+        """Return the number."""
+        return int(self._counter.count)
+
+    def setstate(self, state: int) -> None:
+        """Go on from a number."""
+        self._counter.count = state
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Give every test numbers of its own, so that tests meet different partitions."""
+        self._base = crc32(item.nodeid.encode())
+        self.seed(0)
+
+
 @lru_cache(maxsize=1 << 16)
 def is_spread(partition: Any, shape: tuple[int, ...]) -> bool:
     """Return whether at least two ranks hold elements."""
@@ -62,3 +96,6 @@ def pytest_configure(config: pytest.Config) -> None:
         spread = Spread()
         spread.watch(importlib.import_module(f"{package}._array").Array)
         config.pluginmanager.register(spread, "spread-counter")
+        serials = Serials(importlib.import_module(f"{package}.partition")._serial)
+        config.pluginmanager.register(serials, "serials")
+        register_random(serials)
