@@ -1,9 +1,15 @@
-"""Reductions of one tensor, which may be an empty part: then they give the identity of their merge."""
+"""Reductions of one tensor, which may be an empty part: then they give the identity of their merge.
+
+What is wider than its elements (float64 sums of float32, int64 counts) is accumulated tile by tile: torch itself would
+convert the whole tensor first, at several times the time and the memory of the reduction.
+"""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import prod as product
 from typing import Final, TypeAlias
 
@@ -15,31 +21,204 @@ from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 
 Axes: TypeAlias = tuple[int, ...]
 Moments: TypeAlias = tuple[torch.Tensor, ...]
+Cut: TypeAlias = tuple[slice, ...]
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
-# Rows of a block of a moment pass: they stay in the cache between its two looks at them.
-_BLOCK_NBYTES: Final = 1 << 18
+# Elements of a tile, which stays in the cache in double precision, and of its innermost axis when there are others.
+_TILE_SIZE: Final = 1 << 16
+_TILE_SIZE_ON_DEVICES: Final = 1 << 24
+_INNER_LENGTH: Final = 1 << 11
+# Rows shorter than this are reduced several at once.
+_NARROW: Final = 1 << 8
+_WIDE: Final = 1 << 10
+# What float64 holds exactly, times a whole tile: sums of these need no integer arithmetic.
+_SHORT_INTEGERS: Final = {
+    torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
+}  # fmt: skip
+
+
+# ---- tiles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tiled:
+    """A tensor with its axes in memory order, those that can be merged merged, and which of them are reduced."""
+
+    view: torch.Tensor
+    reduced: tuple[builtins.bool, ...]
+    kept_order: Axes
+    kept_shape: tuple[int, ...]
+
+    def result(self, dtype: torch.dtype, value: complex = 0) -> torch.Tensor:
+        """Return a tensor for the results, in the order of the tiles."""
+        shape = [n for n, gone in zip(self.view.shape, self.reduced, strict=True) if not gone]
+        return torch.full(shape, value, dtype=dtype, device=self.view.device)
+
+    def restored(self, result: torch.Tensor) -> torch.Tensor:
+        """Return ``result`` with the kept axes of the tensor, in their own order."""
+        backwards = sorted(range(len(self.kept_order)), key=self.kept_order.__getitem__)
+        return result.reshape(self.kept_shape).permute(backwards)
+
+    def kept(self, cut: Cut) -> Cut:
+        return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
+
+    def cuts(self) -> Iterator[Cut]:
+        """Return the tiles, ascending along every axis."""
+        shape = tuple(self.view.shape)
+        ranges = [
+            [slice(first, builtins.min(first + step, n)) for first in range(0, n, step)]
+            for n, step in zip(shape, self.tile_shape(), strict=True)
+        ]
+        return itertools.product(*ranges)
+
+    def tile_shape(self) -> tuple[int, ...]:
+        """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
+        room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
+        lengths: list[int] = []
+        for n in reversed(self.view.shape):
+            most = room if lengths or self.view.ndim == 1 else builtins.min(room, _INNER_LENGTH)
+            lengths.append(builtins.max(1, builtins.min(n, most)))
+            room //= lengths[-1]
+        return tuple(reversed(lengths))
+
+
+def _tiled(tensor: torch.Tensor, axes: Axes) -> _Tiled:
+    order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis))
+    shape: list[int] = []
+    strides: list[int] = []
+    reduced: list[builtins.bool] = []
+    for axis in order:
+        length, stride = tensor.shape[axis], tensor.stride(axis)
+        if length == 1:
+            continue
+        if shape and reduced[-1] == (axis in axes) and strides[-1] == length * stride:
+            shape[-1], strides[-1] = shape[-1] * length, stride
+            continue
+        shape.append(length)
+        strides.append(stride)
+        reduced.append(axis in axes)
+    kept_order = tuple(axis for axis in order if axis not in axes)
+    kept_shape = tuple(tensor.shape[axis] for axis in kept_order)
+    return _Tiled(tensor.as_strided(shape, strides), tuple(reduced), kept_order, kept_shape)
+
+
+def _tile_sum(tile: torch.Tensor, reduced: Sequence[builtins.bool], ones: torch.Tensor) -> torch.Tensor:
+    """Return the sums of a dense tile: BLAS is the fastest adder of two axes."""
+    if not builtins.any(reduced):
+        return tile
+    if tile.ndim == 2 and not builtins.all(reduced):
+        return torch.mv(tile.T if reduced[0] else tile, ones[: tile.shape[0 if reduced[0] else 1]])
+    return torch.sum(tile, [axis for axis, gone in enumerate(reduced) if gone])
+
+
+def _origin(tiled: _Tiled) -> torch.Tensor:
+    """Return the first element of each reduction in float64; 0 for one that is not finite."""
+    first = tiled.view[tuple(slice(0, 1) if gone else slice(None) for gone in tiled.reduced)].to(
+        torch.float64
+    )
+    return torch.where(torch.isfinite(first), first, 0.0)
+
+
+def _add_powers(
+    totals: list[torch.Tensor], tile: torch.Tensor, spare: torch.Tensor, adder: Callable[..., torch.Tensor]
+) -> None:
+    """Add the sums of the first powers of ``tile`` to ``totals``; the contents of ``tile`` are lost."""
+    totals[0] += adder(tile).to(totals[0].dtype)
+    if len(totals) == 2:
+        totals[1] += adder(tile.square_())
+    if len(totals) == 4:
+        square = torch.mul(tile, tile, out=spare)
+        totals[1] += adder(square)
+        totals[2] += adder(tile.mul_(square))
+        totals[3] += adder(square.square_())
+
+
+def _power_sums(tiled: _Tiled, order: int, origin: torch.Tensor | None) -> list[torch.Tensor]:
+    """Return the sums of the first ``order`` powers of what is reduced, less ``origin``, accumulated in float64.
+
+    Integers give int64 sums: float64 holds those of one tile exactly.
+    """
+    device = tiled.view.device
+    space = torch.empty(product(tiled.tile_shape()), dtype=torch.float64, device=device)
+    spare = torch.empty_like(space) if order > 2 else space
+    ones = torch.ones(builtins.max(tiled.tile_shape(), default=1), dtype=torch.float64, device=device)
+    exact = tiled.view.dtype in _SHORT_INTEGERS
+    sums = [tiled.result(torch.int64 if exact else torch.float64) for _ in range(order)]
+    for cut in tiled.cuts():
+        part = tiled.view[cut]
+        size = part.numel()
+        tile = space[:size].view(part.shape).copy_(part)
+        if origin is not None:
+            tile -= origin[
+                tuple(slice(None) if gone else s for s, gone in zip(cut, tiled.reduced, strict=True))
+            ]
+        totals = [each[tiled.kept(cut)] for each in sums]
+        _add_powers(totals, tile, spare[:size].view(part.shape), lambda x: _tile_sum(x, tiled.reduced, ones))
+    return sums
+
+
+def _in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
+    """Return ``kernel(tensor, axes)``; many short rows are taken several at once, as one long row."""
+    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
+        return kernel(tensor, axes)
+    rows, width = tensor.shape
+    if not 0 < width < _NARROW or rows < _WIDE:
+        return kernel(tensor, axes)
+    together = _WIDE // width
+    whole = rows - rows % together
+    folded = kernel(tensor[:whole].view(-1, together * width), axes).view(together, width)
+    # The rest joins once the rest is as small as the folded rows.
+    return kernel(torch.cat((folded, tensor[whole:].to(folded.dtype))), axes)
+
+
+# ---- sums and counts
 
 
 def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
-    """Return the sums over ``axes`` in ``dtype``; float32 is accumulated in blocks and merged in float64."""
+    """Return the sums over ``axes`` in ``dtype``; floating ones are accumulated in float64, integers wrap."""
+    floating = dtype.is_floating_point or dtype.is_complex
+    if (
+        not axes
+        or (tensor.is_complex() and not dtype.is_complex)
+        or (tensor.is_floating_point() and not floating)
+    ):
+        tensor = cast(tensor, dtype)
     if not axes:
-        return cast(tensor, dtype)
-    if dtype in (torch.float32, torch.complex64) and tensor.dtype == dtype:
-        wide = torch.float64 if dtype == torch.float32 else torch.complex128
-        return torch.sum(tensor, axes, dtype=wide).to(dtype)
-    if tensor.is_floating_point() or tensor.is_complex():
-        return (
-            torch.sum(tensor, axes, dtype=dtype) if _is_plain(dtype) else cast(torch.sum(tensor, axes), dtype)
-        )
-    values = movable(cast(tensor, dtype))
-    return moved_back(torch.sum(values, axes, dtype=values.dtype), dtype)
+        return tensor
+    if tensor.is_complex():
+        # The last axis, of the two parts, is kept.
+        parts = _float_sum(torch.view_as_real(tensor.resolve_conj()), axes)
+        return torch.view_as_complex(parts.contiguous()).to(dtype)
+    return cast(_float_sum(tensor, axes), dtype) if floating else _integer_sum(tensor, axes, dtype)
 
 
-def _is_plain(dtype: torch.dtype) -> builtins.bool:
-    return dtype.is_floating_point or dtype.is_complex
+def _is_small(tensor: torch.Tensor) -> builtins.bool:
+    return tensor.numel() <= _TILE_SIZE or tensor.device.type != "cpu"
+
+
+def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums in float64."""
+    if tensor.dtype == torch.float64:
+        return _in_wide_rows(tensor, axes, torch.sum)
+    if _is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
+        return torch.sum(tensor.to(torch.float64), axes)
+    tiled = _tiled(tensor, axes)
+    return tiled.restored(_power_sums(tiled, 1, None)[0]).to(torch.float64)
+
+
+def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
+    """Return the sums modulo 2**64, as ``dtype``."""
+    if tensor.dtype in _SHORT_INTEGERS and not _is_small(tensor):
+        tiled = _tiled(tensor, axes)
+        return _wrapped(tiled.restored(_power_sums(tiled, 1, None)[0]), dtype)
+    values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
+    return _wrapped(_in_wide_rows(values, axes, torch.sum), dtype)
+
+
+def _wrapped(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return values.view(dtype) if dtype == torch.uint64 else cast(values, dtype)
 
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
@@ -48,6 +227,30 @@ def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     for axis in sorted(axes, reverse=True):
         values = torch.prod(values, axis, dtype=values.dtype)
     return moved_back(values, dtype)
+
+
+def _truth(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype == torch.bool else movable(tensor) != 0
+
+
+def all(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return whether all elements over ``axes`` are true (not zero)."""
+    truth = _truth(tensor)
+    return torch.all(truth, axes) if axes else truth
+
+
+def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return whether any element over ``axes`` is true (not zero)."""
+    truth = _truth(tensor)
+    return torch.any(truth, axes) if axes else truth
+
+
+def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return how many elements over ``axes`` are not zero, in int64."""
+    return sum(_truth(tensor), axes, torch.int64)
+
+
+# ---- extremes
 
 
 def _ordered(tensor: torch.Tensor) -> torch.Tensor:
@@ -79,7 +282,7 @@ def _extreme(
     if product(tensor.shape[axis] for axis in axes) == 0:
         shape = [length for axis, length in enumerate(tensor.shape) if axis not in axes]
         return tensor.new_full(shape, _limits(tensor.dtype)[least])
-    return kernel(tensor, axes)
+    return _in_wide_rows(tensor, axes, kernel)
 
 
 def min(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -92,58 +295,65 @@ def max(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     return _extreme(tensor, axes, torch.amax, least=False)
 
 
-def all(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Return whether all elements over ``axes`` are true (not zero)."""
-    truth = _truth(tensor)
-    return torch.all(truth, axes) if axes else truth
-
-
-def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Return whether any element over ``axes`` is true (not zero)."""
-    truth = _truth(tensor)
-    return torch.any(truth, axes) if axes else truth
-
-
-def _truth(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor if tensor.dtype == torch.bool else movable(tensor) != 0
-
-
-def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Return how many elements over ``axes`` are not zero, in int64."""
-    truth = _truth(tensor)
-    return torch.sum(truth, axes, dtype=torch.int64) if axes else truth.to(torch.int64)
+ArgKernel: TypeAlias = Callable[..., object]
+Kernel: TypeAlias = Callable[..., torch.Tensor]
 
 
 def _arg_extreme(
-    tensor: torch.Tensor,
-    axis: int,
-    numpy_kernel: Callable[..., object],
-    torch_kernel: Callable[..., torch.Tensor],
-    *,
-    least: builtins.bool,
+    tensor: torch.Tensor, axis: int, arg_kernel: ArgKernel, kernel: Kernel, *, least: builtins.bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if tensor.dtype in SIGNED:
-        value, index = _arg_extreme(_ordered(tensor), axis, numpy_kernel, torch_kernel, least=least)
+        value, index = _arg_extreme(_ordered(tensor), axis, arg_kernel, kernel, least=least)
         return _restored(value, tensor.dtype), index
+    shape = (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
     if tensor.shape[axis] == 0:
-        shape = (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
         return (
             tensor.new_full(shape, _limits(tensor.dtype)[least]),
             torch.full(shape, NOWHERE, dtype=torch.int64, device=tensor.device),
         )
-    if tensor.device.type == "cpu":
+    if tensor.numel() == 0:
+        return tensor.new_empty(shape), torch.empty(shape, dtype=torch.int64, device=tensor.device)
+    is_innermost = tensor.stride(axis) == builtins.min(tensor.stride())
+    if tensor.device.type == "cpu" and (is_innermost or _is_small(tensor)):
         # NumPy promises the first of equals, and NaN before all; torch promises neither.
-        index = torch.from_numpy(np.asarray(numpy_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
-    else:
-        index = _first_extreme(tensor, axis, torch_kernel)
-    value = torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis)
-    return value, index
+        index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
+        return torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis), index
+    return _first_extreme(tensor, axis, kernel)
 
 
-def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
-    extreme = kernel(tensor, axis, keepdim=True)
-    is_extreme = (tensor == extreme) | (tensor != tensor)  # noqa: PLR0124 - NaN
-    return torch.argmax(is_extreme.to(torch.int8), axis)
+def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the extreme values and where they stand first, tile by tile: rows are compared as wholes."""
+    tiled = _tiled(tensor, (axis,))
+    if not builtins.any(tiled.reduced):
+        index = tiled.result(torch.int64)
+        return tiled.restored(tiled.view), tiled.restored(index)
+    along = tiled.reduced.index(True)
+    length = tiled.tile_shape()[along]
+    steps = torch.arange(length, dtype=torch.int32, device=tensor.device)
+    steps = steps.reshape([-1 if at == along else 1 for at in range(tiled.view.ndim)])
+    value, index = tiled.result(tensor.dtype), tiled.result(torch.int64)
+    for cut in tiled.cuts():
+        found, place = _first_in_tile(tiled.view[cut], along, kernel, steps)
+        kept, offset = tiled.kept(cut), cut[along].start
+        if offset > 0:
+            # Without a change the merged extreme is the earlier one: NaN stays, of equals the first.
+            old = value[kept]
+            stays = (kernel(torch.stack((old, found)), 0) == old) | (old != old)  # noqa: PLR0124 - NaN
+            found, place = torch.where(stays, old, found), torch.where(stays, index[kept], place + offset)
+        value[kept], index[kept] = found, place
+    return tiled.restored(value), tiled.restored(index)
+
+
+def _first_in_tile(
+    tile: torch.Tensor, along: int, kernel: Kernel, steps: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    extreme = kernel(tile, along, keepdim=True)
+    is_extreme = tile == extreme
+    if tile.is_floating_point() and torch.isnan(extreme).any():
+        is_extreme |= torch.isnan(tile)
+    length = tile.shape[along]
+    place = torch.where(is_extreme, steps.narrow(along, 0, length), length).amin(along)
+    return extreme.squeeze(along), place.to(torch.int64)
 
 
 def argmin(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -156,67 +366,75 @@ def argmax(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]
     return _arg_extreme(tensor, axis, np.argmax, torch.amax, least=False)
 
 
-def merge_moments(left: Moments, right: Moments) -> Moments:
-    """Return the (count, mean, M2) of both sides together (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
-    (left_count, left_mean, left_square), (right_count, right_mean, right_square) = left, right
-    count = left_count + right_count
-    share = right_count / torch.clamp(count, min=1)
-    delta = right_mean - left_mean
-    left_empty, right_empty = left_count == 0, right_count == 0
-    mean = torch.where(left_empty, right_mean, torch.where(right_empty, left_mean, left_mean + delta * share))
-    between = torch.where(
-        left_empty | right_empty, torch.zeros_like(delta), delta * delta * left_count * share
-    )
-    return count, mean, left_square + right_square + between
+# ---- moments
 
 
 def moments(tensor: torch.Tensor, axes: Axes, order: int = 2) -> Moments:
-    """Return (count, mean, M2) over ``axes`` in float64: one pass over memory, in blocks merged pairwise.
+    """Return (count, mean, M2) or (count, mean, M2, M3, M4) over ``axes`` in float64: one pass over memory.
+
+    Mk is the sum of the k-th powers of the deviations from the mean, 0 for no elements.
 
     Parameters
     ----------
     tensor : torch.Tensor, float32 or float64
     axes : tuple of int
-    order : int
-        2: M2 is the sum of squared deviations from the mean.
+    order : {2, 4}
+
+    Notes
+    -----
+    What is summed are powers of x - x0, with x0 the first element of each reduction. As x0 is one of the n elements,
+    (mean - x0)**2 <= M2: however the data lie, M2 is right to about n units in the last place of float64, and to
+    a few where x0 lies like the others. M2 of equal elements is exactly 0.
     """
-    assert order == 2
+    if order not in (2, 4):
+        raise ValueError(f"order must be 2 or 4, got {order}")
     shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
     count = product(tensor.shape[axis] for axis in axes)
-    if count == 0:
-        nothing = torch.zeros(shape, dtype=torch.float64, device=tensor.device)
-        return nothing, nothing, nothing
-    if not axes:
-        one = torch.ones(shape, dtype=torch.float64, device=tensor.device)
-        values = tensor.to(torch.float64)
-        # Not zeros: the deviation of a NaN or an infinity from itself is NaN.
-        return one, values, values - values
-    blocks = _blocks(tensor, axes)
-    merged = [_block_moments(block, axes) for block in blocks]
-    while len(merged) > 1:
-        merged = [
-            merge_moments(*merged[k : k + 2]) if k + 1 < len(merged) else merged[k]
-            for k in range(0, len(merged), 2)
-        ]
-    return merged[0]
+    counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
+    if counts.numel() == 0 or count == 0:
+        return counts, *(torch.zeros_like(counts) for _ in range(order))
+    tiled = _tiled(tensor, axes)
+    origin = _origin(tiled)
+    sums = _power_sums(tiled, order, origin)
+    central = _central(sums, count)
+    mean = origin.reshape(sums[0].shape) + sums[0] / count
+    return counts, *(tiled.restored(each) for each in (mean, *central))
 
 
-def _blocks(tensor: torch.Tensor, axes: Axes) -> list[torch.Tensor]:
-    """Cut ``tensor`` along its reduced axis with the greatest stride into blocks that fit the cache."""
-    axis = builtins.max(axes, key=lambda each: (tensor.stride(each), tensor.shape[each]))
-    slab = builtins.max(tensor.numel() // tensor.shape[axis] * tensor.element_size(), 1)
-    rows = builtins.max(_BLOCK_NBYTES // slab, 16)
-    return list(torch.split(tensor, rows, dim=axis))
+def _central(sums: list[torch.Tensor], count: int) -> list[torch.Tensor]:
+    """Return M2 (M3, M4) from the sums of powers about some origin."""
+    mean = sums[0] / count
+    # Rounding must not make a sum of squares negative; NaN passes.
+    square = torch.clamp(sums[1] - sums[0] * mean, min=0.0)
+    if len(sums) == 2:
+        return [square]
+    cube = sums[2] - 3 * mean * sums[1] + 2 * mean**2 * sums[0]
+    fourth = sums[3] - 4 * mean * sums[2] + 6 * mean**2 * sums[1] - 3 * mean**3 * sums[0]
+    return [square, cube, torch.clamp(fourth, min=0.0)]
 
 
-def _block_moments(block: torch.Tensor, axes: Axes) -> Moments:
-    count = product(block.shape[axis] for axis in axes)
-    mean = torch.mean(block, axes, keepdim=True, dtype=torch.float64)
-    deviations = block - mean.to(block.dtype)
-    # The block's own mean is rounded to its type: the first-order term puts that right.
-    first = torch.sum(deviations, axes, dtype=torch.float64)
-    square = torch.sum(deviations.square_(), axes, dtype=torch.float64)
-    shape = first.shape
-    exact = mean.to(block.dtype).to(torch.float64).reshape(shape) + first / count
-    counts = torch.full(shape, float(count), dtype=torch.float64, device=block.device)
-    return counts, exact, square - first * first / count
+def merge_moments(left: Moments, right: Moments) -> Moments:
+    """Return the moments of both sides together (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
+    (left_count, left_mean, *lefts), (right_count, right_mean, *rights) = left, right
+    count = left_count + right_count
+    whole = torch.clamp(count, min=1)
+    one, two = left_count / whole, right_count / whole
+    # An empty side has no say, whatever stands in its mean.
+    is_alone = (left_count == 0) | (right_count == 0)
+    delta = torch.where(is_alone, 0.0, right_mean - left_mean)
+    mean = torch.where(left_count == 0, right_mean, left_mean + delta * two)
+    between = delta**2 * left_count * two
+    square = lefts[0] + rights[0] + between
+    if len(lefts) == 1:
+        return count, mean, square
+    cube = (
+        lefts[1] + rights[1] + delta * between * (one - two) + 3 * delta * (one * rights[0] - two * lefts[0])
+    )
+    fourth = (
+        lefts[2]
+        + rights[2]
+        + delta**2 * between * (one**2 - one * two + two**2)
+        + 6 * delta**2 * (one**2 * rights[0] + two**2 * lefts[0])
+        + 4 * delta * (one * rights[1] - two * lefts[1])
+    )
+    return count, mean, square, cube, fourth
