@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from array_api_dist import _dtypes as dt
-from array_api_dist._array import Array, apply, promoted, scalar_block
+from array_api_dist._array import Array, apply, promoted
+from array_api_dist._scalars import scalar_block
 from array_api_dist._shapes import normalize_axes, normalize_axis
 from array_api_dist._validation import block_of, same_device
 from array_api_dist.engine import elementwise, gather_scatter, reduction, searching

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from array_api_dist import _dtypes as dt
-from array_api_dist._array import Array, promoted, scalar_block
+from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
+from array_api_dist._scalars import scalar_block
 from array_api_dist._validation import block_of
 from array_api_dist.engine import elementwise, reshaping, searching, uniqueness
 from array_api_dist.promotion import are_mixed_kinds_allowed
