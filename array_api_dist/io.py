@@ -117,7 +117,7 @@ def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
 
     Raises
     ------
-    KeyError
+    LookupError
         If the file has no such data set.
     TypeError
         If it does not hold numbers.
@@ -125,7 +125,7 @@ def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     found = file.get(name) if name else None
     if not isinstance(found, h5py.Dataset):
         there = ", ".join(map(repr, _dataset_names(file))) or "none"
-        raise KeyError(f"the data sets of {path} are {there}; got {name!r}")
+        raise LookupError(f"the data sets of {path} are {there}; got {name!r}")  # noqa: TRY004 - of the wrong name
     # A data set without a shape has no values at all.
     if cast_type("Shape | None", found.shape) is None or _dtype_in_file(found.dtype) is None:
         raise TypeError(
@@ -173,7 +173,7 @@ def load_hdf5(
     ------
     FileNotFoundError, OSError
         On every rank, if a rank cannot read the file.
-    KeyError
+    LookupError
         On every rank, if there is no such data set; the message lists those there are.
     TypeError
         On every rank, if the data set does not hold numbers or booleans, or complex ones for a real ``dtype``.

@@ -155,10 +155,10 @@ def run(options: argparse.Namespace) -> int:
         return BAD_INPUT
     try:
         outcome = cluster(options, device)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError) as error:
         # Raised on every rank alike.
         if device.rank == 0:
-            console.print(f"[bold red]error:[/] {error.args[-1] if error.args else error}", highlight=False)
+            console.print(f"[bold red]error:[/] {error}", highlight=False)
         return BAD_INPUT
     status = finish(options, outcome, console) if device.rank == 0 else 0
     return agreed_status(status, device)

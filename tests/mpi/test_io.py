@@ -160,7 +160,7 @@ def test_what_is_no_hdf5_file_is_refused(mpi_tmp_path: Path) -> None:
 def test_a_wrong_name_lists_the_data_sets_there(mpi_tmp_path: Path) -> None:
     write_on_first(mpi_tmp_path / "a.h5", a=np.arange(3), deep__b=np.arange(3))
     for name in ("c", "deep", "", "deep/a"):
-        with pytest.raises(KeyError, match="'a', 'deep/b'"):
+        with pytest.raises(LookupError, match="'a', 'deep/b'"):
             load_hdf5(mpi_tmp_path / "a.h5", name)
 
 

@@ -1,0 +1,119 @@
+"""Distances agree with SciPy's in every namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.spatial.distance
+from spaces import Space, host
+
+import array_api_dist_ml as ml
+from array_api_dist_ml import distances
+
+RANDOM = np.random.default_rng(3)
+X = RANDOM.normal(size=(17, 3))
+Y = RANDOM.normal(size=(11, 3)) + 0.5
+
+
+def reference(x: npt.NDArray[Any], y: npt.NDArray[Any], metric: str) -> npt.NDArray[Any]:
+    if metric == "rbf":
+        found = np.exp(-0.7 * scipy.spatial.distance.cdist(x, y, "sqeuclidean"))
+    elif metric == "minkowski":
+        found = scipy.spatial.distance.cdist(x, y, metric, p=3.0)
+    else:
+        found = scipy.spatial.distance.cdist(x, y, {"manhattan": "cityblock"}.get(metric, metric))
+    return np.asarray(found)
+
+
+@pytest.fixture(params=[1 << 22, 60], ids=["one block", "many blocks"])
+def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "BLOCK_ELEMENTS", request.param)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("metric", distances.METRICS)
+@pytest.mark.parametrize("precise", [False, True])
+def test_distances_are_scipys(space: Space, metric: str, precise: bool) -> None:
+    for x, y in ((X, Y), (Y, X)):
+        found = ml.cdist(space.array(x), space.array(y), metric, p=3.0, gamma=0.7, precise=precise)
+        np.testing.assert_allclose(host(found), reference(x, y, metric), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("metric", distances.METRICS)
+def test_a_row_is_at_no_distance_from_itself(space: Space, metric: str) -> None:
+    found = host(ml.cdist(space.array(X + 1e3), metric=metric, p=3.0, gamma=0.7))
+    assert (found.diagonal() == (1.0 if metric == "rbf" else 0.0)).all()
+    np.testing.assert_allclose(found, reference(X + 1e3, X + 1e3, metric), rtol=1e-3, atol=1e-8)
+
+
+def test_the_expansion_gives_neither_nan_nor_negative_values(space: Space) -> None:
+    near = np.repeat(X[:1] + 1e8, 6, axis=0) + 1e-9 * RANDOM.normal(size=(6, 3))
+    for metric in ("euclidean", "sqeuclidean", "cosine"):
+        found = host(ml.cdist(space.array(near), space.array(near[::-1]), metric))
+        assert (found >= 0.0).all()
+
+
+def test_a_row_of_zeros_is_at_cosine_distance_one(space: Space) -> None:
+    found = ml.cdist(space.array(np.zeros((2, 3))), space.array(Y), "cosine")
+    np.testing.assert_array_equal(host(found), 1.0)
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_a_callable_gets_arrays_of_the_namespace(space: Space) -> None:
+    def canberra(a: Any, b: Any) -> Any:
+        xp = space.xp
+        return xp.sum(xp.abs(a - b) / (xp.abs(a) + xp.abs(b)), axis=2)
+
+    found = ml.cdist(space.array(X), space.array(Y), canberra)
+    np.testing.assert_allclose(host(found), scipy.spatial.distance.cdist(X, Y, "canberra"), rtol=1e-12)
+
+
+def test_data_types_meet(space: Space) -> None:
+    single = ml.cdist(space.array(X.astype("float32")), space.array(Y.astype("float32")))
+    assert single.dtype == space.xp.float32
+    whole = ml.cdist(space.array(np.arange(6).reshape(2, 3)), space.array(Y))
+    assert whole.dtype == space.xp.float64
+
+
+def test_no_rows_have_no_distances(space: Space) -> None:
+    assert ml.cdist(space.array(np.ones((0, 3))), space.array(Y)).shape == (0, 11)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("k", [1, 3, 9, 11])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_the_nearest_rows_are_those_of_the_whole_matrix(space: Space, k: int, metric: str) -> None:
+    found, indices = ml.nearest(space.array(X), space.array(Y), k, metric)
+    whole = reference(X, Y, metric)
+    expected = np.argsort(whole, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(host(indices), expected)
+    np.testing.assert_allclose(host(found), np.take_along_axis(whole, expected, axis=1), rtol=1e-9)
+
+
+@pytest.mark.usefixtures("_blocks")
+def test_of_equally_near_rows_the_first_comes_first(space: Space) -> None:
+    same = np.zeros((9, 2))
+    _, indices = ml.nearest(space.array(np.ones((2, 2))), space.array(same), 4)
+    assert host(indices).tolist() == [[0, 1, 2, 3]] * 2
+
+
+def test_unfit_arguments_are_told(space: Space) -> None:
+    x, y = space.array(X), space.array(Y)
+    with pytest.raises(ValueError, match=r"The 'metric' parameter must be one of .* Got 'hamming' instead"):
+        ml.cdist(x, y, "hamming")
+    with pytest.raises(ValueError, match=r"x.shape\[1\] == 3 while y.shape\[1\] == 2"):
+        ml.cdist(x, y[:, :2])
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead"):
+        ml.cdist(x[0, :], y)
+    with pytest.raises(ValueError, match="'p' parameter"):
+        ml.cdist(x, y, "minkowski", p=0.5)
+    with pytest.raises(ValueError, match="'gamma' parameter"):
+        ml.cdist(x, y, "rbf", gamma=0.0)
+    with pytest.raises(ValueError, match=r"'k' parameter .* Got 12 instead"):
+        ml.nearest(x, y, 12)
+    with pytest.raises(ValueError, match="'rbf' is not"):
+        ml.nearest(x, y, 2, "rbf")

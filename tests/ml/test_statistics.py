@@ -1,0 +1,167 @@
+"""Statistics agree with NumPy's and SciPy's in every namespace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from spaces import Space, host
+
+import array_api_dist_ml as ml
+from array_api_dist_ml import statistics
+
+RANDOM = np.random.default_rng(5)
+TABLE = RANDOM.gamma(2.0, size=(23, 4))
+# Mean 1e9, deviation 1.4: what float64 can tell of the deviations is what the references see.
+FAR = TABLE + 1e9
+FAR_DEVIATIONS = FAR - 1e9
+AXES = (None, 0, 1, (0, 1))
+
+
+@pytest.mark.parametrize("axis", AXES, ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_moments_are_exact_far_from_the_origin(
+    space: Space, axis: int | tuple[int, ...] | None, keepdims: bool
+) -> None:
+    x = space.array(FAR)
+    options = {"axis": axis, "keepdims": keepdims}
+    expected = FAR_DEVIATIONS
+    np.testing.assert_allclose(host(ml.mean(x, **options)), FAR.mean(**options), rtol=1e-15)
+    np.testing.assert_allclose(
+        host(ml.var(x, correction=1, **options)), expected.var(ddof=1, **options), rtol=1e-9
+    )
+    np.testing.assert_allclose(host(ml.std(x, **options)), expected.std(**options), rtol=1e-9)
+    for bias in (True, False):
+        np.testing.assert_allclose(
+            host(ml.skewness(x, bias=bias, **options)),
+            scipy.stats.skew(expected, bias=bias, **options),
+            rtol=1e-8,
+        )
+        np.testing.assert_allclose(
+            host(ml.kurtosis(x, bias=bias, fisher=bias, **options)),
+            scipy.stats.kurtosis(expected, bias=bias, fisher=bias, **options),
+            rtol=1e-8,
+        )
+
+
+def test_float32_and_integers_give_float64(space: Space) -> None:
+    single = (1000.0 + TABLE).astype("float32")
+    whole = RANDOM.integers(0, 9, (11, 3))
+    for data in (single, whole):
+        x, exact = space.array(data), data.astype("float64")
+        for function, reference in ((ml.mean, np.mean), (ml.var, np.var), (ml.median, np.median)):
+            found = function(x, axis=0)
+            assert found.dtype == space.xp.float64
+            np.testing.assert_allclose(host(found), reference(exact, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_describe_is_scipys(space: Space, axis: int | None) -> None:
+    found = ml.describe(space.array(FAR), axis=axis)
+    expected = scipy.stats.describe(FAR_DEVIATIONS, axis=axis)
+    assert found.count == expected.nobs
+    np.testing.assert_allclose(host(found.minimum) - 1e9, expected.minmax[0])
+    np.testing.assert_allclose(host(found.maximum) - 1e9, expected.minmax[1])
+    np.testing.assert_allclose(host(found.mean) - 1e9, expected.mean, rtol=1e-6)
+    np.testing.assert_allclose(host(found.variance), expected.variance, rtol=1e-9)
+    np.testing.assert_allclose(host(found.skewness), expected.skewness, rtol=1e-8)
+    np.testing.assert_allclose(host(found.kurtosis), expected.kurtosis, rtol=1e-8)
+
+
+def test_constant_data_have_no_shape(space: Space) -> None:
+    x = space.array(np.full((6, 2), 0.1))
+    assert np.isnan(host(ml.skewness(x, axis=0))).all()
+    assert np.isnan(host(ml.kurtosis(x, axis=0))).all()
+    np.testing.assert_allclose(host(ml.var(x, axis=0)), 0.0, atol=1e-30)
+
+
+def test_nan_goes_through(space: Space) -> None:
+    data = TABLE.copy()
+    data[3, 2] = np.nan
+    x = space.array(data)
+    for function in (ml.mean, ml.var, ml.std, ml.skewness, ml.kurtosis, ml.median):
+        assert np.isnan(host(function(x, axis=0))).tolist() == [False, False, True, False]
+    assert np.isnan(host(ml.quantile(x, [0.0, 1.0], axis=0))).tolist() == [[False, False, True, False]] * 2
+
+
+@pytest.mark.parametrize("rowvar", [True, False])
+def test_covariances_and_correlations_are_numpys(space: Space, rowvar: bool) -> None:
+    x = space.array(FAR)
+    np.testing.assert_allclose(
+        host(ml.cov(x, rowvar=rowvar)), np.cov(FAR_DEVIATIONS, rowvar=rowvar), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        host(ml.corrcoef(x, rowvar=rowvar)), np.corrcoef(FAR_DEVIATIONS, rowvar=rowvar), rtol=1e-8
+    )
+
+
+def test_the_covariance_of_one_variable_is_a_number(space: Space) -> None:
+    x = space.array(TABLE[:, 0])
+    np.testing.assert_allclose(host(ml.cov(x, correction=0)), np.cov(TABLE[:, 0], ddof=0), rtol=1e-12)
+    np.testing.assert_allclose(host(ml.corrcoef(x)), 1.0)
+
+
+@pytest.mark.parametrize("method", statistics.METHODS)
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_quantiles_are_numpys_bit_for_bit(space: Space, method: statistics.Method, axis: int | None) -> None:
+    x = space.array(TABLE)
+    for share in (0.3, 0.5, [0.0, 0.1, 0.25, 0.77, 1.0]):
+        for keepdims in (False, True):
+            np.testing.assert_array_equal(
+                host(ml.quantile(x, share, axis=axis, method=method, keepdims=keepdims)),
+                np.quantile(TABLE, share, axis=axis, method=method, keepdims=keepdims),
+            )
+
+
+def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
+    x = space.array(np.asarray([np.inf, 1.0, np.inf, np.inf]))
+    assert host(ml.quantile(x, 0.9)) == np.inf
+    assert host(ml.median(space.array(np.asarray([1.0, 2.0, np.inf])))) == 2.0
+
+
+@pytest.mark.parametrize("bins", [1, 10, 70, [0.0, 0.5, 0.5, 2.0, 5.0]], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("density", [False, True])
+def test_histograms_are_numpys(space: Space, bins: int | list[float], weighted: bool, density: bool) -> None:
+    data = np.round(TABLE, 1)
+    weights = RANDOM.random(data.shape) if weighted else None
+    if density and isinstance(bins, list):
+        bins = [0.0, 0.5, 2.0, 5.0]
+    given = None if weights is None else space.array(weights)
+    counts, edges = ml.histogram(space.array(data), bins, weights=given, density=density)
+    expected, expected_edges = np.histogram(data, bins, weights=weights, density=density)
+    np.testing.assert_allclose(host(counts), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(host(edges), expected_edges)
+
+
+def test_a_histogram_counts_inside_its_range_only(space: Space) -> None:
+    counts, edges = ml.histogram(space.array(TABLE), 5, range=(1.0, 3.0))
+    expected, expected_edges = np.histogram(TABLE, 5, range=(1.0, 3.0))
+    np.testing.assert_array_equal(host(counts), expected)
+    np.testing.assert_array_equal(host(edges), expected_edges)
+    constant, _ = ml.histogram(space.array(np.ones(4)), 3)
+    assert host(constant).tolist() == [0, 4, 0]
+
+
+def test_unfit_arguments_are_told(space: Space) -> None:
+    x = space.array(TABLE)
+    with pytest.raises(ValueError, match=r"axis must lie in \[-2, 2\), got 2"):
+        ml.mean(x, axis=2)
+    with pytest.raises(ValueError, match=r"quantiles must lie in \[0, 1\], got 1.5"):
+        ml.quantile(x, 1.5)
+    with pytest.raises(ValueError, match="method must be one of linear"):
+        ml.quantile(x, 0.5, method="cubic")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
+        ml.histogram(x, 0)
+    with pytest.raises(ValueError, match="ascending edges"):
+        ml.histogram(x, [2.0, 1.0])
+    with pytest.raises(ValueError, match="finite and ascending"):
+        ml.histogram(space.array(np.asarray([1.0, np.nan])))
+    with pytest.raises(ValueError, match="weights must have the shape of x"):
+        ml.histogram(x, weights=space.array(TABLE[:1]))
+    with pytest.raises(ValueError, match="1 or 2 axes, got 3"):
+        ml.cov(space.array(np.ones((2, 2, 2))))
+    with pytest.raises(ValueError, match="at least one value"):
+        ml.describe(space.array(np.ones((0, 2))))
+    with pytest.raises(TypeError, match="real array"):
+        ml.mean(space.array(np.asarray([1j])))
