@@ -39,3 +39,5 @@ def progress_bar(title: str, total: int, *, shown: bool) -> Generator[Advance, N
             progress.update(task, advance=1, note=note)
 
         yield advance
+        # Converged before the last step that was allowed: that is all.
+        progress.update(task, total=progress.tasks[0].completed)

@@ -17,6 +17,8 @@ from rich.console import Console
 RANK_VARIABLES: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
 LAUNCHERS: Final = ("mpirun", "mpiexec")
 USAGE_ERROR: Final = 2
+# Of lines that go to a file.
+WIDTH: Final = 110
 
 
 def _at_least(least: int) -> type[int]:
@@ -83,9 +85,12 @@ def launch_environment() -> dict[str, str]:
     environment.setdefault("PRTE_MCA_hwloc_default_binding_policy", "none")
     if os.geteuid() == 0:
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    if sys.stdout.isatty():
-        # The ranks write to a pipe: tell them of the terminal behind it.
-        environment |= {"FORCE_COLOR": "1", "COLUMNS": str(shutil.get_terminal_size().columns)}
+    # Launchers give their ranks a pipe, or a terminal of their own: tell them what is behind it.
+    is_terminal = sys.stdout.isatty()
+    environment["TTY_COMPATIBLE"] = environment["TTY_INTERACTIVE"] = str(int(is_terminal))
+    environment["COLUMNS"] = str(shutil.get_terminal_size((WIDTH, 0)).columns)
+    if not is_terminal:
+        environment["NO_COLOR"] = "1"
     return environment
 
 

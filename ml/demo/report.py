@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from data import Column
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -19,8 +21,8 @@ from matplotlib import pyplot as plt
 # Okabe and Ito's colours, told apart with every kind of colour vision; beyond eight clusters the markers change.
 COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
-# Two columns that say the same make a poor picture.
-TOO_ALIKE: Final = 0.8
+# A column with fewer different values among the rows drawn makes stripes.
+MANY_VALUES: Final = 100
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,14 +71,15 @@ def show(outcome: Outcome, console: Console) -> None:
         f"{outcome.steps} iterations in {outcome.seconds_clustering:.2f} s, inertia {outcome.inertia:.9g}"
     )
     console.print(_centers_table(outcome))
-    console.print(str(outcome.communication), highlight=False)
+    console.print("[italic]Communication of rank 0[/]")
+    console.print(str(outcome.communication), highlight=False, soft_wrap=True)
 
 
 def _centers_table(outcome: Outcome) -> Table:
-    table = Table(title="Centroids in original units", title_justify="left")
-    table.add_column("cluster")
+    table = Table(title="Centroids in original units", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("cluster", no_wrap=True)
     for number in range(len(outcome.sizes)):
-        table.add_column(str(number + 1), justify="right")
+        table.add_column(str(number + 1), justify="right", no_wrap=True)
     table.add_row("rows", *(f"{size:,}" for size in outcome.sizes), style="bold", end_section=True)
     for column, values in zip(outcome.columns, outcome.original_centers.T, strict=True):
         label = f"{column.name} [{column.unit}]" if column.unit else column.name
@@ -86,16 +89,23 @@ def _centers_table(outcome: Outcome) -> Table:
 
 
 def telling_columns(outcome: Outcome) -> tuple[int, int]:
-    """Return the column along which the centres differ most, and the next one that is not much like it."""
-    weights = outcome.sizes / outcome.sizes.sum()
-    spread = weights @ (outcome.centers - weights @ outcome.centers) ** 2
-    order = [int(column) for column in np.argsort(-spread, kind="stable")]
-    first, others = order[0], order[1:]
-    for column in others:
-        pair = outcome.points[:, [first, column]]
-        if pair.std(axis=0).all() and abs(np.corrcoef(pair.T)[0, 1]) < TOO_ALIKE:
-            return first, column
-    return first, (others or [first])[0]
+    """Return the two columns that tell the clusters apart best.
+
+    That is: in which the nearest centre, of these two columns alone, is most often the right one, each cluster
+    counting the same. Columns of few values are left out where enough others are there: they draw stripes.
+    """
+    many = [k for k, values in enumerate(outcome.points.T) if len(np.unique(values)) >= MANY_VALUES]
+    candidates = many if len(many) >= 2 else list(range(len(outcome.columns)))
+    if len(candidates) < 2:
+        return candidates[0], candidates[0]
+    points = (outcome.points - outcome.mean) / outcome.deviation
+    belongs = outcome.point_labels[:, None] == np.arange(len(outcome.sizes))
+    rights = []
+    for pair in combinations(candidates, 2):
+        away = points[:, None, pair] - outcome.centers[None, :, pair]
+        is_right = (away**2).sum(axis=2).argmin(axis=1) == outcome.point_labels
+        rights.append((float((is_right @ belongs / np.maximum(belongs.sum(axis=0), 1)).mean()), pair))
+    return max(rights, key=lambda right: right[0])[1]
 
 
 def draw(outcome: Outcome, path: Path) -> None:
