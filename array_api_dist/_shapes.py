@@ -10,17 +10,21 @@ from operator import index as as_index
 from array_api_dist._partition import Shape
 
 
+class AxisError(ValueError, IndexError):
+    """An axis that the array does not have: the standard asks for one or the other, NumPy's is both as well."""
+
+
 def normalize_axis(axis: int, ndim: int) -> int:
     """Return ``axis`` counted from the front.
 
     Raises
     ------
-    ValueError
+    AxisError
         If it lies outside [-ndim, ndim).
     """
     axis = as_index(axis)
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis must lie in [-{ndim}, {ndim}), got {axis}")
+        raise AxisError(f"axis must lie in [-{ndim}, {ndim}), got {axis}")
     return axis + ndim if axis < 0 else axis
 
 

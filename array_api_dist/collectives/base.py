@@ -17,36 +17,28 @@ import torch
 
 from array_api_dist.collectives import recorder
 from array_api_dist.collectives.lockstep import Lockstep, is_lockstep_wanted
+from array_api_dist.collectives.packing import (
+    Buffers,
+    as_bytes,
+    is_dense,
+    messages,
+    movable,
+    nbytes_of,
+    pack,
+    packed,
+    packed_nbytes,
+    unpack,
+)
 from array_api_dist.collectives.protocol import Operator, Piece, Request, State
 
-CHUNK_NBYTES: Final = 1 << 25
-"""What is packed for one peer at a time: it bounds the buffers of an exchange."""
+BUFFER_NBYTES: Final = 1 << 26
+"""What an exchange packs at any time, on one rank, for and from all peers together."""
+
+LEAST_MESSAGE_NBYTES: Final = 1 << 16
+"""Messages are not cut smaller than this, however many peers share the buffer."""
 
 GATHERED_NBYTES: Final = 1 << 18
 """States of at most this many bytes over all ranks are gathered and merged everywhere; larger ones scattered first."""
-
-_SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
-
-
-def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the memory of a contiguous tensor as a vector of bytes."""
-    # A single element counts as contiguous whatever its strides: make them plain.
-    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
-
-
-def movable(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a view in a type that torch can move in every way (it lacks some of unsigned ones)."""
-    return tensor.view(_SIGNED.get(tensor.dtype, tensor.dtype))
-
-
-def packed(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the values in dense row-major memory, without lazy conjugation: the tensor itself where it is so."""
-    return tensor.resolve_conj().resolve_neg().contiguous()
-
-
-def nbytes_of(state: State) -> int:
-    """Return the bytes of all tensors of a state."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
 
 class BaseCommunicator(ABC):
@@ -56,10 +48,14 @@ class BaseCommunicator(ABC):
     ----------
     staged : bool
         Whether the transport may touch host memory only: device tensors then pass through it.
+    buffer_nbytes : int
+        What an exchange packs at any time.
     """
 
-    def __init__(self, *, staged: bool) -> None:
+    def __init__(self, *, staged: bool, buffer_nbytes: int = BUFFER_NBYTES) -> None:
         self._staged = staged
+        self._buffer_nbytes = buffer_nbytes
+        self._buffers = Buffers()
         self._lockstep: Lockstep | None = None
 
     def _start_lockstep(self) -> None:
@@ -248,32 +244,62 @@ class BaseCommunicator(ABC):
         """Move each piece straight to its owner."""
         start = perf_counter()
         self._check("exchange", ())
-        self._move(sends, receives)
-        away = [piece for piece in sends if piece.peer != self.rank and piece.view.numel()]
-        here = [piece for piece in receives if piece.peer != self.rank]
-        recorder.note(
-            "exchange",
-            len({piece.peer for piece in away}),
-            nbytes_of(tuple(piece.view for piece in away)),
-            nbytes_of(tuple(piece.view for piece in here)),
-            start,
-        )
+        sent = self._move(sends, receives)
+        away = tuple(piece.view for piece in sends if piece.peer != self.rank)
+        here = tuple(piece.view for piece in receives if piece.peer != self.rank)
+        recorder.note("exchange", sent, nbytes_of(away), nbytes_of(here), start)
 
-    def _move(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
+    def _move(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> int:
+        """Carry out an exchange; return how many messages left.
+
+        The k-th messages of all pairs of ranks make up round k, so no rank waits for one that waits for it.
+        """
         stay = [piece.view for piece in sends if piece.peer == self.rank]
         places = [piece.view for piece in receives if piece.peer == self.rank]
         for view, place in zip(stay, places, strict=True):
             movable(place).copy_(movable(view))
-        outgoing, incoming = self._by_peer(sends), self._by_peer(receives)
-        buffers = {peer: self._receiving(views) for peer, views in incoming.items()}
-        self._swap(
-            [(peer, self._joined(views)) for peer, views in outgoing.items()],
-            [(peer, buffer) for peer, (buffer, _) in buffers.items()],
-        )
-        for peer, views in incoming.items():
-            buffer, is_direct = buffers[peer]
-            if not is_direct:
-                self._spread(buffer, views)
+        # Both sides of a pair must cut alike: the limit depends on what all ranks know.
+        limit = max(self._buffer_nbytes // (2 * self.ranks), min(LEAST_MESSAGE_NBYTES, self._buffer_nbytes))
+        outgoing = {peer: messages(views, limit) for peer, views in self._by_peer(sends).items()}
+        incoming = {peer: messages(views, limit) for peer, views in self._by_peer(receives).items()}
+        rounds = max((len(each) for each in (*outgoing.values(), *incoming.values())), default=0)
+        for number in range(rounds):
+            self._round(
+                [(peer, each[number]) for peer, each in outgoing.items() if number < len(each)],
+                [(peer, each[number]) for peer, each in incoming.items() if number < len(each)],
+            )
+        return sum(len(each) for each in outgoing.values())
+
+    def _round(
+        self,
+        outgoing: Sequence[tuple[int, list[torch.Tensor]]],
+        incoming: Sequence[tuple[int, list[torch.Tensor]]],
+    ) -> None:
+        taken: list[torch.Tensor] = []
+        leaving = [(peer, self._outgoing(message, taken)) for peer, message in outgoing]
+        arriving = [(peer, self._memory(message, taken)) for peer, message in incoming]
+        self._swap(leaving, arriving)
+        for (_, message), (_, memory) in zip(incoming, arriving, strict=True):
+            if not self._is_direct(message):
+                unpack(memory, message)
+        self._buffers.give_back(taken, self._buffer_nbytes)
+
+    def _is_direct(self, message: Sequence[torch.Tensor]) -> bool:
+        return not self._staged and is_dense(message)
+
+    def _memory(self, message: Sequence[torch.Tensor], taken: list[torch.Tensor]) -> torch.Tensor:
+        """Return the bytes that a message leaves from or comes into: its own, or a buffer that is ``taken``."""
+        if self._is_direct(message):
+            return as_bytes(message[0])
+        nbytes = packed_nbytes(message)
+        taken.append(self._buffers.take(nbytes))
+        return taken[-1][:nbytes]
+
+    def _outgoing(self, message: Sequence[torch.Tensor], taken: list[torch.Tensor]) -> torch.Tensor:
+        memory = self._memory(message, taken)
+        if not self._is_direct(message):
+            pack(message, memory)
+        return memory
 
     def _by_peer(self, pieces: Sequence[Piece]) -> dict[int, list[torch.Tensor]]:
         found: dict[int, list[torch.Tensor]] = {}
@@ -281,26 +307,6 @@ class BaseCommunicator(ABC):
             if piece.peer != self.rank and piece.view.numel():
                 found.setdefault(piece.peer, []).append(piece.view)
         return found
-
-    def _receiving(self, views: list[torch.Tensor]) -> tuple[torch.Tensor, bool]:
-        """Return where a peer's bytes come in, and whether that is the target itself."""
-        if len(views) == 1 and views[0].is_contiguous() and not self._staged:
-            return as_bytes(views[0]), True
-        return torch.empty(nbytes_of(tuple(views)), dtype=torch.uint8), False
-
-    def _joined(self, views: list[torch.Tensor]) -> torch.Tensor:
-        dense = [as_bytes(packed(self._host(view))) for view in views]
-        return dense[0] if len(dense) == 1 else torch.cat(dense)
-
-    def _spread(self, buffer: torch.Tensor, views: list[torch.Tensor]) -> None:
-        reached = 0
-        for view in views:
-            size = nbytes_of((view,))
-            part = buffer[reached : reached + size]
-            if part.storage_offset() % view.element_size():
-                part = part.clone()
-            movable(view).copy_(movable(part.view(view.dtype)).reshape(view.shape))
-            reached += size
 
     def exchange_counts(self, counts: Sequence[int]) -> list[int]:
         """Return what each rank has for this one."""

@@ -7,14 +7,16 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from functools import wraps
 from types import TracebackType
-from typing import Final
+from typing import Final, NoReturn
 
 import torch
 from mpi4py import MPI
 
 EXIT_PATIENCE_SECONDS: Final = 5.0
-"""How long a rank that ends waits for its peers to end too before it ends the job."""
+"""How long a rank that ends with an error status waits for its peers to end too before it ends the job."""
 
 
 def _peers() -> list[int]:
@@ -37,19 +39,43 @@ def _abort_on_exception(kind: type[BaseException], error: BaseException, trace: 
     MPI.COMM_WORLD.Abort(1)
 
 
+_exit_statuses: list[object] = []
+
+
+def _note_status(leave: Callable[[object], NoReturn]) -> Callable[..., NoReturn]:
+    """Return ``sys.exit`` that remembers its argument: at the end nothing else tells a failure from success."""
+
+    @wraps(leave)
+    def noting(status: object = None, /) -> NoReturn:
+        _exit_statuses.append(status)
+        leave(status)
+
+    return noting
+
+
 def _leave_together(world: MPI.Intracomm) -> None:
-    """Wait a moment for the other ranks to end as well; if they don't, they wait for this one: end the job."""
+    """Wait for the other ranks to end as well; a rank that ended with an error status does so for a moment only.
+
+    Peers of a rank that failed may wait for it in a collective for ever: then the job ends with it. Peers of one that
+    ended well go on with what needs no other rank (rank 0 writes a report), for as long as they like.
+    """
     if MPI.Is_finalized():
         return
+    sys.stdout.flush()
+    failed = bool(_exit_statuses) and _exit_statuses[-1] not in (None, 0)
     request = world.Ibarrier()
     deadline = time.monotonic() + EXIT_PATIENCE_SECONDS
+    pause = 0.0001
     while not request.Test():
-        if time.monotonic() > deadline:
+        if failed and time.monotonic() > deadline:
             rank = MPI.COMM_WORLD.Get_rank()
-            sys.stderr.write(f"[rank {rank}] ended while other ranks go on: ending the job\n")
+            sys.stderr.write(
+                f"[rank {rank}] ended with status {_exit_statuses[-1]} while others go on: ending the job\n"
+            )
             sys.stderr.flush()
             MPI.COMM_WORLD.Abort(1)
-        time.sleep(0.001)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def share_threads() -> None:
@@ -74,6 +100,7 @@ def install() -> None:
     world = MPI.COMM_WORLD.Dup()
     _installed.append(world)
     sys.excepthook = _abort_on_exception
+    sys.exit = _note_status(sys.exit)
     share_threads()
     # mpi4py's own finalisation is registered before, and so runs after.
     atexit.register(_leave_together, world)

@@ -11,7 +11,8 @@ import torch
 from mpi4py import MPI
 
 from array_api_dist.collectives import guard
-from array_api_dist.collectives.base import BaseCommunicator, packed
+from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
+from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Operator, Request
 
 MESSAGE_NBYTES: Final = 1 << 30
@@ -71,8 +72,8 @@ class MpiCommunicator(BaseCommunicator):
         Whether tensors pass through host memory because MPI may not touch the device's.
     """
 
-    def __init__(self, comm: MPI.Intracomm, *, staged: bool) -> None:
-        super().__init__(staged=staged)
+    def __init__(self, comm: MPI.Intracomm, *, staged: bool, buffer_nbytes: int = BUFFER_NBYTES) -> None:
+        super().__init__(staged=staged, buffer_nbytes=buffer_nbytes)
         self._comm = comm.Dup()
         self._rank, self._ranks = comm.Get_rank(), comm.Get_size()
         node = comm.Split_type(MPI.COMM_TYPE_SHARED)

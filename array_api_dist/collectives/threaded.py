@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import torch
 
-from array_api_dist.collectives.base import BaseCommunicator
+from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.protocol import Communicator, Request
 
 T = TypeVar("T")
@@ -83,8 +83,10 @@ class _ThreadRequest:
 class ThreadedCommunicator(BaseCommunicator):
     """One rank of a world of threads."""
 
-    def __init__(self, world: _World, rank: int, *, staged: bool = False) -> None:
-        super().__init__(staged=staged)
+    def __init__(
+        self, world: _World, rank: int, *, staged: bool = False, buffer_nbytes: int = BUFFER_NBYTES
+    ) -> None:
+        super().__init__(staged=staged, buffer_nbytes=buffer_nbytes)
         self._world = world
         self._rank = rank
         self._start_lockstep()
@@ -158,7 +160,12 @@ def _stacks(threads: Sequence[threading.Thread]) -> str:
 
 
 def run_ranks(
-    ranks: int, body: Callable[[Communicator], T], *, staged: bool = False, patience: float = PATIENCE_SECONDS
+    ranks: int,
+    body: Callable[[Communicator], T],
+    *,
+    staged: bool = False,
+    buffer_nbytes: int = BUFFER_NBYTES,
+    patience: float = PATIENCE_SECONDS,
 ) -> list[T]:
     """Run ``body(communicator)`` on ``ranks`` threads and return what each gave.
 
@@ -175,7 +182,9 @@ def run_ranks(
 
     def run(rank: int) -> None:
         try:
-            results[rank] = body(ThreadedCommunicator(world, rank, staged=staged))
+            results[rank] = body(
+                ThreadedCommunicator(world, rank, staged=staged, buffer_nbytes=buffer_nbytes)
+            )
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             errors[rank] = error
             world.abort()

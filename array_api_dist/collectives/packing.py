@@ -1,0 +1,127 @@
+"""What travels in one message: pieces cut and grouped by one rule on both sides, packed into buffers that are kept.
+
+A fresh buffer costs as much as the copy into it (the first touch of its pages), so a communicator reuses its own. What
+is dense already travels from and into its own memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import torch
+
+ALIGNMENT: Final = 16
+"""Every tensor in a packed message begins at a multiple of this many bytes, that of the widest data type."""
+
+_SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
+def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the memory of a contiguous tensor as a vector of bytes."""
+    # A single element counts as contiguous whatever its strides: make them plain.
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
+
+
+def movable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a view in a type that torch can move in every way (it lacks some of unsigned ones)."""
+    return tensor.view(_SIGNED.get(tensor.dtype, tensor.dtype))
+
+
+def packed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the values in dense row-major memory, without lazy conjugation: the tensor itself where it is so."""
+    return tensor.resolve_conj().resolve_neg().contiguous()
+
+
+def nbytes_of(state: Sequence[torch.Tensor]) -> int:
+    """Return the bytes of all tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in state)
+
+
+def _cut(tensor: torch.Tensor, limit: int) -> Iterator[torch.Tensor]:
+    """Yield ``tensor`` in pieces of at most ``limit`` bytes (of one element, if that is more), by its shape alone."""
+    if nbytes_of((tensor,)) <= limit or tensor.numel() == 1:
+        yield tensor
+        return
+    axis = next(axis for axis, length in enumerate(tensor.shape) if length > 1)
+    row = nbytes_of((tensor,)) // tensor.shape[axis]
+    for part in torch.split(tensor, max(limit // row, 1), dim=axis):
+        yield from _cut(part, limit)
+
+
+def messages(views: Sequence[torch.Tensor], limit: int) -> list[list[torch.Tensor]]:
+    """Return the pieces for one peer, cut and grouped into messages of at most ``limit`` bytes: the same on both sides."""
+    groups: list[list[torch.Tensor]] = []
+    filled = limit
+    for view in views:
+        for part in _cut(view, limit):
+            size = nbytes_of((part,))
+            if filled + size > limit:
+                groups.append([])
+                filled = 0
+            groups[-1].append(part)
+            filled += size
+    return groups
+
+
+def is_dense(message: Sequence[torch.Tensor]) -> bool:
+    """Return whether a message can travel from its own memory."""
+    return (
+        len(message) == 1 and message[0].is_contiguous() and not (message[0].is_conj() or message[0].is_neg())
+    )
+
+
+def _places(message: Sequence[torch.Tensor]) -> list[int]:
+    """Return where each tensor of a packed message begins, and last where it ends."""
+    places = [0]
+    for tensor in message:
+        places.append(-(-(places[-1] + nbytes_of((tensor,))) // ALIGNMENT) * ALIGNMENT)
+    return places
+
+
+def packed_nbytes(message: Sequence[torch.Tensor]) -> int:
+    """Return the length of a message on its way: without padding when it is one tensor."""
+    return nbytes_of(message) if len(message) == 1 else _places(message)[-1]
+
+
+def _slot(buffer: torch.Tensor, place: int, like: torch.Tensor) -> torch.Tensor:
+    return buffer[place : place + nbytes_of((like,))].view(like.dtype).view(like.shape)
+
+
+def pack(message: Sequence[torch.Tensor], buffer: torch.Tensor) -> None:
+    """Copy the tensors of a message into ``buffer``, from any strides and any device."""
+    for tensor, place in zip(message, _places(message), strict=False):
+        movable(_slot(buffer, place, tensor)).copy_(movable(tensor))
+
+
+def unpack(buffer: torch.Tensor, message: Sequence[torch.Tensor]) -> None:
+    """Copy a packed message out of ``buffer`` into the tensors it is made of."""
+    for tensor, place in zip(message, _places(message), strict=False):
+        movable(tensor).copy_(movable(_slot(buffer, place, tensor)))
+
+
+class Buffers:
+    """Host memory that one communicator keeps: what was touched once is cheap to write again."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self) -> None:
+        self._free: list[torch.Tensor] = []
+
+    def take(self, nbytes: int) -> torch.Tensor:
+        """Return a buffer of at least ``nbytes``: the smallest free one that is large enough, else a new one."""
+        fitting = [buffer for buffer in self._free if buffer.numel() >= nbytes]
+        if not fitting:
+            return torch.empty(nbytes, dtype=torch.uint8)
+        best = min(fitting, key=torch.Tensor.numel)
+        self._free = [buffer for buffer in self._free if buffer is not best]
+        return best
+
+    def give_back(self, buffers: Sequence[torch.Tensor], limit: int) -> None:
+        """Keep ``buffers``, the larger first, as long as all that is kept has at most ``limit`` bytes."""
+        kept, total = [], 0
+        for buffer in sorted((*self._free, *buffers), key=torch.Tensor.numel, reverse=True):
+            if total + buffer.numel() <= limit:
+                kept.append(buffer)
+                total += buffer.numel()
+        self._free = kept
