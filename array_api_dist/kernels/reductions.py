@@ -26,10 +26,14 @@ Cut: TypeAlias = tuple[slice, ...]
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
-# Elements of a tile, which stays in the cache in double precision, and of its innermost axis when there are others.
-_TILE_SIZE: Final = 1 << 16
+# Tensors that torch may as well convert whole.
+_SMALL_SIZE: Final = 1 << 16
+# Elements of a tile, which stays in the last cache in double precision, and of its innermost axis when it has others.
+_TILE_SIZE: Final = 1 << 19
 _TILE_SIZE_ON_DEVICES: Final = 1 << 24
-_INNER_LENGTH: Final = 1 << 11
+_INNER_LENGTH: Final = 1 << 13
+# Elements of a tile that is read once, in order: enough rows to make the sums beside it cheap.
+_STREAM_SIZE: Final = 1 << 21
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8
 _WIDE: Final = 1 << 10
@@ -64,33 +68,38 @@ class _Tiled:
     def kept(self, cut: Cut) -> Cut:
         return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
 
-    def cuts(self) -> Iterator[Cut]:
-        """Return the tiles, ascending along every axis."""
+    def cuts(self, *, streaming: builtins.bool = False) -> Iterator[Cut]:
+        """Return the tiles, ascending along every axis; large ones, of whole rows, with ``streaming``."""
         shape = tuple(self.view.shape)
+        lengths = self._lengths(_STREAM_SIZE, _STREAM_SIZE) if streaming else self.tile_shape()
         ranges = [
             [slice(first, builtins.min(first + step, n)) for first in range(0, n, step)]
-            for n, step in zip(shape, self.tile_shape(), strict=True)
+            for n, step in zip(shape, lengths, strict=True)
         ]
         return itertools.product(*ranges)
 
     def tile_shape(self) -> tuple[int, ...]:
         """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
         room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
+        return self._lengths(room, _INNER_LENGTH if self.view.ndim > 1 else room)
+
+    def _lengths(self, room: int, innermost: int) -> tuple[int, ...]:
         lengths: list[int] = []
         for n in reversed(self.view.shape):
-            most = room if lengths or self.view.ndim == 1 else builtins.min(room, _INNER_LENGTH)
+            most = room if lengths else innermost
             lengths.append(builtins.max(1, builtins.min(n, most)))
             room //= lengths[-1]
         return tuple(reversed(lengths))
 
 
 def _tiled(tensor: torch.Tensor, axes: Axes) -> _Tiled:
-    order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis))
+    all_strides = tensor.stride()
+    order = sorted(range(tensor.ndim), key=lambda axis: -all_strides[axis])
     shape: list[int] = []
     strides: list[int] = []
     reduced: list[builtins.bool] = []
     for axis in order:
-        length, stride = tensor.shape[axis], tensor.stride(axis)
+        length, stride = tensor.shape[axis], all_strides[axis]
         if length == 1:
             continue
         if shape and reduced[-1] == (axis in axes) and strides[-1] == length * stride:
@@ -104,13 +113,18 @@ def _tiled(tensor: torch.Tensor, axes: Axes) -> _Tiled:
     return _Tiled(tensor.as_strided(shape, strides), tuple(reduced), kept_order, kept_shape)
 
 
-def _tile_sum(tile: torch.Tensor, reduced: Sequence[builtins.bool], ones: torch.Tensor) -> torch.Tensor:
-    """Return the sums of a dense tile: BLAS is the fastest adder of two axes."""
+def _tile_sum(
+    tile: torch.Tensor, reduced: Sequence[builtins.bool], ones: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the sums of a tile; with ``ones`` by BLAS, which adds fastest, but one after another."""
     if not builtins.any(reduced):
         return tile
-    if tile.ndim == 2 and not builtins.all(reduced):
-        return torch.mv(tile.T if reduced[0] else tile, ones[: tile.shape[0 if reduced[0] else 1]])
-    return torch.sum(tile, [axis for axis, gone in enumerate(reduced) if gone])
+    if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
+        return torch.mv(tile.T, ones[: len(tile)])
+    # One axis after another: over several at once torch adds float32 with less care.
+    for axis in reversed(range(tile.ndim)):
+        tile = torch.sum(tile, axis) if reduced[axis] else tile
+    return tile
 
 
 def _origin(tiled: _Tiled) -> torch.Tensor:
@@ -159,18 +173,28 @@ def _power_sums(tiled: _Tiled, order: int, origin: torch.Tensor | None) -> list[
     return sums
 
 
+def _rows_together(tensor: torch.Tensor, axes: Axes) -> int:
+    """Return how many of many short rows, to be reduced over, make one long one: a power of two, 1 for no change."""
+    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
+        return 1
+    rows, width = tensor.shape
+    return 1 << (_WIDE // width).bit_length() - 1 if 0 < width < _NARROW and rows >= _WIDE else 1
+
+
+def _split_rows(tensor: torch.Tensor, together: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the long rows, and the short ones left over."""
+    whole = len(tensor) - len(tensor) % together
+    return tensor[:whole].view(-1, together * tensor.shape[1]), tensor[whole:]
+
+
 def _in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
     """Return ``kernel(tensor, axes)``; many short rows are taken several at once, as one long row."""
-    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
+    together = _rows_together(tensor, axes)
+    if together == 1:
         return kernel(tensor, axes)
-    rows, width = tensor.shape
-    if not 0 < width < _NARROW or rows < _WIDE:
-        return kernel(tensor, axes)
-    together = _WIDE // width
-    whole = rows - rows % together
-    folded = kernel(tensor[:whole].view(-1, together * width), axes).view(together, width)
-    # The rest joins once the rest is as small as the folded rows.
-    return kernel(torch.cat((folded, tensor[whole:].to(folded.dtype))), axes)
+    long, rest = _split_rows(tensor, together)
+    folded = kernel(long, axes).view(together, -1)
+    return kernel(torch.cat((folded, rest.to(folded.dtype))), axes)
 
 
 # ---- sums and counts
@@ -187,15 +211,45 @@ def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
         tensor = cast(tensor, dtype)
     if not axes:
         return tensor
+    if not floating:
+        return _integer_sum(tensor, axes, dtype)
+    if tensor.dtype == dtype:
+        return cast(blocked_sum(tensor, axes), dtype)
     if tensor.is_complex():
-        # The last axis, of the two parts, is kept.
-        parts = _float_sum(torch.view_as_real(tensor.resolve_conj()), axes)
-        return torch.view_as_complex(parts.contiguous()).to(dtype)
-    return cast(_float_sum(tensor, axes), dtype) if floating else _integer_sum(tensor, axes, dtype)
+        return _of_parts(_float_sum, tensor, axes).to(dtype)
+    return cast(_float_sum(tensor, axes), dtype)
+
+
+def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums of floating values in double precision: of blocks pairwise in their own, of those in float64."""
+    if tensor.is_complex():
+        return _of_parts(blocked_sum, tensor, axes)
+    if not axes:
+        return tensor.to(torch.float64)
+    if _is_small(tensor):
+        return torch.sum(tensor, axes, dtype=torch.float64)
+    return _in_wide_rows(tensor, axes, _streamed_sum)
+
+
+def _of_parts(
+    kernel: Callable[[torch.Tensor, Axes], torch.Tensor], tensor: torch.Tensor, axes: Axes
+) -> torch.Tensor:
+    """Return ``kernel`` of the real and the imaginary parts; the axis of the two is kept."""
+    return torch.view_as_complex(kernel(torch.view_as_real(tensor.resolve_conj()), axes).contiguous())
+
+
+def _streamed_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    if tensor.dtype == torch.float64:
+        return torch.sum(tensor, axes)
+    tiled = _tiled(tensor, axes)
+    total = tiled.result(torch.float64)
+    for cut in tiled.cuts(streaming=True):
+        total[tiled.kept(cut)] += _tile_sum(tiled.view[cut], tiled.reduced)
+    return tiled.restored(total)
 
 
 def _is_small(tensor: torch.Tensor) -> builtins.bool:
-    return tensor.numel() <= _TILE_SIZE or tensor.device.type != "cpu"
+    return tensor.numel() <= _SMALL_SIZE or tensor.device.type != "cpu"
 
 
 def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -212,13 +266,9 @@ def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.
     """Return the sums modulo 2**64, as ``dtype``."""
     if tensor.dtype in _SHORT_INTEGERS and not _is_small(tensor):
         tiled = _tiled(tensor, axes)
-        return _wrapped(tiled.restored(_power_sums(tiled, 1, None)[0]), dtype)
+        return cast(tiled.restored(_power_sums(tiled, 1, None)[0]), dtype)
     values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
-    return _wrapped(_in_wide_rows(values, axes, torch.sum), dtype)
-
-
-def _wrapped(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return values.view(dtype) if dtype == torch.uint64 else cast(values, dtype)
+    return cast(_in_wide_rows(values, axes, torch.sum), dtype)
 
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
@@ -393,12 +443,23 @@ def moments(tensor: torch.Tensor, axes: Axes, order: int = 2) -> Moments:
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
     if counts.numel() == 0 or count == 0:
         return counts, *(torch.zeros_like(counts) for _ in range(order))
+    together = _rows_together(tensor, axes)
+    if together > 1:
+        return _moments_of_short_rows(tensor, together, order)
     tiled = _tiled(tensor, axes)
     origin = _origin(tiled)
     sums = _power_sums(tiled, order, origin)
-    central = _central(sums, count)
     mean = origin.reshape(sums[0].shape) + sums[0] / count
-    return counts, *(tiled.restored(each) for each in (mean, *central))
+    return counts, *(tiled.restored(each) for each in (mean, *_central(sums, count)))
+
+
+def _moments_of_short_rows(tensor: torch.Tensor, together: int, order: int) -> Moments:
+    long, rest = _split_rows(tensor, together)
+    state = tuple(each.view(together, -1) for each in moments(long, (0,), order))
+    while len(state[0]) > 1:
+        half = len(state[0]) // 2
+        state = merge_moments(tuple(each[:half] for each in state), tuple(each[half:] for each in state))
+    return merge_moments(tuple(each[0] for each in state), moments(rest, (0,), order))
 
 
 def _central(sums: list[torch.Tensor], count: int) -> list[torch.Tensor]:
