@@ -334,6 +334,14 @@ def outcome_of(test: str, reports: Sequence[pytest.TestReport]) -> Outcome:
     return Outcome(test, ending, round(seconds, 4), message, details, measures)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Give every rank a directory of its own for temporary files: pytest's clean-up of a common one is a race."""
+    given = os.environ.get(DIRECTORY_VARIABLE)
+    if given and config.option.basetemp is None:
+        config.option.basetemp = str(Path(given) / f"files-of-rank-{MPI.COMM_WORLD.rank}")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the hooks, when the profiles of others and pytest's reporter are in place."""
