@@ -42,7 +42,7 @@ def _abort_on_exception(kind: type[BaseException], error: BaseException, trace: 
 _exit_statuses: list[object] = []
 
 
-def _note_status(leave: Callable[[object], NoReturn]) -> Callable[..., NoReturn]:
+def _note_status(leave: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
     """Return ``sys.exit`` that remembers its argument: at the end nothing else tells a failure from success."""
 
     @wraps(leave)
