@@ -25,7 +25,8 @@ def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
 
 def movable(tensor: torch.Tensor) -> torch.Tensor:
     """Return a view in a type that torch can move in every way (it lacks some of unsigned ones)."""
-    return tensor.view(_SIGNED.get(tensor.dtype, tensor.dtype))
+    signed = _SIGNED.get(tensor.dtype)
+    return tensor if signed is None else tensor.view(signed)
 
 
 def packed(tensor: torch.Tensor) -> torch.Tensor:

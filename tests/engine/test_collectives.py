@@ -1,0 +1,89 @@
+"""The in-process communicator does what every communicator must, and tells what goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from collective_cases import PARAMETERS, Case, exchange
+
+from array_api_dist.collectives import Communicator, operators
+from array_api_dist.collectives.packing import Buffers, messages, packed_nbytes
+from array_api_dist.collectives.threaded import run_ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+@pytest.mark.parametrize(("case", "dtype"), PARAMETERS)
+def test_a_communicator_of_threads(ranks: int, case: Case, dtype: torch.dtype) -> None:
+    run_ranks(ranks, lambda communicator: case(communicator, dtype))
+
+
+@pytest.mark.parametrize(("case", "dtype"), PARAMETERS)
+def test_a_staged_communicator_of_threads(case: Case, dtype: torch.dtype) -> None:
+    run_ranks(3, lambda communicator: case(communicator, dtype), staged=True)
+
+
+@pytest.mark.parametrize("limit", [1, 16, 40, 1000])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint16, torch.float64, torch.complex128])
+def test_messages_are_cut_at_any_limit(limit: int, dtype: torch.dtype) -> None:
+    run_ranks(3, lambda communicator: exchange(communicator, dtype), buffer_nbytes=limit)
+
+
+def test_both_sides_of_a_pair_cut_alike_whatever_their_strides() -> None:
+    dense, turned = torch.zeros(7, 9, 3), torch.zeros(9, 3, 7).permute(2, 0, 1)
+    for limit in (4, 12, 100, 500, 10000):
+        sent, received = messages([dense, dense[:2]], limit), messages([turned, turned[:2]], limit)
+        assert [[part.shape for part in each] for each in sent] == [
+            [part.shape for part in each] for each in received
+        ]
+        assert sum(part.numel() for each in sent for part in each) == 9 * 9 * 3
+        assert all(sum(4 * part.numel() for part in each) <= limit for each in sent)
+        assert [packed_nbytes(each) for each in sent] == [packed_nbytes(each) for each in received]
+
+
+def test_buffers_are_kept_within_a_limit_and_used_again() -> None:
+    buffers = Buffers()
+    first, second = buffers.take(100), buffers.take(1000)
+    buffers.give_back([first, second], 1050)
+    assert buffers.take(500).data_ptr() == second.data_ptr()
+    assert buffers.take(50).data_ptr() != first.data_ptr()
+
+
+def test_the_first_failing_rank_is_the_one_that_is_told() -> None:
+    def body(communicator: Communicator) -> None:
+        if communicator.rank == 1:
+            raise LookupError("my own")
+        communicator.barrier()
+
+    with pytest.raises(LookupError, match="my own"):
+        run_ranks(3, body)
+
+
+def test_ranks_in_different_collectives_are_told_of_both() -> None:
+    def body(communicator: Communicator) -> None:
+        if communicator.rank == 0:
+            communicator.barrier()
+        else:
+            communicator.agree(None)
+
+    with pytest.raises(RuntimeError, match="rank 0: barrier; rank 1: allgather"):
+        run_ranks(2, body)
+
+
+def test_a_rank_that_never_comes_is_an_error() -> None:
+    def body(communicator: Communicator) -> None:
+        if communicator.rank == 0:
+            communicator.barrier()
+
+    with pytest.raises(RuntimeError):
+        run_ranks(2, body, patience=0.2)
+
+
+def test_lockstep_names_operation_shape_and_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARRAY_API_DIST_LOCKSTEP", "1")
+
+    def body(communicator: Communicator) -> None:
+        communicator.allreduce((torch.zeros(2 + communicator.rank),), operators.SUM)
+
+    with pytest.raises(RuntimeError, match=r"out of step.*float32 \(2,\).*float32 \(3,\)"):
+        run_ranks(2, body)
+    run_ranks(2, lambda communicator: communicator.barrier())

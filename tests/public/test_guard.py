@@ -1,0 +1,70 @@
+"""A job whose ranks part ends, soon and with a reason; one whose ranks only end at different times goes well."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from conformance.launch import environment
+
+PREFACE = """
+import sys, time
+import array_api_dist as xp
+from array_api_dist.partition import repartition
+x = repartition(xp.arange(10), 0)
+rank = x.device.rank
+"""
+
+
+def run(program: str, **variables: str) -> tuple[int, str, float]:
+    started = time.monotonic()
+    done = subprocess.run(
+        [
+            "mpirun",
+            "--oversubscribe",
+            "--bind-to",
+            "none",
+            "-n",
+            "2",
+            sys.executable,
+            "-c",
+            PREFACE + program,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(variables),
+        cwd=Path(__file__).parents[2],
+    )
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - started
+
+
+def test_an_exception_on_one_rank_ends_the_job_with_its_traceback() -> None:
+    status, output, _ = run("if rank == 1: raise KeyError('the reason')\nprint(float(xp.sum(x)))")
+    assert status != 0
+    assert "[rank 1] KeyError: 'the reason'" in output
+
+
+def test_an_exit_with_an_error_on_one_rank_ends_the_job() -> None:
+    status, output, _ = run("if rank == 1: sys.exit(3)\nprint(float(xp.sum(x)))")
+    assert status != 0
+    assert "[rank 1] ended with status 3 while others go on" in output
+
+
+def test_a_rank_that_ended_well_waits_for_a_slower_one() -> None:
+    status, output, seconds = run("if rank == 0: time.sleep(7)\nprint('done', rank)")
+    assert status == 0, output
+    assert output.count("done") == 2
+    assert seconds > 7
+
+
+def test_lockstep_names_both_sides_of_a_difference() -> None:
+    program = "xp.sum(x) if rank == 0 else xp.cumulative_sum(x)"
+    status, output, _ = run(program, ARRAY_API_DIST_LOCKSTEP="1")
+    assert status != 0
+    assert "out of step" in output
+    assert "allreduce" in output
+    assert "exscan" in output
