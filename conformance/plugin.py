@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 from typing import Any, Final
 from zlib import crc32
 
@@ -23,13 +24,12 @@ MODULE_VARIABLE: Final = "ARRAY_API_TESTS_MODULE"
 
 
 class Spread:
-    """How many arrays were made, and how many of them had elements on at least two ranks."""
+    """How many arrays were made, how many had two elements or more, and how many had them on at least two ranks."""
 
-    __slots__ = ("arrays", "spread")
+    __slots__ = ("arrays", "spread", "spreadable")
 
     def __init__(self) -> None:
-        self.arrays = 0
-        self.spread = 0
+        self.arrays = self.spreadable = self.spread = 0
 
     def watch(self, array_class: Any) -> None:
         """Count every array that is made from a block from now on; the package itself has no counter."""
@@ -37,6 +37,7 @@ class Spread:
 
         def counting(block: Any) -> Any:
             self.arrays += 1
+            self.spreadable += prod(block.shape) >= 2
             self.spread += is_spread(block.partition, block.shape)
             return make(block)
 
@@ -45,8 +46,8 @@ class Spread:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
         """Hand the counts of a test over with its report."""
-        item.user_properties += [("arrays", self.arrays), ("spread", self.spread)]
-        self.arrays = self.spread = 0
+        item.user_properties += [(name, getattr(self, name)) for name in self.__slots__]
+        self.arrays = self.spreadable = self.spread = 0
         yield
 
 

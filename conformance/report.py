@@ -50,11 +50,15 @@ def table(header: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def results_table(results: Sequence[Result]) -> str:
-    """Return one line for each run; ``spread`` counts the arrays that had elements on at least two ranks."""
+    """Return one line for each run.
+
+    ``spread`` counts the arrays that had elements on at least two ranks; ``share`` is that of those that could: one
+    element, or none, lies on one rank at most.
+    """
     rows: list[Row] = []
     for result in results:
-        arrays, spread = result.measured("arrays"), result.measured("spread")
-        share = f"{spread / arrays:.0%}" if arrays else "-"
+        arrays, spreadable, spread = map(result.measured, ("arrays", "spreadable", "spread"))
+        share = f"{spread / spreadable:.0%}" if spreadable else "-"
         rows.append(
             [
                 str(result.ranks),
@@ -80,6 +84,7 @@ def write_json(path: Path, results: Sequence[Result], facts: Mapping[str, object
             "seconds": round(result.seconds, 1),
             "counts": dict(zip(KINDS, result.counts(), strict=True)),
             "arrays": result.measured("arrays"),
+            "spreadable": result.measured("spreadable"),
             "spread": result.measured("spread"),
             "tests": [asdict(outcome) for outcome in result.outcomes],
         }

@@ -163,12 +163,12 @@ def test_an_example_meets_the_same_partitions_when_it_is_run_again() -> None:
 
 def test_the_report_counts_outcomes_and_spread_arrays(tmp_path: Path) -> None:
     outcomes = [
-        Outcome("a", "passed", measures={"arrays": 30, "spread": 10}),
-        Outcome("b", "failed", measures={"arrays": 10, "spread": 10}),
+        Outcome("a", "passed", measures={"arrays": 30, "spreadable": 15, "spread": 10}),
+        Outcome("b", "failed", measures={"arrays": 10, "spreadable": 10, "spread": 10}),
     ]
     result = Result(2, "first", "cpu", 12.3, outcomes)
     assert results_table([result]).splitlines()[-1].split() == (
-        ["2", "first", "cpu", "1", "1", "0", "0", "0", "0", "12", "40", "20", "50%"]
+        ["2", "first", "cpu", "1", "1", "0", "0", "0", "0", "12", "40", "20", "80%"]
     )
     write_json(tmp_path / "report.json", [result], {"max_examples": 5})
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

@@ -92,6 +92,11 @@ def test_ranks_that_get_on_are_left_alone() -> None:
     assert stuck_reason([HERE], 2, 130.0, 100.0, JOB) is None, "the other rank may still start"
 
 
+def test_ranks_that_all_ended_may_take_their_time() -> None:
+    ended = replace(HERE, waiting=True, phase=EXIT, status=0)
+    assert stuck_reason([ended, replace(ended, rank=1)], 2, 150.0, 0.0, JOB) is None
+
+
 @pytest.mark.parametrize(
     ("position", "reason"),
     [
