@@ -1,0 +1,84 @@
+"""Devices: a processor kind and a group of ranks; every kind gives the same answers."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mpi4py import MPI
+
+import array_api_dist as xp
+from array_api_dist.device import Device, ProcessorKind, default_device_set, register_kind
+from array_api_dist.partition import default_partition, repartition
+
+KINDS = ["cpu", "cpu:staged", "cuda"]
+
+
+@pytest.fixture(params=KINDS)
+def device(request: pytest.FixtureRequest) -> Device:
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device: what needs one was not tested")
+    return Device(request.param)
+
+
+@pytest.mark.parametrize("policy", ["none", "first", "mixed"])
+def test_every_kind_gives_the_same_answers(device: Device, policy: str) -> None:
+    host = np.random.default_rng(0).normal(size=(23, 6))
+    with default_partition(policy):
+        x = xp.asarray(host, device=device)
+        assert x.device == device
+        moved = repartition(xp.concat([x, x[::-1, :]]), 1)
+        product = x.T @ x
+        ordered = xp.sort(x[:, 0])
+        values = xp.unique_values(xp.round(x))
+        running = xp.cumulative_sum(x, axis=0)
+    np.testing.assert_allclose(np.asarray(moved), np.concatenate([host, host[::-1]]))
+    np.testing.assert_allclose(np.asarray(product), host.T @ host, rtol=1e-12)
+    np.testing.assert_array_equal(np.asarray(ordered), np.sort(host[:, 0]))
+    np.testing.assert_array_equal(np.asarray(values), np.unique(np.round(host)))
+    np.testing.assert_allclose(np.asarray(running), np.cumsum(host, 0), rtol=1e-12, atol=1e-13)
+
+
+def test_arrays_move_between_kinds_and_back(device: Device) -> None:
+    x = repartition(xp.arange(11), 0)
+    there = x.to_device(device)
+    assert there.device == device
+    assert there.partition == x.partition
+    np.testing.assert_array_equal(np.asarray(there.to_device(x.device)), np.arange(11))
+
+
+def test_a_device_is_a_value(device: Device) -> None:
+    assert Device(device.kind) == device
+    assert hash(Device(device.kind)) == hash(device)
+    assert device != "cpu"
+    assert copy.deepcopy(device) == device
+    assert pickle.loads(pickle.dumps(device)) == device
+    assert device in {Device(kind) for kind in ("cpu", "cpu:staged", device.kind)}
+    assert device.ranks == MPI.COMM_WORLD.size
+    assert device.rank == MPI.COMM_WORLD.rank
+
+
+def test_a_group_of_its_own_is_another_device() -> None:
+    alone = Device("cpu", comm=MPI.COMM_SELF)
+    assert (alone.rank, alone.ranks) == (0, 1)
+    assert alone != Device("cpu")
+    with pytest.raises(TypeError, match="all ranks can be pickled"):
+        pickle.dumps(alone)
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"cpu, cuda, cpu:staged.*got 'tpu'"):
+        Device("tpu")
+    with pytest.raises(TypeError, match="device must be a Device"):
+        xp.ones(3, device="cpu")
+
+
+def test_a_kind_can_be_added() -> None:
+    register_kind(ProcessorKind("cpu:own", lambda _: torch.device("cpu"), lambda: True, lambda: False))
+    with default_device_set(Device("cpu:own")):
+        x = repartition(xp.arange(9), 0)
+    assert x.device.kind == "cpu:own"
+    assert int(xp.sum(x)) == 36
