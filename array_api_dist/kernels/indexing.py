@@ -30,7 +30,11 @@ def masked_fill_values(tensor: torch.Tensor, mask: torch.Tensor, values: torch.T
 
 
 def index_put(tensor: torch.Tensor, index: tuple[torch.Tensor, ...], values: torch.Tensor) -> None:
-    """Write ``values`` at ``index`` in place; of equal positions the last in row-major order wins."""
+    """Write ``values`` at ``index`` in place; of equal positions the last in row-major order wins (on the CPU)."""
+    if tensor.device.type == "cpu":
+        # torch's threads leave it open who writes last.
+        tensor.numpy()[tuple(each.numpy() for each in index)] = values.numpy()
+        return
     movable(tensor)[index] = movable(values)
 
 
@@ -53,3 +57,11 @@ def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: i
 def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
     """Return ``tensor`` as a whole ``counts[axis]`` times along each axis."""
     return moved_back(movable(tensor).repeat(tuple(counts)), tensor.dtype)
+
+
+def diff_once(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the differences of neighbours along ``axis``, one fewer than elements; integers wrap."""
+    length = max(tensor.shape[axis] - 1, 0)
+    source = movable(tensor)
+    last, first = source.narrow(axis, tensor.shape[axis] - length, length), source.narrow(axis, 0, length)
+    return moved_back(last - first, tensor.dtype)

@@ -1,0 +1,153 @@
+"""Order within one tensor: NaN last both ways, equal values in their order, keys that order as the values do."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from array_api_dist import _dtypes as dt
+from array_api_dist.kernels import ordering
+from array_api_dist.kernels.dtypes import TORCH
+
+ORDERED = [dtype for dtype in dt.DTYPES if dtype in dt.REAL or dtype is dt.bool]
+
+
+def _few_values(dtype: dt.DType, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return values with many equals: both limits of integers, NaN, infinities and both zeros of floats."""
+    if dtype in dt.INTEGER:
+        least, greatest = dt.integer_limits(dtype)
+        pool = np.array([least, least + 1, 1, greatest - 1, greatest], dtype=dtype.name)
+    elif dtype is dt.bool:
+        pool = np.array([False, True])
+    else:
+        pool = np.array([-np.inf, -1.5, -0.0, 0.0, 1.5, np.inf, np.nan, -np.nan], dtype=dtype.name)
+    return torch.from_numpy(pool[np.random.default_rng(3).integers(0, len(pool), shape)])
+
+
+def _expected_order(array: np.ndarray, axis: int, *, descending: bool) -> np.ndarray:
+    """Return the stable order with NaN last: by lanes, with Python's sort."""
+
+    def order(lane: np.ndarray) -> list[int]:
+        missing = [k for k in range(len(lane)) if lane[k] != lane[k]]  # noqa: PLR0124 - NaN
+        present = [k for k in range(len(lane)) if lane[k] == lane[k]]  # noqa: PLR0124 - NaN
+        # Reversed sorting of Python keeps the order of equals.
+        return sorted(present, key=lambda k: lane[k].item(), reverse=descending) + missing
+
+    return np.apply_along_axis(lambda lane: np.array(order(lane), dtype=np.int64), axis, array)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", ORDERED, ids=str)
+def test_sorting_is_stable_with_nan_last(dtype, axis, descending) -> None:
+    values = _few_values(dtype, (30, 20)).T
+    before = values.clone()
+    expected = _expected_order(values.numpy(), axis, descending=descending)
+    np.testing.assert_array_equal(ordering.argsort(values, axis, descending=descending), expected)
+    ordered = ordering.sort(values, axis, descending=descending)
+    lanes = np.take_along_axis(values.numpy(), expected, axis)
+    np.testing.assert_array_equal(ordered, lanes)
+    if dtype in dt.FLOATING:
+        present = ~np.isnan(lanes)
+        np.testing.assert_array_equal(np.signbit(ordered.numpy())[present], np.signbit(lanes)[present])
+    np.testing.assert_array_equal(values, before)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dtype", ORDERED, ids=str)
+def test_distinct_values_take_the_fast_way_to_the_same_order(dtype, descending) -> None:
+    array = np.random.default_rng(0).permutation(100).astype(dtype.name)
+    if dtype in dt.FLOATING:
+        array[7] = np.nan
+    ordered = ordering.sort(torch.from_numpy(array), 0, descending=descending)
+    expected = array[_expected_order(array, 0, descending=descending)]
+    np.testing.assert_array_equal(ordered, expected)
+    if dtype in dt.FLOATING:
+        np.testing.assert_array_equal(np.signbit(ordered.numpy())[:-1], np.signbit(expected)[:-1])
+
+
+@pytest.mark.parametrize("dtype", dt.DTYPES, ids=str)
+def test_nothing_sorts(dtype) -> None:
+    nothing = torch.empty((0, 3), dtype=TORCH[dtype])
+    assert ordering.sort(nothing, 0).shape == (0, 3)
+    assert ordering.argsort(nothing, 1).shape == (0, 3)
+    assert [each.shape for each in ordering.unique(nothing.reshape(-1))] == [(0,)] * 4
+    assert ordering.merge_sorted([nothing.reshape(-1)] * 2).dtype == TORCH[dtype]
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_values_order_by_real_then_imaginary_part(dtype) -> None:
+    parts = (-1.0, 0.0, 2.0, torch.inf, torch.nan)
+    values = torch.tensor([complex(a, b) for a, b in itertools.product(parts, parts)], dtype=dtype).flip(0)
+    ordered = ordering.sort(values, 0)
+    present = ordered[~torch.isnan(ordered)].tolist()
+    assert present == sorted(present, key=lambda z: (z.real, z.imag))
+    assert torch.isnan(ordered[len(present) :]).all()
+    assert len(present) == 16
+
+
+@pytest.mark.parametrize("dtype", ORDERED, ids=str)
+def test_keys_order_as_the_values_and_come_back(dtype) -> None:
+    values = _few_values(dtype, (40, 5)).T
+    for descending in (False, True):
+        keys = ordering.order_key(values, descending=descending)
+        assert keys.dtype == torch.int64
+        order = np.argsort(keys.numpy(), axis=1, kind="stable")
+        np.testing.assert_array_equal(order, _expected_order(values.numpy(), 1, descending=descending))
+    back = ordering.from_order_key(ordering.order_key(values), TORCH[dtype])
+    np.testing.assert_array_equal(back, values)
+
+
+@given(array=hnp.arrays(st.sampled_from([np.float32, np.float64]), st.integers(2, 20)))
+def test_keys_are_equal_exactly_for_equal_floats(array: np.ndarray) -> None:
+    keys = ordering.order_key(torch.from_numpy(array)).numpy()
+    for k in range(1, len(array)):
+        before, after = array[k - 1], array[k]
+        both_missing = np.isnan(before) and np.isnan(after)
+        assert (keys[k - 1] == keys[k]) == (both_missing or before == after)
+        if not (np.isnan(before) or np.isnan(after)):
+            assert (keys[k - 1] < keys[k]) == (before < after)
+
+
+@pytest.mark.parametrize("dtype", ORDERED, ids=str)
+def test_unique_is_numpys(dtype) -> None:
+    values = _few_values(dtype, (64,))
+    distinct, first, inverse, counts = ordering.unique(values)
+    expected = np.unique(
+        values.numpy(), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
+    np.testing.assert_array_equal(distinct, expected[0])
+    np.testing.assert_array_equal(first, expected[1])
+    np.testing.assert_array_equal(counts, expected[3])
+    np.testing.assert_array_equal(distinct[inverse], values)
+    assert int(counts.sum()) == 64
+
+
+def test_every_nan_is_its_own_complex_ones_as_well() -> None:
+    reals = torch.tensor([torch.nan, 1.0, torch.nan, -0.0, 0.0])
+    distinct, first, inverse, counts = ordering.unique(reals)
+    np.testing.assert_array_equal(distinct, [0.0, 1.0, np.nan, np.nan])
+    assert (first.tolist(), inverse.tolist()) == ([3, 1, 0, 2], [2, 1, 3, 0, 0])
+    assert counts.tolist() == [2, 1, 1, 1]
+    complexes = torch.tensor([complex(torch.nan, 1), 1j, complex(torch.nan, 1), 1j, complex(1, torch.nan)])
+    distinct, _, _, counts = ordering.unique(complexes)
+    assert distinct[0] == 1j
+    assert counts.tolist() == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ORDERED, ids=str)
+def test_merged_runs_are_in_order(dtype) -> None:
+    runs = [ordering.sort(_few_values(dtype, (length,)), 0) for length in (5, 0, 8, 1)]
+    merged = ordering.merge_sorted(runs)
+    np.testing.assert_array_equal(merged, ordering.sort(torch.cat(runs), 0))
+
+
+def test_of_both_zeros_those_of_the_lower_run_come_first() -> None:
+    merged = ordering.merge_sorted([torch.tensor([-1.0, 0.0]), torch.tensor([-0.0, 3.0])])
+    assert torch.signbit(merged).tolist() == [True, False, True, False]

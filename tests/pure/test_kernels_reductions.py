@@ -1,0 +1,273 @@
+"""Reductions of one tensor against NumPy: every data type, axes, strides, NaN, empty extents, tiles."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from array_api_dist import _dtypes as dt
+from array_api_dist.kernels import reductions as kernels
+from array_api_dist.kernels.dtypes import TORCH
+
+REAL = [TORCH[each] for each in dt.DTYPES if each in dt.REAL]
+INTEGERS = [TORCH[each] for each in dt.DTYPES if each in dt.INTEGER]
+ORDERED = [*REAL, torch.bool]
+EVERY = list(TORCH.values())
+AXES = [axes for count in range(4) for axes in itertools.combinations(range(3), count)]
+
+
+def _numpy_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _values(dtype: torch.dtype, shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
+    """Return values over the whole range of integers; small whole numbers of floats. Axes lie in reverse in memory."""
+    rng = np.random.default_rng(seed)
+    name = _numpy_name(dtype)
+    backwards = shape[::-1]
+    if dtype == torch.bool:
+        values = rng.integers(0, 2, backwards).astype(np.bool_)
+    elif dtype in INTEGERS:
+        limits = np.iinfo(name)
+        values = rng.integers(limits.min, limits.max, backwards, dtype=name, endpoint=True)
+    else:
+        whole = rng.integers(-4, 5, backwards)
+        values = (whole + 1j * rng.integers(-4, 5, backwards) if dtype.is_complex else whole).astype(name)
+    return torch.from_numpy(values).permute(tuple(reversed(range(len(shape)))))
+
+
+@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("dtype", [each for each in EVERY if each != torch.bool])
+def test_sum_and_product_are_numpys_and_integers_wrap(dtype: torch.dtype, axes: tuple[int, ...]) -> None:
+    values = _values(dtype, (3, 4, 2))
+    name = _numpy_name(dtype)
+    np.testing.assert_array_equal(kernels.sum(values, axes, dtype), values.numpy().sum(axes, dtype=name))
+    np.testing.assert_array_equal(kernels.prod(values, axes, dtype), values.numpy().prod(axes, dtype=name))
+
+
+@pytest.mark.parametrize("dtype", [each for each in EVERY if each != torch.bool])
+def test_sum_and_product_of_nothing_are_their_identities(dtype: torch.dtype) -> None:
+    nothing = _values(dtype, (3, 0))
+    for kernel, identity in ((kernels.sum, 0), (kernels.prod, 1)):
+        result = kernel(nothing, (1,), dtype)
+        assert result.dtype == dtype
+        assert result.tolist() == [identity] * 3
+        assert kernel(nothing, (0,), dtype).shape == (0,)
+        assert kernel(nothing, (0, 1), dtype).item() == identity
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_sums_of_integers_are_exact_in_wider_types(dtype: torch.dtype) -> None:
+    values = _values(dtype, (300, 301), seed=1)
+    for wide in (torch.int64, torch.uint64):
+        expected = values.numpy().astype(_numpy_name(wide)).sum(0)
+        np.testing.assert_array_equal(kernels.sum(values, (0,), wide), expected)
+    np.testing.assert_allclose(
+        kernels.sum(values, (1,), torch.float64),
+        values.numpy().sum(1, dtype=np.float64),
+        rtol=1e-12,
+        atol=1e5,
+    )
+
+
+def test_the_sum_of_floats_as_integers_casts_first() -> None:
+    assert kernels.sum(torch.tensor([0.75, 0.75]), (0,), torch.int64).item() == 0
+
+
+SHAPES = [
+    ((70000, 18), (0, 1)), ((18, 70000), (1, 0)), ((300, 5000), (1, 0)), ((7, 30, 11, 50), (2, 0, 3, 1)),
+    ((1200000,), (0,)), ((1, 70001), (0, 1)), ((3, 40000, 2), (0, 1, 2)), ((1025, 255), (0, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "order"), SHAPES)
+def test_large_sums_and_moments_are_those_of_double_precision(
+    shape: tuple[int, ...], order: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    narrow = (torch.randn(shape) * 3 + 100).permute(order)
+    exact = narrow.numpy().astype(np.float64)
+    axes_of_all = [(axis,) for axis in range(narrow.ndim)] + [tuple(range(narrow.ndim))]
+    for axes, values in itertools.product(axes_of_all, (narrow, narrow.to(torch.float64))):
+        total = kernels.sum(values, axes, values.dtype)
+        np.testing.assert_allclose(total, exact.sum(axes), rtol=5e-7 if values is narrow else 1e-13)
+        np.testing.assert_allclose(kernels.sum(values, axes, torch.float64), exact.sum(axes), rtol=1e-13)
+        deviations = exact - exact.mean(axes, keepdims=True)
+        count, mean, *powers = kernels.moments(values, axes, 4)
+        assert (count == exact.size // max(total.numel(), 1)).all()
+        np.testing.assert_allclose(mean, exact.mean(axes), rtol=1e-13)
+        for k, power in enumerate(powers, start=2):
+            scale = (abs(deviations) ** k).sum(axes)
+            np.testing.assert_array_less(
+                abs(power.numpy() - (deviations**k).sum(axes)), 1e-10 * scale + 1e-30
+            )
+        np.testing.assert_allclose(kernels.moments(values, axes)[2], powers[0], rtol=1e-10)
+
+
+def test_many_small_terms_are_not_lost_beside_a_large_one() -> None:
+    values = torch.full((1 << 18,), 1.0)
+    values[0] = 2.0**24
+    assert kernels.sum(values, (0,), torch.float64).item() == 2**24 + (1 << 18) - 1
+    relative = kernels.sum(values, (0,), torch.float32).item() / (2**24 + (1 << 18) - 1) - 1
+    assert abs(relative) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (70000, 3), (3, 70000)])
+def test_sums_of_complex_values_are_those_of_their_parts(shape: tuple[int, ...]) -> None:
+    values = torch.randn(shape, dtype=torch.complex64)
+    for axes in ((0,), (1,), (0, 1)):
+        expected = values.numpy().sum(axes, dtype=np.complex128)
+        np.testing.assert_allclose(kernels.sum(values, axes, torch.complex64), expected, atol=1e-4, rtol=1e-5)
+        np.testing.assert_allclose(
+            kernels.sum(values.conj(), axes, torch.complex128), expected.conj(), atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("dtype", ORDERED)
+def test_extremes_are_numpys(dtype: torch.dtype, axes: tuple[int, ...]) -> None:
+    values = _values(dtype, (3, 4, 2))
+    np.testing.assert_array_equal(kernels.min(values, axes), values.numpy().min(axes))
+    np.testing.assert_array_equal(kernels.max(values, axes), values.numpy().max(axes))
+
+
+@pytest.mark.parametrize("dtype", ORDERED)
+def test_the_extreme_of_nothing_is_the_identity_of_the_merge(dtype: torch.dtype) -> None:
+    nothing = _values(dtype, (0, 2))
+    if dtype == torch.bool:
+        least, greatest = False, True
+    elif dtype.is_floating_point:
+        least, greatest = -np.inf, np.inf
+    else:
+        least, greatest = np.iinfo(_numpy_name(dtype)).min, np.iinfo(_numpy_name(dtype)).max
+    assert kernels.min(nothing, (0,)).tolist() == [greatest] * 2
+    assert kernels.max(nothing, (0,)).tolist() == [least] * 2
+    for kernel, identity in ((kernels.argmin, greatest), (kernels.argmax, least)):
+        value, index = kernel(nothing, 0)
+        assert value.tolist() == [identity] * 2
+        assert index.tolist() == [kernels.NOWHERE] * 2
+        assert kernel(nothing, 1)[1].shape == (0,)
+
+
+def test_extremes_are_nan_where_there_is_one() -> None:
+    values = torch.tensor([[1.0, torch.nan], [2.0, 3.0]])
+    for kernel in (kernels.min, kernels.max):
+        assert torch.isnan(kernel(values, (0,))).tolist() == [False, True]
+    rows = torch.zeros(5000, 3)
+    rows[4321, 1] = torch.nan
+    assert torch.isnan(kernels.max(rows, (0,))).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ORDERED)
+def test_the_first_extreme_is_found(dtype: torch.dtype, axis: int) -> None:
+    values = _values(dtype, (5, 4, 6))
+    for kernel, reference in ((kernels.argmin, np.argmin), (kernels.argmax, np.argmax)):
+        value, index = kernel(values, axis)
+        expected = reference(values.numpy(), axis)
+        np.testing.assert_array_equal(index, expected)
+        kept = np.take_along_axis(values.numpy(), np.expand_dims(expected, axis), axis).squeeze(axis)
+        np.testing.assert_array_equal(value, kept)
+        assert value.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int16, torch.uint64, torch.bool])
+@pytest.mark.parametrize("shape", [(600, 1100), (40000, 18), (3, 40000, 7)])
+def test_the_first_extreme_of_many_rows_is_found_over_tiles(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 50, shape).astype(_numpy_name(dtype))
+    if dtype.is_floating_point:
+        array[rng.random(shape) < 1e-5] = np.nan
+    axis = len(shape) - 2
+    for values in (torch.from_numpy(array), torch.from_numpy(np.concatenate([array] * 2, axis))):
+        np.testing.assert_array_equal(kernels.argmin(values, axis)[1], values.numpy().argmin(axis))
+        np.testing.assert_array_equal(kernels.argmax(values, axis)[1], values.numpy().argmax(axis))
+
+
+@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("dtype", EVERY)
+def test_truth_is_what_is_not_zero(dtype: torch.dtype, axes: tuple[int, ...]) -> None:
+    values = _values(torch.int8, (3, 4, 2)).remainder(2).to(dtype)
+    truth = values.numpy() != 0
+    np.testing.assert_array_equal(kernels.all(values, axes), truth.all(axes))
+    np.testing.assert_array_equal(kernels.any(values, axes), truth.any(axes))
+    counts = kernels.count_nonzero(values, axes)
+    assert counts.dtype == torch.int64
+    np.testing.assert_array_equal(counts, truth.sum(axes))
+
+
+def test_truth_of_nothing() -> None:
+    nothing = torch.empty(2, 0)
+    assert kernels.all(nothing, (1,)).tolist() == [True, True]
+    assert kernels.any(nothing, (1,)).tolist() == [False, False]
+    assert kernels.count_nonzero(nothing, (1,)).tolist() == [0, 0]
+
+
+def test_many_truths_are_counted_exactly() -> None:
+    truth = torch.rand(70000, 11) < 0.3
+    for axes in ((0,), (1,), (0, 1)):
+        np.testing.assert_array_equal(kernels.count_nonzero(truth, axes), truth.numpy().sum(axes))
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_moments_of_nothing_are_zero(order: int) -> None:
+    state = kernels.moments(torch.empty(0, 3), (0,), order)
+    assert len(state) == order + 1
+    assert all(each.tolist() == [0.0] * 3 for each in state)
+
+
+def test_equal_elements_have_no_spread() -> None:
+    values = torch.full((70000, 3), 0.1)
+    assert kernels.moments(values, (0,))[2].tolist() == [0.0] * 3
+    assert kernels.moments(values, (0, 1))[2].item() == 0.0
+
+
+def test_a_spread_far_from_zero_survives() -> None:
+    values = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64).repeat(1 << 18) + 1e9
+    _, mean, square = kernels.moments(values, (0,))
+    assert mean.item() == 1e9 + 2.5
+    assert square.item() == pytest.approx(1.25 * values.numel(), rel=1e-12)
+
+
+def test_an_outlier_in_front_costs_no_precision_that_matters() -> None:
+    values = torch.rand(100000, dtype=torch.float64)
+    values[0] = 1e8
+    square = kernels.moments(values, (0,))[2].item()
+    assert square == pytest.approx(values.numpy().var() * len(values), rel=1e-10)
+
+
+def test_moments_with_nan_or_infinity() -> None:
+    values = torch.ones(4, 3)
+    values[1, 0], values[0, 1], values[2, 2] = torch.nan, torch.inf, -torch.inf
+    _, mean, square = kernels.moments(values, (0,))
+    np.testing.assert_array_equal(mean, [np.nan, np.inf, -np.inf])
+    assert torch.isnan(square).all()
+
+
+_FLOATS = hnp.arrays(
+    np.float64,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=6),
+    elements=st.floats(-100, 100),
+)
+
+
+@given(array=_FLOATS, cut=st.integers(0, 6), order=st.sampled_from([2, 4]))
+def test_merged_moments_are_those_of_the_whole(array: np.ndarray, cut: int, order: int) -> None:
+    whole = torch.from_numpy(array)
+    left, right = whole[:cut], whole[cut:]
+    merged = kernels.merge_moments(kernels.moments(left, (0,), order), kernels.moments(right, (0,), order))
+    for each, expected in zip(merged, kernels.moments(whole, (0,), order), strict=True):
+        np.testing.assert_allclose(each, expected, rtol=1e-9, atol=1e-5)
+
+
+def test_only_two_orders_of_moments_exist() -> None:
+    with pytest.raises(ValueError, match="order must be 2 or 4, got 3"):
+        kernels.moments(torch.zeros(3), (0,), 3)

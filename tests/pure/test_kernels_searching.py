@@ -1,0 +1,73 @@
+"""Looking values up in one tensor against NumPy: unsigned integers whole, NaN last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from array_api_dist import _dtypes as dt
+from array_api_dist.kernels import ordering, searching
+from array_api_dist.kernels.dtypes import TORCH
+
+REAL = [dtype for dtype in dt.DTYPES if dtype in dt.REAL]
+
+
+def _values(dtype: dt.DType, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    if dtype in dt.INTEGER:
+        least, greatest = dt.integer_limits(dtype)
+        pool = np.array([least, 1, 2, greatest // 2 + 1, greatest], dtype=dtype.name)
+    else:
+        pool = np.array([-np.inf, -0.0, 0.0, 1.5, np.inf, np.nan], dtype=dtype.name)
+    return torch.from_numpy(pool[rng.integers(0, len(pool), shape)])
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("dtype", REAL, ids=str)
+def test_searchsorted_is_numpys_of_any_strides(dtype, side) -> None:
+    ordered = ordering.sort(_values(dtype, (14,), 0), 0)
+    values = _values(dtype, (4, 6), 1).T
+    result = searching.searchsorted(ordered, values, side)
+    assert result.dtype == torch.int64
+    np.testing.assert_array_equal(result, np.searchsorted(ordered.numpy(), values.numpy(), side))
+    every_other = torch.stack((ordered, ordered), 1).reshape(-1)[::2]
+    np.testing.assert_array_equal(searching.searchsorted(every_other, values, side), result)
+
+
+@pytest.mark.parametrize("dtype", REAL, ids=str)
+def test_searchsorted_with_nothing(dtype) -> None:
+    nothing = torch.empty(0, dtype=TORCH[dtype])
+    assert searching.searchsorted(nothing, _values(dtype, (3,), 0), "right").tolist() == [0, 0, 0]
+    assert searching.searchsorted(_values(dtype, (1,), 0), nothing, "left").shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [*REAL, dt.bool], ids=str)
+def test_isin_is_numpys_and_nan_is_in_nothing(dtype) -> None:
+    make = (
+        _values if dtype is not dt.bool else lambda _, shape, seed: torch.arange(24).reshape(shape) % 2 == 0
+    )
+    values = make(dtype, (4, 6), 1).T
+    ordered = ordering.sort(values.reshape(-1)[3:5], 0)
+    np.testing.assert_array_equal(searching.isin(values, ordered), np.isin(values.numpy(), ordered.numpy()))
+    assert not searching.isin(values, ordered[:0]).any()
+    assert searching.isin(values[:0], ordered).shape == (0, 4)
+
+
+def test_isin_of_complex_values() -> None:
+    values = torch.tensor([1 + 2j, 1 - 2j, complex(torch.nan, 0)])
+    assert searching.isin(values.conj(), torch.tensor([1 + 2j])).tolist() == [False, True, False]
+    assert not searching.isin(values[2:], values[2:]).any()
+    many = torch.complex(torch.arange(5000.0), torch.ones(5000))
+    assert torch.equal(searching.isin(many, many[::2]), torch.arange(5000) % 2 == 0)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (0, 3), (5,)])
+@pytest.mark.parametrize("dtype", dt.DTYPES, ids=str)
+def test_nonzero_is_numpys_in_row_major_order(dtype, shape) -> None:
+    array = (np.arange(np.prod(shape)).reshape(shape) % 3).astype(dtype.name).T
+    result = searching.nonzero(torch.from_numpy(array))
+    assert len(result) == len(shape)
+    for ours, expected in zip(result, array.nonzero(), strict=True):
+        assert ours.dtype == torch.int64
+        np.testing.assert_array_equal(ours, expected)
