@@ -348,8 +348,7 @@ def lasso_path(
     y: Any,
     *,
     eps: float = 1e-3,
-    n_alphas: int = 100,
-    alphas: Sequence[float] | None = None,
+    alphas: int | Sequence[float] = 100,
     fit_intercept: bool = False,
     positive: bool = False,
     max_iter: int = 1000,
@@ -362,10 +361,9 @@ def lasso_path(
     X : Array, shape (n_samples, n_features)
     y : Array, shape (n_samples,)
     eps : float, optional
-        The least alpha over the greatest, which is the one at which all weights become 0.
-    n_alphas : int, optional
-    alphas : sequence of float, optional
-        In place of that grid.
+        The least alpha over the greatest, when they are not given.
+    alphas : int or sequence of float, optional
+        The penalties, or how many: evenly spaced on a logarithmic scale, from the one at which all weights are 0.
     fit_intercept : bool, optional
         Whether to centre X and y first.
     positive, max_iter, tol : optional
@@ -386,21 +384,14 @@ def lasso_path(
     -----
     Communication: that of one fit of ``Lasso``, however many penalties.
     """
-    if alphas is not None and (len(alphas) == 0 or min(alphas) < 0):
-        raise ValueError(f"alphas must be at least one number in [0, inf), got {list(alphas)}")
-    if not 0.0 < eps <= 1.0 or n_alphas < 1:
-        raise ValueError(f"eps must lie in (0, 1] and n_alphas in [1, inf), got {eps} and {n_alphas}")
+    _check_penalties(alphas, eps)
     model = Lasso(fit_intercept=fit_intercept, positive=positive, max_iter=max_iter, tol=tol)
     model._validate_params()
     table, target = checked_pair(model, X, y)
     data = _centered(table, target, fit_intercept=fit_intercept)
     problem = _problem(data.xp, data.table, data.target)
     rows = table.shape[0]
-    grid = (
-        _grid(problem, rows, eps, n_alphas, positive=positive)
-        if alphas is None
-        else sorted(alphas, reverse=True)
-    )
+    grid = _grid(problem, rows, eps, alphas, positive=positive)
     weights = [0.0] * table.shape[1]
     solutions = []
     for alpha in grid:
@@ -410,16 +401,28 @@ def lasso_path(
     xp, where = data.xp, device(table)
     coefs = [list(column) for column in zip(*(solution.weights for solution in solutions), strict=True)]
     return (
-        xp.asarray([float(alpha) for alpha in grid], dtype=table.dtype, device=where),
+        xp.asarray(grid, dtype=table.dtype, device=where),
         xp.asarray(coefs, dtype=table.dtype, device=where),
         xp.asarray([solution.gap / rows for solution in solutions], dtype=table.dtype, device=where),
     )
 
 
-def _grid(problem: _Problem, rows: int, eps: float, count: int, *, positive: bool) -> list[float]:
-    """Return ``count`` penalties, evenly spaced on a logarithmic scale, from the one at which all weights are 0."""
+def _check_penalties(alphas: int | Sequence[float], eps: float) -> None:
+    if not 0.0 < eps <= 1.0:
+        raise ValueError(f"eps must lie in (0, 1], got {eps}")
+    if isinstance(alphas, int):
+        if alphas < 1:
+            raise ValueError(f"alphas must be at least one, got {alphas}")
+    elif len(alphas) == 0 or min(alphas) < 0:
+        raise ValueError(f"alphas must be at least one number in [0, inf), got {list(alphas)}")
+
+
+def _grid(
+    problem: _Problem, rows: int, eps: float, alphas: int | Sequence[float], *, positive: bool
+) -> list[float]:
+    """Return the penalties in descending order."""
+    if not isinstance(alphas, int):
+        return sorted((float(alpha) for alpha in alphas), reverse=True)
     steepest = problem.correlations if positive else map(abs, problem.correlations)
     greatest = max(max(steepest) / rows, 1e-15)
-    if count == 1:
-        return [greatest]
-    return [greatest * eps ** (step / (count - 1)) for step in range(count)]
+    return [greatest * eps ** (step / max(alphas - 1, 1)) for step in range(alphas)]

@@ -104,7 +104,9 @@ def telling_columns(outcome: Outcome) -> tuple[int, int]:
     for pair in combinations(candidates, 2):
         away = points[:, None, pair] - outcome.centers[None, :, pair]
         is_right = (away**2).sum(axis=2).argmin(axis=1) == outcome.point_labels
-        rights.append((float((is_right @ belongs / np.maximum(belongs.sum(axis=0), 1)).mean()), pair))
+        rights.append(
+            (float((is_right.astype(np.float64) @ belongs / np.maximum(belongs.sum(axis=0), 1)).mean()), pair)
+        )
     return max(rights, key=lambda right: right[0])[1]
 
 

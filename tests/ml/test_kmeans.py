@@ -1,0 +1,183 @@
+"""K-means agrees with scikit-learn's, and with itself in every namespace and on any number of ranks."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.cluster import KMeans as Reference
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from spaces import DISTRIBUTED, Space, host
+
+import array_api_dist_ml as ml
+from array_api_dist.trace import trace
+
+RANDOM = np.random.default_rng(2)
+MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
+X = np.concatenate([RANDOM.normal(size=(40, 3)) + middle for middle in MIDDLES])
+WEIGHTS = RANDOM.integers(0, 4, len(X)).astype("float64")
+START = X[[0, 1, 50, 90, 130]]
+INITS = ("k-means++", "k-means||", "random")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("tol", [1e-4, 0.0])
+def test_from_the_same_centres_the_run_is_scikit_learns(space: Space, weighted: bool, tol: float) -> None:
+    weights = WEIGHTS if weighted else None
+    expected = Reference(5, init=START, n_init=1, tol=tol).fit(X, sample_weight=weights)
+    given = space.array(WEIGHTS) if weighted else None
+    found = ml.KMeans(5, init=space.array(START), tol=tol).fit(space.array(X), sample_weight=given)
+    assert found.n_iter_ == expected.n_iter_
+    assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-12)
+    np.testing.assert_allclose(
+        host(found.cluster_centers_), expected.cluster_centers_, rtol=1e-10, atol=1e-12
+    )
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+    np.testing.assert_array_equal(host(found.predict(space.array(X))), expected.predict(X))
+    np.testing.assert_allclose(host(found.transform(space.array(X))), expected.transform(X), rtol=1e-7)
+    assert found.score(space.array(X)) == pytest.approx(expected.score(X), rel=1e-12)
+
+
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_same_seed_gives_the_same_clusters_everywhere(space: Space, init: str, weighted: bool) -> None:
+    reference = ml.KMeans(6, init=init, random_state=4, n_init=2)
+    expected = reference.fit(X, sample_weight=WEIGHTS if weighted else None)
+    found = clone(reference).fit(space.array(X), sample_weight=space.array(WEIGHTS) if weighted else None)
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+    assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-9)
+    assert found.n_iter_ == expected.n_iter_
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_the_clusters_are_found(space: Space, init: str) -> None:
+    found = ml.KMeans(4, init=init, random_state=0).fit(space.array(X))
+    best = Reference(4, n_init=10, random_state=0).fit(X)
+    assert found.inertia_ == pytest.approx(best.inertia_, rel=1e-9)
+
+
+def test_initial_centres_are_those_of_a_run(space: Space) -> None:
+    x = space.array(X)
+    start = ml.initial_centers(x, 5, random_state=3)
+    rows = {tuple(row) for row in np.round(X, 9)}
+    assert all(tuple(row) in rows for row in np.round(host(start), 9))
+    direct = ml.KMeans(5, random_state=3).fit(x)
+    assert ml.KMeans(5, init=start).fit(x).inertia_ == direct.inertia_
+
+
+def test_far_from_the_origin_nothing_is_lost(space: Space) -> None:
+    shift = np.asarray([1e7, -3e7, 2e7])
+    expected = ml.KMeans(4, random_state=0).fit(X)
+    found = ml.KMeans(4, random_state=0).fit(space.array(X + shift))
+    assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-6)
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+    np.testing.assert_array_equal(host(found.predict(space.array(X + shift))), expected.labels_)
+
+
+def test_single_precision_stays(space: Space) -> None:
+    found = ml.KMeans(4, random_state=0).fit(space.array(X.astype("float32")))
+    assert found.cluster_centers_.dtype == space.xp.float32
+    assert found.transform(space.array(X.astype("float32"))).dtype == space.xp.float32
+    whole = ml.KMeans(2, random_state=0).fit(space.array(np.arange(12).reshape(6, 2)))
+    assert whole.cluster_centers_.dtype == space.xp.float64
+
+
+def test_empty_clusters_move_to_the_farthest_rows(space: Space) -> None:
+    x = np.asarray([[0.0], [0.1], [10.0], [10.2], [30.0]])
+    start = np.asarray([[0.0], [200.0], [300.0]])
+    expected = Reference(3, init=start, n_init=1).fit(x)
+    found = ml.KMeans(3, init=space.array(start)).fit(space.array(x))
+    np.testing.assert_allclose(
+        np.sort(host(found.cluster_centers_), axis=0), np.sort(expected.cluster_centers_, axis=0)
+    )
+    assert found.inertia_ == pytest.approx(expected.inertia_)
+
+
+def test_fewer_different_rows_than_clusters_are_told(space: Space) -> None:
+    x = np.repeat([[1.0, 2.0], [3.0, 4.0]], 5, axis=0)
+    with pytest.warns(
+        ConvergenceWarning, match=r"distinct clusters \(2\) found smaller than n_clusters \(4\)"
+    ):
+        found = ml.KMeans(4, random_state=0).fit(space.array(x))
+    assert found.inertia_ == pytest.approx(0.0, abs=1e-12)
+
+
+def test_rows_of_no_weight_do_not_count(space: Space) -> None:
+    x = np.concatenate([X, np.full((5, 3), 1e3)])
+    weights = np.concatenate([np.ones(len(X)), np.zeros(5)])
+    for init in INITS:
+        found = ml.KMeans(4, init=init, random_state=1).fit(
+            space.array(x), sample_weight=space.array(weights)
+        )
+        assert host(found.cluster_centers_).max() < 100.0
+
+
+def test_a_fitted_model_is_pickled(space: Space) -> None:
+    model = ml.KMeans(4, random_state=0).fit(space.array(X))
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(host(again.predict(space.array(X))), host(model.labels_))
+
+
+def test_verbose_shows_the_inertia(space: Space, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ml.KMeans(4, random_state=0, verbose=1).fit(space.array(X))
+    shown = capsys.readouterr().out
+    rank = getattr(getattr(model.labels_, "device", None), "rank", 0)
+    assert (f"inertia {model.inertia_:.6g}" in shown) == (rank == 0)
+
+
+REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
+    (lambda s: ml.KMeans(0).fit(s.array(X)), "'n_clusters' parameter of KMeans must be an int"),
+    (lambda s: ml.KMeans(init="best").fit(s.array(X)), "'init' parameter of KMeans must be"),
+    (lambda s: ml.KMeans(tol=-1.0).fit(s.array(X)), "'tol' parameter of KMeans"),
+    (lambda s: ml.KMeans(9).fit(s.array(X[:8])), "n_samples=8 should be >= n_clusters=9"),
+    (lambda s: ml.KMeans(2).fit(s.array(X[:, 0])), "Expected 2D array, got 1D array instead"),
+    (lambda s: ml.KMeans(2).fit(s.array(np.where(X > 5, np.nan, X))), "Input X contains NaN"),
+    (lambda s: ml.KMeans(2).fit(s.array(np.where(X > 5, np.inf, X))), "Input X contains infinity"),
+    (lambda s: ml.KMeans(2).fit(s.array(X + 1j)), "Complex data not supported"),
+    (lambda s: ml.KMeans(2).fit(s.array(X[:, :0])), "0 feature"),
+    (lambda s: ml.KMeans(2).fit(s.array(X[:0])), "0 sample"),
+    (lambda s: ml.KMeans(2).fit(s.array(X), sample_weight=s.array(WEIGHTS - 1.0)), "Negative values"),
+    (lambda s: ml.KMeans(2).fit(s.array(X), sample_weight=s.array(WEIGHTS[:5])), r"shape == \(5,\)"),
+    (lambda s: ml.KMeans(2).fit(s.array(X), sample_weight=s.array(0.0 * WEIGHTS)), "non-zero"),
+    (lambda s: ml.KMeans(2, init=s.array(START)).fit(s.array(X)), r"initial centers must be .* got \(5, 3\)"),
+    (
+        lambda s: ml.KMeans(4).fit(s.array(X)).predict(s.array(X[:, :2])),
+        "X has 2 features, but KMeans is expecting 3",
+    ),
+)
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_unfit_input_is_refused_as_by_scikit_learn(space: Space, number: int) -> None:
+    act, message = REFUSED[number]
+    with pytest.raises(ValueError, match=message):
+        act(space)
+
+
+def test_a_model_without_a_fit_is_refused(space: Space) -> None:
+    with pytest.raises(NotFittedError):
+        ml.KMeans(2).predict(space.array(X))
+
+
+def test_namespaces_do_not_mix() -> None:
+    model = ml.KMeans(4, random_state=0).fit(DISTRIBUTED[0].array(X))
+    with pytest.raises(TypeError, match="namespace"):
+        model.predict(X)
+
+
+def _collectives(steps: int) -> int:
+    """Return how many collectives ``steps`` steps from bad centres take."""
+    with DISTRIBUTED[0].placed():
+        x = DISTRIBUTED[0].xp.asarray(np.random.default_rng(0).normal(size=(20_000, 3)))
+    with trace() as communication:
+        model = ml.KMeans(5, init=np.asarray(START), max_iter=steps, tol=0.0).fit(x)
+    assert model.n_iter_ == steps
+    return communication.totals.calls
+
+
+def test_a_step_takes_two_collectives() -> None:
+    assert _collectives(5) - _collectives(2) == 3 * 2

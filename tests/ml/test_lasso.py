@@ -1,0 +1,144 @@
+"""The lasso agrees with scikit-learn's in every namespace."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Lasso as Reference
+from sklearn.linear_model import lasso_path as reference_path
+from spaces import DISTRIBUTED, Space, host
+
+import array_api_dist_ml as ml
+from array_api_dist.trace import trace
+
+RANDOM = np.random.default_rng(8)
+
+
+def problem(rows: int, columns: int) -> tuple[Any, Any]:
+    x = RANDOM.normal(size=(rows, columns)) * RANDOM.uniform(0.5, 3.0, columns) + 5.0
+    return x, x[:, :4] @ [3.0, -2.0, 1.0, 0.5] + RANDOM.normal(size=rows) + 10.0
+
+
+LONG = problem(90, 7)
+WIDE = problem(20, 33)
+
+
+@pytest.mark.parametrize("data", [LONG, WIDE], ids=["long", "wide"])
+@pytest.mark.parametrize("alpha", [0.05, 1.0])
+def test_weights_are_scikit_learns(space: Space, data: tuple[Any, Any], alpha: float) -> None:
+    x, y = data
+    for options in ({}, {"fit_intercept": False}, {"positive": True}, {"tol": 1e-9}):
+        settings = {"alpha": alpha, "max_iter": 50_000, **options}
+        expected = Reference(**settings).fit(x, y)
+        found = ml.Lasso(**settings).fit(space.array(x), space.array(y))
+        np.testing.assert_allclose(host(found.coef_), expected.coef_, atol=1e-6)
+        assert found.intercept_ == pytest.approx(expected.intercept_, abs=1e-5)
+        assert found.n_iter_ == expected.n_iter_
+        assert found.score(space.array(x), space.array(y)) == pytest.approx(expected.score(x, y), abs=1e-9)
+        np.testing.assert_allclose(host(found.predict(space.array(x))), expected.predict(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("data", [LONG, WIDE], ids=["long", "wide"])
+def test_the_path_is_scikit_learns(space: Space, data: tuple[Any, Any]) -> None:
+    x, y = data[0] - data[0].mean(axis=0), data[1] - data[1].mean()
+    greatest = np.abs(x.T @ y).max() / len(x)
+    expected = reference_path(x, y, alphas=np.geomspace(greatest, 0.02 * greatest, 12))
+    for found in (
+        ml.lasso_path(space.array(x), space.array(y), alphas=12, eps=0.02),
+        ml.lasso_path(space.array(data[0]), space.array(data[1]), alphas=12, eps=0.02, fit_intercept=True),
+    ):
+        for mine, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(host(mine), theirs, atol=1e-6)
+
+
+def test_named_penalties_come_in_descending_order(space: Space) -> None:
+    x, y = LONG
+    alphas, weights, gaps = ml.lasso_path(
+        space.array(x), space.array(y), alphas=[0.1, 10.0, 1.0], fit_intercept=True
+    )
+    assert host(alphas).tolist() == [10.0, 1.0, 0.1]
+    assert weights.shape == (7, 3)
+    assert gaps.shape == (3,)
+    single = ml.Lasso(1.0).fit(space.array(x), space.array(y))
+    np.testing.assert_allclose(host(weights)[:, 1], host(single.coef_), atol=1e-2)
+
+
+def test_a_warm_start_goes_on(space: Space) -> None:
+    x, y = space.array(LONG[0]), space.array(LONG[1])
+    model = ml.Lasso(0.05, warm_start=True, tol=1e-9).fit(x, y)
+    first = host(model.coef_)
+    assert model.fit(x, y).n_iter_ <= 1
+    np.testing.assert_allclose(host(model.coef_), first, atol=1e-6)
+
+
+def test_a_constant_column_has_no_weight(space: Space) -> None:
+    x = LONG[0].copy()
+    x[:, 2] = 4.0
+    assert host(ml.Lasso(0.1).fit(space.array(x), space.array(LONG[1])).coef_)[2] == 0.0
+
+
+def test_too_few_sweeps_are_told(space: Space) -> None:
+    with pytest.warns(ConvergenceWarning, match="Duality gap"):
+        ml.Lasso(0.001, max_iter=1, tol=1e-12).fit(space.array(LONG[0]), space.array(LONG[1]))
+
+
+def test_without_a_penalty_ordinary_least_squares_is_recommended(space: Space) -> None:
+    x, y = LONG
+    with pytest.warns(UserWarning, match="alpha=0"):
+        found = ml.Lasso(0.0, tol=1e-12, max_iter=50_000).fit(space.array(x), space.array(y))
+    design = np.c_[x, np.ones(len(x))]
+    expected = np.linalg.lstsq(design, y, rcond=None)[0]
+    np.testing.assert_allclose(host(found.coef_), expected[:-1], atol=1e-5)
+
+
+def test_a_fitted_model_is_pickled(space: Space) -> None:
+    x, y = space.array(LONG[0]), space.array(LONG[1])
+    model = ml.Lasso(0.1).fit(x, y)
+    np.testing.assert_array_equal(host(pickle.loads(pickle.dumps(model)).predict(x)), host(model.predict(x)))
+
+
+REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
+    (lambda s: ml.Lasso(-1.0).fit(s.array(LONG[0]), s.array(LONG[1])), "'alpha' parameter of Lasso"),
+    (
+        lambda s: ml.Lasso().fit(s.array(LONG[0]), s.array(WIDE[1])),
+        r"inconsistent numbers of samples: \[90, 20\]",
+    ),
+    (lambda s: ml.Lasso().fit(s.array(LONG[0]), s.array(LONG[0])), "y should be a 1d array"),
+    (lambda s: ml.Lasso().fit(s.array(LONG[0]), s.array(LONG[1] * np.nan)), "Input y contains NaN"),
+    (lambda s: ml.Lasso().fit(s.array(LONG[0]), None), "requires y to be passed"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), eps=0.0), r"eps must lie in \(0, 1\]"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=[-1.0]), "alphas must be"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=0), "alphas must be"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_unfit_input_is_refused_as_by_scikit_learn(space: Space, number: int) -> None:
+    act, message = REFUSED[number]
+    with pytest.raises(ValueError, match=message):
+        act(space)
+
+
+def test_a_model_without_a_fit_is_refused(space: Space) -> None:
+    with pytest.raises(NotFittedError):
+        ml.Lasso().predict(space.array(LONG[0]))
+
+
+def _collectives(alpha: float) -> tuple[int, int]:
+    with DISTRIBUTED[0].placed():
+        x, y = (DISTRIBUTED[0].xp.asarray(values) for values in problem(6000, 7))
+    with trace() as communication:
+        model = ml.Lasso(alpha, tol=1e-10).fit(x, y)
+    return communication.totals.calls, model.n_iter_
+
+
+def test_a_long_fit_takes_as_many_collectives_as_a_short_one() -> None:
+    short, few = _collectives(5.0)
+    long, many = _collectives(0.001)
+    assert many > few
+    assert long <= short <= 10

@@ -1,0 +1,79 @@
+"""The estimators keep scikit-learn's conventions, on NumPy arrays and on others."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator
+from spaces import RANKS, Space, host
+
+import array_api_dist_ml as ml
+
+RANDOM = np.random.default_rng(6)
+X = RANDOM.normal(size=(60, 4))
+Y = X @ [1.0, 2.0, 0.0, -1.0] + 0.1 * RANDOM.normal(size=60)
+# scikit-learn expects the same of its own KMeans: rows drawn at random are not drawn alike when some are repeated.
+EXPECTED_FAILURES = {
+    ml.KMeans: {"check_sample_weight_equivalence_on_dense_data": "random starts depend on the order of rows"}
+}
+
+
+@pytest.mark.skipif(RANKS > 1, reason="one process shows it")
+@pytest.mark.parametrize("estimator", [ml.KMeans(), ml.Lasso()], ids=str)
+def test_scikit_learns_own_checks_pass(estimator: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(
+            estimator,
+            on_skip=None,
+            on_fail=None,
+            expected_failed_checks=EXPECTED_FAILURES.get(type(estimator), {}),
+        )
+    failed = [
+        (result["check_name"], result["exception"]) for result in results if result["status"] == "failed"
+    ]
+    assert not failed
+    assert sum(result["status"] == "passed" for result in results) > 40
+
+
+def test_clones_are_equal_and_unfitted(space: Space) -> None:
+    for model in (
+        ml.KMeans(3, tol=0.1).fit(space.array(X)),
+        ml.Lasso(0.3).fit(space.array(X), space.array(Y)),
+    ):
+        copy = clone(model)
+        assert copy.get_params() == model.get_params()
+        assert not hasattr(copy, "n_iter_")
+        assert copy.set_params(tol=0.5).tol == 0.5
+
+
+def test_a_search_finds_the_same_parameters_everywhere(space: Space) -> None:
+    if space.name == "array_api_strict":
+        x, y = X, Y  # its arrays take no index arrays of NumPy's, which scikit-learn splits by
+    else:
+        x, y = space.array(X), space.array(Y)
+    for model, grid, target in (
+        (ml.Lasso(), {"alpha": [0.001, 0.01, 0.1, 1.0]}, y),
+        (ml.KMeans(random_state=0), {"n_clusters": [2, 3, 4]}, None),
+    ):
+        splits = KFold(3)
+        found = GridSearchCV(model, grid, cv=splits).fit(x, target)
+        expected = GridSearchCV(model, grid, cv=splits).fit(X, None if target is None else Y)
+        assert found.best_params_ == expected.best_params_
+        np.testing.assert_allclose(
+            found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], rtol=1e-9
+        )
+
+
+def test_estimators_follow_each_other_in_a_pipeline(space: Space) -> None:
+    pipeline = make_pipeline(ml.KMeans(5, random_state=0), ml.Lasso(0.01))
+    found = clone(pipeline).fit(space.array(X), space.array(Y))
+    expected = clone(pipeline).fit(X, Y)
+    assert found.score(space.array(X), space.array(Y)) == pytest.approx(expected.score(X, Y), rel=1e-9)
+    np.testing.assert_allclose(host(found.predict(space.array(X))), expected.predict(X), rtol=1e-8)
