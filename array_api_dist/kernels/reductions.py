@@ -32,7 +32,7 @@ _SMALL_SIZE: Final = 1 << 16
 _TILE_SIZE: Final = 1 << 19
 _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
-# Elements of a tile that is read once, in order: enough rows to make the sums beside it cheap.
+# Elements of a tile that is read once, in order.
 _STREAM_SIZE: Final = 1 << 21
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8

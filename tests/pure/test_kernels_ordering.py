@@ -34,8 +34,8 @@ def _expected_order(array: np.ndarray, axis: int, *, descending: bool) -> np.nda
     """Return the stable order with NaN last: by lanes, with Python's sort."""
 
     def order(lane: np.ndarray) -> list[int]:
-        missing = [k for k in range(len(lane)) if lane[k] != lane[k]]  # noqa: PLR0124 - NaN
-        present = [k for k in range(len(lane)) if lane[k] == lane[k]]  # noqa: PLR0124 - NaN
+        missing = [k for k in range(len(lane)) if lane[k] != lane[k]]
+        present = [k for k in range(len(lane)) if lane[k] == lane[k]]
         # Reversed sorting of Python keeps the order of equals.
         return sorted(present, key=lambda k: lane[k].item(), reverse=descending) + missing
 
