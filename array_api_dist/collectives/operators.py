@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from array_api_dist.collectives.protocol import Operator, State
-from array_api_dist.kernels import elementwise
+from array_api_dist.kernels import elementwise, reductions
 from array_api_dist.kernels.elementwise import Kernel
 
 
@@ -56,22 +56,4 @@ ARGMIN: Final = _extreme(elementwise.LESS)
 ARGMAX: Final = _extreme(elementwise.GREATER)
 
 
-def _merge_moments(left: State, right: State) -> State:
-    """Merge (count, mean, M2) pairwise (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
-    (left_count, left_mean, left_square), (right_count, right_mean, right_square) = left, right
-    count = left_count + right_count
-    share = right_count / torch.clamp(count, min=1)
-    delta = right_mean - left_mean
-    # An empty side must not bring its NaN-free zero mean in: with share 0 or 1 the other side stays exact.
-    mean = torch.where(
-        left_count == 0, right_mean, torch.where(right_count == 0, left_mean, left_mean + delta * share)
-    )
-    square = torch.where(
-        (left_count == 0) | (right_count == 0),
-        left_square + right_square,
-        left_square + right_square + delta * delta * left_count * share,
-    )
-    return count, mean, square
-
-
-MOMENTS: Final = Operator("moments", _merge_moments)
+MOMENTS: Final = Operator("moments", reductions.merge_moments)
