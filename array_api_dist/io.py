@@ -264,8 +264,8 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
 
     Notes
     -----
-    The ranks write together where h5py was built with MPI, else one after another.
-    Communication: P + 2 agreements of 8 bytes (4 with parallel HDF5) and one broadcast of 8 bytes.
+    The ranks write one after another.
+    Communication: P + 1 agreements of 8 bytes (2 for a replicated array) and one broadcast of 8 bytes.
     Memory: a buffer of 8 MiB.
     """
     block = block_of(x, dt.ALL, "save_hdf5")

@@ -1,6 +1,6 @@
 """Run the tests at several numbers of ranks: python tests/run.py [--ranks 1,2,3,4] [pytest arguments].
 
-One rank runs everything in one process; several run tests/mpi, or what the arguments name, under mpirun.
+One rank runs everything in one process; several run tests/mpi and tests/ml, or what the arguments name, under mpirun.
 A hang or a crash counts as a failure of its test, and the run goes on with the next.
 """
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for ranks in map(int, options.ranks.split(",")):
             print(f"\nP = {ranks}", flush=True)
             journal = Path(directory) / str(ranks)
-            paths = ["-o", f"testpaths={'tests' if ranks == 1 else 'tests/mpi'}"]
+            paths = ["-o", f"testpaths={'tests' if ranks == 1 else 'tests/mpi tests/ml'}"]
             job = Job(
                 ranks,
                 [*paths, *pytest_arguments],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log
+from math import log
 from typing import Any, Final
 
 import numpy as np
 
-from array_api_dist_ml._lloyd import Data
+from array_api_dist_ml._lloyd import Data, members
 from array_api_dist_ml._namespace import Array, Namespace, device, eps_of, row_squares
 
 PARALLEL_ROUNDS: Final = 5
@@ -150,14 +150,15 @@ def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
     batch = OVERSAMPLING * count
     candidates = sample.take(draw(xp, _masses(sample), random.random(1)))
     closest = sample.distances(candidates)[:, 0]
-    owners = xp.zeros(sample.rows.shape[0], dtype=xp.int64, device=device(sample.rows))
+    owners = xp.zeros_like(xp.argmin(sample.rows, axis=1))
     for _ in range(PARALLEL_ROUNDS):
         fresh = sample.take(draw(xp, sample.weighted(closest), random.random(batch)))
-        for start in range(0, batch, ceil(batch / OVERSAMPLING)):
-            part = fresh[start : start + ceil(batch / OVERSAMPLING), :]
+        for start in range(0, batch, count):
+            part = fresh[start : start + count, :]
             closest, owners = _nearer(sample, closest, owners, part, candidates.shape[0] + start)
         candidates = xp.concat([candidates, fresh], axis=0)
-    masses = xp.concat([_mass_of(sample, owners, owner) for owner in range(candidates.shape[0])])
+    starts = range(0, candidates.shape[0], count)
+    masses = xp.concat([_masses_of(sample, owners, start, count) for start in starts])[: candidates.shape[0]]
     reduced = Sample(Data(xp, candidates, masses), row_squares(xp, candidates))
     return plus_plus(reduced, count, random)
 
@@ -174,8 +175,8 @@ def _nearer(
     return xp.minimum(least, closest), owners
 
 
-def _mass_of(sample: Sample, owners: Array, owner: int) -> Array:
-    """Return the weight (1,) of the rows that belong to ``owner``."""
+def _masses_of(sample: Sample, owners: Array, start: int, count: int) -> Array:
+    """Return the weights (count,) of the rows that belong to each of ``count`` owners from ``start`` on."""
     xp = sample.xp
-    mine = xp.astype(owners == owner, sample.rows.dtype)
-    return xp.reshape(xp.sum(sample.weighted(mine)), (1,))
+    belongs = xp.astype(members(xp, owners - start, count), sample.rows.dtype)
+    return _potentials(sample, belongs)

@@ -13,6 +13,7 @@ from typing import Final
 
 import data
 from rich.console import Console
+from rich.markup import escape
 
 RANK_VARIABLES: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
 LAUNCHERS: Final = ("mpirun", "mpiexec")
@@ -101,7 +102,7 @@ def launch(options: argparse.Namespace, arguments: Sequence[str], console: Conso
         if options.file is None:
             _prepare(options.output / "flights.h5", console)
     except OSError as error:
-        console.print(f"[bold red]error:[/] {error}")
+        console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         return USAGE_ERROR
     here = str(Path(__file__).resolve().parent)
     command = [program, "-n", str(options.ranks), sys.executable, here, *arguments]
@@ -113,7 +114,7 @@ def _prepare(path: Path, console: Console) -> None:
     if counts is None:
         with console.status("reading the flights and the weather of 2013"):
             counts = data.write_flights(path)
-    console.print(f"{path}: {counts}")
+    console.print(f"{path}: {counts}", soft_wrap=True)
 
 
 def main(arguments: Sequence[str]) -> int:

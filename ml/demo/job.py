@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import report
 from rich.console import Console
+from rich.markup import escape
 
 import array_api_dist as xp
 from array_api_dist.device import Device
@@ -122,7 +123,7 @@ def finish(options: argparse.Namespace, outcome: report.Outcome, console: Consol
     picture = options.output / "clusters.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     report.draw(outcome, picture)
-    console.print(f"picture: {picture}")
+    console.print(f"picture: {picture}", soft_wrap=True)
     with console.status("scikit-learn's k-means from the same initial centres"):
         inertia, seconds = reference_inertia(options, outcome)
     # Where the rows are few enough to lie on their centres, nothing but rounding is left to compare.
@@ -132,7 +133,8 @@ def finish(options: argparse.Namespace, outcome: report.Outcome, console: Consol
     verdict = "[bold green]agree[/]" if agrees else "[bold red]differ[/]"
     console.print(
         f"scikit-learn from the same initial centres: inertia {inertia:.9g} in {seconds:.2f} s; "
-        f"relative difference {difference:.1e}: they {verdict} (within {AGREEMENT:g})"
+        f"relative difference {difference:.1e}: they {verdict} (within {AGREEMENT:g})",
+        soft_wrap=True,
     )
     return 0 if agrees else FAILED
 
@@ -148,17 +150,15 @@ def agreed_status(status: int, device: Device) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the job on this rank and return the exit status, the same on every rank."""
     console = Console()
+    # Every rank has a processor: the first one speaks.
+    is_first = Device("cpu").rank == 0
     try:
         device = Device(options.device)
-    except ValueError as error:
-        console.print(f"[bold red]error:[/] {error}")
-        return BAD_INPUT
-    try:
         outcome = cluster(options, device)
     except (OSError, LookupError, TypeError, ValueError) as error:
         # Raised on every rank alike.
-        if device.rank == 0:
-            console.print(f"[bold red]error:[/] {error}", highlight=False)
+        if is_first:
+            console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return BAD_INPUT
-    status = finish(options, outcome, console) if device.rank == 0 else 0
+    status = finish(options, outcome, console) if is_first else 0
     return agreed_status(status, device)

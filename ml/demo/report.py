@@ -68,7 +68,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(
         f"{rows:,} rows of {columns} columns on {outcome.ranks} ranks, "
         f"read in {outcome.seconds_reading:.2f} s; k-means with {len(outcome.sizes)} clusters: "
-        f"{outcome.steps} iterations in {outcome.seconds_clustering:.2f} s, inertia {outcome.inertia:.9g}"
+        f"{outcome.steps} iterations in {outcome.seconds_clustering:.2f} s, inertia {outcome.inertia:.9g}",
+        soft_wrap=True,
     )
     console.print(_centers_table(outcome))
     console.print("[italic]Communication of rank 0[/]")

@@ -31,7 +31,7 @@ class Space:
     def __str__(self) -> str:
         return self.name if self.placement is None else f"{self.name}-{self.placement}"
 
-    def array(self, values: object) -> Any:
+    def array(self, values: Any) -> Any:
         """Return the values of a NumPy array as an array of this namespace."""
         return self.xp.asarray(np.ascontiguousarray(values) if np.ndim(values) else values)
 
@@ -49,8 +49,10 @@ def host(x: Any) -> npt.NDArray[Any]:
     return np.asarray(x)
 
 
-_PLACEMENTS = ("auto", "first") if RANKS == 1 else ("first", "last", "uneven", "mixed")
-DISTRIBUTED = tuple(Space("array_api_dist", array_api_dist, placement) for placement in _PLACEMENTS)
+PLACEMENTS = ("uneven", "mixed", "auto", "none", "first", "last")
+# The others are run with -m slow.
+QUICK_PLACEMENTS = ("auto", "mixed") if RANKS == 1 else ("uneven", "mixed")
+DISTRIBUTED = tuple(Space("array_api_dist", array_api_dist, placement) for placement in PLACEMENTS)
 LOCAL = (
     Space("numpy", numpy_namespace),
     Space("torch", torch_namespace),

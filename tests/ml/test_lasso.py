@@ -11,9 +11,11 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import Lasso as Reference
 from sklearn.linear_model import lasso_path as reference_path
-from spaces import DISTRIBUTED, Space, host
+from spaces import Space, host
 
+import array_api_dist as xp
 import array_api_dist_ml as ml
+from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
 
 RANDOM = np.random.default_rng(8)
@@ -130,8 +132,8 @@ def test_a_model_without_a_fit_is_refused(space: Space) -> None:
 
 
 def _collectives(alpha: float) -> tuple[int, int]:
-    with DISTRIBUTED[0].placed():
-        x, y = (DISTRIBUTED[0].xp.asarray(values) for values in problem(6000, 7))
+    with default_partition("first"):
+        x, y = (xp.asarray(values) for values in problem(6000, 7))
     with trace() as communication:
         model = ml.Lasso(alpha, tol=1e-10).fit(x, y)
     return communication.totals.calls, model.n_iter_
