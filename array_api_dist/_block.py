@@ -27,6 +27,10 @@ class Block:
     """
 
     __slots__ = ("device", "local", "partition", "shape")
+    local: torch.Tensor
+    shape: Shape
+    partition: Partition
+    device: Device
 
     def __init__(self, local: torch.Tensor, shape: Shape, partition: Partition, device: Device) -> None:
         self.local = local

@@ -54,14 +54,6 @@ class SupportsBufferProtocol(Protocol):
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
-class SupportsDLPack(Protocol):
-    """Anything that exports itself through DLPack."""
-
-    def __dlpack__(self, *, stream: Any = ...) -> Any: ...
-
-    def __dlpack_device__(self) -> tuple[Any, int]: ...
-
-
 def arange(
     start: float,
     /,
@@ -252,7 +244,7 @@ def eye(
     return Array._from_block(creation.eye(rows, columns, k, _float_or(dtype), partition, place))
 
 
-def from_dlpack(x: SupportsDLPack, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
+def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
     """Return an array of what ``x`` exports, which is equal on every rank; each keeps a copy of its part.
 
     Raises

@@ -25,11 +25,11 @@ class _World:
     def __init__(self, ranks: int, patience: float) -> None:
         self.ranks = ranks
         self.patience = patience
-        self.barrier = threading.Barrier(ranks)
+        self.barrier: threading.Barrier = threading.Barrier(ranks)
         self.table: list[Any] = [None] * ranks
         self.mail: dict[tuple[int, int, str], deque[torch.Tensor]] = defaultdict(deque)
-        self.arrival = threading.Condition()
-        self.failed = False
+        self.arrival: threading.Condition = threading.Condition()
+        self.failed: bool = False
 
     def abort(self) -> None:
         self.failed = True
