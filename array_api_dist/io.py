@@ -264,8 +264,9 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
 
     Notes
     -----
-    The ranks write one after another.
-    Communication: P + 1 agreements of 8 bytes (2 for a replicated array) and one broadcast of 8 bytes.
+    The ranks write at once where h5py is built with parallel HDF5 (``h5py.get_config().mpi``), else in turns.
+    Communication: P + 1 agreements of 8 bytes (at once, or for a replicated array: 3) and one broadcast of 8 bytes;
+    parallel HDF5 has its own.
     Memory: a buffer of 8 MiB.
     """
     block = block_of(x, dt.ALL, "save_hdf5")
@@ -294,20 +295,54 @@ def _publish(temporary: Path, target: Path) -> None:
 
 
 def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> None:
+    write = _write_in_turns if _parallel(block) is None else _write_at_once
+    write(temporary, target, dataset, block)
+
+
+def _parallel(block: Block) -> object | None:
+    """Return the communicator for parallel HDF5, or None where h5py is built without it."""
+    built = h5py.get_config()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # not in h5py-stubs
+    return block.communicator.mpi if built.mpi else None
+
+
+def _writers(block: Block) -> int:
+    """Return how many ranks, from the first on, have something to write."""
+    return 1 if block.partition.axis is None else len(block.partition.counts)
+
+
+def _copied(target: Path, temporary: Path) -> None:
+    if target.exists():
+        shutil.copy(target, temporary)
+
+
+def _write_at_once(temporary: Path, target: Path, dataset: str, block: Block) -> None:
+    communicator = block.communicator
+    first = communicator.rank == 0
+    communicator.agree(_attempt(lambda: _copied(target, temporary)) if first else None)
+
+    def write() -> None:
+        # Opening, creating and closing are collective, and reached by every rank whatever fails between; writing is not.
+        with h5py.File(str(temporary), "a", driver="mpio", comm=_parallel(block)) as file:
+            created = _created(file, dataset, block)
+            if communicator.rank < _writers(block):
+                _write_part(created, block)
+
+    communicator.agree(_attempt(write))
+
+
+def _write_in_turns(temporary: Path, target: Path, dataset: str, block: Block) -> None:
     communicator = block.communicator
     rank = communicator.rank
 
     def begin() -> None:
-        if target.exists():
-            shutil.copy(target, temporary)
+        _copied(target, temporary)
         with h5py.File(str(temporary), "a") as file:
             created = _created(file, dataset, block)
             # In the session that removed the old data set, whose space is free only until the file is closed.
             _write_part(created, block)
 
     communicator.agree(_attempt(begin) if rank == 0 else None)
-    writers = 1 if block.partition.axis is None else len(block.partition.counts)
-    for writer in range(1, writers):
+    for writer in range(1, _writers(block)):
         communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
 
 

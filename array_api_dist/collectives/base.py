@@ -89,6 +89,11 @@ class BaseCommunicator(ABC):
     def group(self) -> Hashable:
         """Equal for communicators of the same ranks."""
 
+    @property
+    def mpi(self) -> object | None:
+        """mpi4py's communicator of these ranks, where there is one."""
+        return None
+
     @abstractmethod
     def _barrier(self) -> None: ...
 

@@ -108,6 +108,11 @@ class MpiCommunicator(BaseCommunicator):
         """The ranks' numbers in the world."""
         return self._group
 
+    @property
+    def mpi(self) -> MPI.Intracomm:
+        """The duplicate that the collectives go through: what others do with it is collective, too."""
+        return self._comm
+
     def _barrier(self) -> None:
         self._comm.Barrier()
 

@@ -85,6 +85,11 @@ class Communicator(Protocol):
         """Equal for communicators of the same ranks in the same order, staged or not."""
         ...
 
+    @property
+    def mpi(self) -> object | None:
+        """mpi4py's communicator of these ranks, for other libraries that take one; None where MPI does not join them."""
+        ...
+
     def barrier(self) -> None:
         """Return when every rank has called it."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ from mpi4py import MPI
 import array_api_dist as xp
 from array_api_dist import io
 from array_api_dist._array import Array
+from array_api_dist.device import Device
 from array_api_dist.io import load_hdf5, save_hdf5
 from array_api_dist.local import to_local
 from array_api_dist.partition import Partition, repartition
@@ -125,6 +127,34 @@ def test_saving_again_does_not_grow_the_file(mpi_tmp_path: Path) -> None:
         save_hdf5(path, "x", array)
     WORLD.Barrier()
     assert path.stat().st_size < 1.5 * size
+
+
+@pytest.mark.skipif(h5py.get_config().mpi, reason="the other tests here write through parallel HDF5")
+def test_where_h5py_is_parallel_the_ranks_write_at_once(
+    mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    class ParallelFile(h5py.File):
+        """What h5py with parallel HDF5 takes, on one rank."""
+
+        def __init__(self, name: str, mode: str, driver: str | None = None, comm: object = None) -> None:
+            opened.append((driver, comm))
+            super().__init__(name, mode)
+
+    device = Device("cpu", comm=MPI.COMM_SELF)
+    x = xp.asarray(values((9, 4), "float64"), device=device)
+    path = mpi_tmp_path / f"{WORLD.rank}.h5"
+    save_hdf5(path, "kept", x)
+    with monkeypatch.context() as patch:
+        patch.setattr(h5py, "get_config", lambda: SimpleNamespace(mpi=True))
+        patch.setattr(h5py, "File", ParallelFile)
+        save_hdf5(path, "x", repartition(x, 1))
+        with pytest.raises(ValueError, match="a data set needs a name"):
+            save_hdf5(path, "/", x)
+    assert opened == [("mpio", x.device.communicator.mpi)] * 2
+    assert same(load_hdf5(path, "x", device=device), values((9, 4), "float64"))
+    assert same(load_hdf5(path, "kept", device=device), values((9, 4), "float64"))
 
 
 def test_a_failed_save_leaves_the_old_file_whole(mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
