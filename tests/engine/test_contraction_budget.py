@@ -27,7 +27,7 @@ def counted(ranks: int, body: Callable[[Device], object]) -> list[Counted]:
         with trace() as found:
             body(device)
         total: Counted = {}
-        for row in found.rows:
+        for row in found.collectives:
             calls, messages, nbytes = total.get(row.collective, (0, 0, 0))
             total[row.collective] = (calls + row.calls, messages + row.messages, nbytes + row.bytes_sent)
         return total

@@ -32,7 +32,7 @@ def counted(body: Callable[[Device], object], ranks: int = RANKS) -> tuple[dict[
         with trace() as seen:
             body(device)
         calls: Counter[str] = Counter()
-        for row in seen.rows:
+        for row in seen.collectives:
             calls[row.collective] += row.calls
         return {name: count for name, count in calls.items() if count}, sum(
             row.bytes_sent for row in seen.rows

@@ -162,8 +162,8 @@ def test_a_sort_sends_each_element_at_most_once() -> None:
         block = part_of(whole, Partition.even(0, 4096, 4), device)
         with trace() as seen:
             ordering.sort(block, 0, descending=False)
-        exchanged = sum(row.bytes_sent for row in seen.rows if row.collective == "exchange")
-        return exchanged, sum(row.calls for row in seen.rows)
+        exchanged = sum(row.bytes_sent for row in seen.collectives if row.collective == "exchange")
+        return exchanged, sum(row.calls for row in seen.collectives)
 
     for exchanged, calls in on_ranks(4, body):
         # Values and positions travel together, after a count a pair.

@@ -117,7 +117,7 @@ def test_one_collective_over_the_partitioned_axis_and_none_over_another() -> Non
             reduction.reduce(reduction.variance_of(torch.float64, 0.0, root=True), block, (0,))
         with trace() as along:
             reduction.reduce(reduction.MAX, block, (1, 2))
-        return sum(row.calls for row in across.rows), sum(row.calls for row in along.rows)
+        return sum(row.calls for row in across.collectives), sum(row.calls for row in along.collectives)
 
     assert on_ranks(3, body) == [(1, 0)] * 3
 

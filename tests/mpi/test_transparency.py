@@ -87,7 +87,7 @@ def test_looking_at_an_array_on_one_rank_communicates_nothing() -> None:
             restored = pickle.loads(pickle.dumps(x))
             assert twin.partition == deep.partition == restored.partition == x.partition
         assert float(xp.asarray(3.5)) == 3.5
-    assert seen.rows == []
+    assert seen.collectives == []
 
 
 def test_a_pickled_array_is_whole_again() -> None:
