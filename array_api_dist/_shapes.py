@@ -111,6 +111,11 @@ def completed_shape(size: int, shape: Sequence[int]) -> Shape:
     return given
 
 
+def nearest_diagonal(offset: int, rows: int, columns: int) -> int:
+    """Return ``offset``, or the nearest that keeps as much of a matrix: integers of any size name a diagonal."""
+    return max(-rows, min(offset, columns))
+
+
 def row_major_strides(shape: Shape) -> tuple[int, ...]:
     """Return, per axis, the distance in elements between neighbours of a row-major array of ``shape``."""
     strides, step = [0] * len(shape), 1

@@ -10,6 +10,7 @@ from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType, Scalar
 from array_api_dist._partition import Partition, Shape
+from array_api_dist._shapes import nearest_diagonal
 from array_api_dist.kernels import creation as kernels
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import TORCH
@@ -71,7 +72,7 @@ def eye(n_rows: int, n_cols: int, k: int, dtype: DType, partition: Partition, de
     local = kernels.eye_slice(
         n_rows,
         n_cols,
-        k,
+        nearest_diagonal(k, n_rows, n_cols),
         slice(*rows.indices(n_rows)),
         slice(*columns.indices(n_cols)),
         TORCH[dtype],
@@ -93,4 +94,5 @@ def from_whole(whole: torch.Tensor, dtype: DType, partition: Partition, device: 
 def triangle(block: Block, k: int, kernel: Callable[[torch.Tensor, int, int, int], torch.Tensor]) -> Block:
     """Return a triangle of each matrix of ``block``; ``kernel`` is ``kernels.tril`` or ``kernels.triu``."""
     rows, columns = block.offset(block.ndim - 2), block.offset(block.ndim - 1)
-    return block.with_local(kernel(block.local, k, rows, columns))
+    diagonal = nearest_diagonal(k, *block.shape[-2:])
+    return block.with_local(kernel(block.local, diagonal, rows, columns))

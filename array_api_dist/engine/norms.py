@@ -10,7 +10,7 @@ import torch
 
 from array_api_dist import _matrices as rules
 from array_api_dist._block import Block
-from array_api_dist._shapes import reduced_shape
+from array_api_dist._shapes import nearest_diagonal, reduced_shape
 from array_api_dist.collectives import State, operators
 from array_api_dist.engine import factorization, reduction
 from array_api_dist.engine.reduction import Reduction
@@ -118,6 +118,7 @@ def diagonal(block: Block, offset: int = 0) -> Block:
     """Return the diagonals of the matrices as a last axis: a view where they lie. Communication: none."""
     rules.check_matrices("diagonal", block.shape)
     ndim = block.ndim
+    offset = nearest_diagonal(offset, *block.shape[-2:])
     here = offset + block.offset(ndim - 2) - block.offset(ndim - 1)
     local = torch.diagonal(block.local, here, -2, -1)
     shape = (*reduced_shape(block.shape, (ndim - 2, ndim - 1)), rules.diagonal_length(block.shape, offset))
