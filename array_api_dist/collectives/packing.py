@@ -11,6 +11,8 @@ from typing import Final
 
 import torch
 
+from array_api_dist.collectives import recorder
+
 ALIGNMENT: Final = 16
 """Every tensor in a packed message begins at a multiple of this many bytes, that of the widest data type."""
 
@@ -116,13 +118,15 @@ class Buffers:
             return torch.empty(nbytes, dtype=torch.uint8)
         best = min(fitting, key=torch.Tensor.numel)
         self._free = [buffer for buffer in self._free if buffer is not best]
+        recorder.note_pool(-best.numel())
         return best
 
     def give_back(self, buffers: Sequence[torch.Tensor], limit: int) -> None:
         """Keep ``buffers``, the larger first, as long as all that is kept has at most ``limit`` bytes."""
-        kept, total = [], 0
+        kept, total, idle = [], 0, nbytes_of(self._free)
         for buffer in sorted((*self._free, *buffers), key=torch.Tensor.numel, reverse=True):
             if total + buffer.numel() <= limit:
                 kept.append(buffer)
                 total += buffer.numel()
         self._free = kept
+        recorder.note_pool(total - idle)

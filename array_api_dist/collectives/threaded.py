@@ -13,6 +13,7 @@ import torch
 
 from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.protocol import Communicator, Request
+from array_api_dist.collectives.recorder import RECORDER
 
 T = TypeVar("T")
 
@@ -68,6 +69,11 @@ class _World:
             return queue.popleft()
 
 
+def _on_its_way(data: torch.Tensor) -> torch.Tensor:
+    """Return a copy of bytes that travel, not in torch's memory: a trace counts that where it is allocated and freed."""
+    return torch.from_numpy(data.numpy().copy())
+
+
 class _PeerFailedError(RuntimeError):
     """Another rank failed or never came."""
 
@@ -89,6 +95,7 @@ class ThreadedCommunicator(BaseCommunicator):
         super().__init__(staged=staged, buffer_nbytes=buffer_nbytes)
         self._world = world
         self._rank = rank
+        RECORDER.place = (rank, world.ranks)
         self._start_lockstep()
 
     @property
@@ -121,19 +128,21 @@ class ThreadedCommunicator(BaseCommunicator):
 
     def _broadcast_bytes(self, data: torch.Tensor, root: int) -> None:
         step = f"broadcast of {data.numel()} bytes from {root}"
-        sent = self._world.meet(self._rank, step, data.clone() if self._rank == root else None)[root]
+        sent = self._world.meet(self._rank, step, _on_its_way(data) if self._rank == root else None)[root]
         data.copy_(sent)
 
     def _allgather_bytes(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
         if data.numel() != counts[self._rank]:
             raise ValueError(f"rank {self._rank} gathers {counts[self._rank]} bytes, got {data.numel()}")
-        return torch.cat(self._world.meet(self._rank, f"allgather of {list(counts)} bytes", data.clone()))
+        return torch.cat(
+            self._world.meet(self._rank, f"allgather of {list(counts)} bytes", _on_its_way(data))
+        )
 
     def _swap(
         self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
     ) -> None:
         for peer, data in outgoing:
-            self._world.send(self._rank, peer, "exchange", data.clone())
+            self._world.send(self._rank, peer, "exchange", _on_its_way(data))
         for peer, data in incoming:
             received = self._world.receive(peer, self._rank, "exchange")
             if received.numel() != data.numel():
@@ -142,7 +151,7 @@ class ThreadedCommunicator(BaseCommunicator):
 
     def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request:
         source, target = (self._rank - displacement) % self.ranks, (self._rank + displacement) % self.ranks
-        self._world.send(self._rank, target, "shift", outgoing.clone())
+        self._world.send(self._rank, target, "shift", _on_its_way(outgoing))
 
         def fetch() -> None:
             incoming.copy_(self._world.receive(source, self._rank, "shift"))
