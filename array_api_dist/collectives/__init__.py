@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from array_api_dist.collectives import operators
 from array_api_dist.collectives.protocol import Communicator, Operator, Piece, Request, State
+
+if TYPE_CHECKING:
+    from array_api_dist.collectives.library import Library
 
 __all__ = [
     "Communicator",
@@ -12,6 +17,7 @@ __all__ = [
     "Request",
     "State",
     "communicator_for",
+    "mpi_library",
     "mpi_touches_cuda",
     "operators",
 ]
@@ -60,3 +66,10 @@ def mpi_touches_cuda() -> bool:
     except (ImportError, RuntimeError):
         return False
     return is_cuda_aware()
+
+
+def mpi_library() -> Library:
+    """Return what MPI says of itself and of this machine. Where there is none, ``communicator_for`` says so first."""
+    from array_api_dist.collectives.library import mpi_library as found  # noqa: PLC0415 - imports mpi4py
+
+    return found()

@@ -1,0 +1,149 @@
+"""A quick measurement of what the algorithms are made of: latency, bandwidth, memory and arithmetic of these ranks.
+
+All ranks measure at the same time, as they work; each figure is that of the slowest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+import torch
+
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._partition import REPLICATED
+from array_api_dist.collectives import Communicator, Piece, operators
+from array_api_dist.engine import elementwise
+
+SECONDS: Final = 0.3
+"""How long one figure is measured."""
+
+BATCHES: Final = 16
+"""A figure is the best of so many batches of calls: what else the machine does can only slow a batch down."""
+
+COPY_NBYTES: Final = 1 << 26
+"""What is copied and summed: more than a rank's share of a cache."""
+
+MOVED_NBYTES: Final = 1 << 24
+"""What one rank sends in an exchange, and what all together gather."""
+
+SIDE: Final = 768
+"""The rows and columns of the matrices that are multiplied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one rank does while all others do the same; None where nothing is there to measure (one rank has no peer).
+
+    Attributes
+    ----------
+    operation_seconds : float
+        One elementwise operation on a small array, communication apart: what every operation costs at least.
+    allreduce_seconds : float
+        An allreduce of 8 bytes.
+    exchange_seconds : float or None
+        An exchange of 8 bytes with one peer, the one half of all ranks away.
+    exchange_bytes_per_second : float or None
+        What leaves, while as much arrives, in a large exchange with that peer.
+    allgather_bytes_per_second : float or None
+        What arrives in a large allgather.
+    copy_bytes_per_second : float
+        What is copied in memory (read once and written once).
+    sum_bytes_per_second : float
+        What is read by a sum of float64.
+    multiply_flops : float
+        Additions and multiplications of float64 in a matrix product, per second.
+    """
+
+    operation_seconds: float
+    allreduce_seconds: float
+    exchange_seconds: float | None
+    exchange_bytes_per_second: float | None
+    allgather_bytes_per_second: float | None
+    copy_bytes_per_second: float
+    sum_bytes_per_second: float
+    multiply_flops: float
+
+
+def gathered_text(communicator: Communicator, text: str) -> list[str]:
+    """Return the text of every rank, on every rank. Communication: two allgathers."""
+    told = torch.tensor(list(text.encode()), dtype=torch.uint8)
+    ones = [1] * communicator.ranks
+    lengths = communicator.allgather(torch.tensor([told.numel()]), 0, ones).tolist()
+    every = communicator.allgather(told, 0, lengths)
+    return [bytes(part.tolist()).decode() for part in torch.split(every, lengths)]
+
+
+def measured(device: Device, seconds: float = SECONDS) -> Figures:
+    """Return the figures of these ranks, the same on each. Collective; takes about ``8 * seconds``."""
+    clock = _Clock(device, seconds)
+    exchange, left = _exchange(device, MOVED_NBYTES)
+    small_exchange, _ = _exchange(device, 8)
+    part = _vector(device, MOVED_NBYTES // device.ranks)
+    arrived = part.numel() * part.element_size() * (device.ranks - 1)
+    source, target = _vector(device, COPY_NBYTES), _vector(device, COPY_NBYTES)
+    matrix = torch.ones((SIDE, SIDE), dtype=torch.float64, device=device.torch_device)
+    small = Block(_vector(device, 64), (8,), REPLICATED, device)
+    number = _vector(device, 8)
+    counts = [part.numel()] * device.ranks
+    communicator = device.communicator
+    large_seconds, small_seconds = clock(exchange), clock(small_exchange)
+    gather_seconds = clock(lambda: communicator.allgather(part, 0, counts))
+    return Figures(
+        operation_seconds=clock(lambda: elementwise.apply(elementwise.ADD, small, small)),
+        allreduce_seconds=clock(lambda: communicator.allreduce((number,), operators.SUM)),
+        exchange_seconds=small_seconds if left else None,
+        exchange_bytes_per_second=left / large_seconds if left else None,
+        allgather_bytes_per_second=arrived / gather_seconds if arrived else None,
+        copy_bytes_per_second=COPY_NBYTES / clock(lambda: target.copy_(source)),
+        sum_bytes_per_second=COPY_NBYTES / clock(lambda: torch.sum(source)),
+        multiply_flops=2 * SIDE**3 / clock(lambda: torch.matmul(matrix, matrix)),
+    )
+
+
+def _vector(device: Device, nbytes: int) -> torch.Tensor:
+    return torch.ones(max(nbytes // 8, 1), dtype=torch.float64, device=device.torch_device)
+
+
+def _exchange(device: Device, nbytes: int) -> tuple[Callable[[], object], int]:
+    """Return an exchange with the rank half of all ranks away, on another host if there are several, and what leaves."""
+    outgoing, incoming = _vector(device, nbytes), _vector(device, nbytes)
+    half = device.ranks // 2
+    sends = [Piece((device.rank + half) % device.ranks, outgoing)]
+    receives = [Piece((device.rank - half) % device.ranks, incoming)]
+    left = sum(nbytes for piece in sends if piece.peer != device.rank)
+    return lambda: device.communicator.exchange(sends, receives), left
+
+
+class _Clock:
+    """Takes the time of a call on all ranks together."""
+
+    def __init__(self, device: Device, seconds: float) -> None:
+        self._device = device
+        self._seconds = seconds
+
+    def __call__(self, call: Callable[[], object]) -> float:
+        """Return the seconds of one call on the slowest rank, in the best batch."""
+        self._batch(call, 1)
+        # How often it is called must be the same on all ranks: the slowest decides.
+        once = min(self._batch(call, 3) for _ in range(3))
+        repeats = min(max(int(self._seconds / BATCHES / once), 1), 10_000)
+        return min(self._batch(call, repeats) for _ in range(BATCHES))
+
+    def _batch(self, call: Callable[[], object], repeats: int) -> float:
+        communicator = self._device.communicator
+        communicator.barrier()
+        start = perf_counter()
+        for _ in range(repeats):
+            call()
+        self._settle()
+        spent = torch.tensor([(perf_counter() - start) / repeats], dtype=torch.float64)
+        return float(communicator.allgather(spent, 0, [1] * self._device.ranks).max())
+
+    def _settle(self) -> None:
+        if self._device.torch_device.type == "cuda":
+            # What was called has only been queued.
+            torch.cuda.synchronize(self._device.torch_device)
