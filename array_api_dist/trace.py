@@ -1,7 +1,7 @@
-"""What was communicated: ``with trace() as t: ...; print(t)``."""
+"""What operations take and communicate: ``with trace() as t: ...; print(t); t.save("run.json")``."""
 
 from __future__ import annotations
 
-from array_api_dist.collectives.trace import trace
+from array_api_dist.collectives.trace import CollectiveRow, Row, Trace, join_timelines, trace
 
-__all__ = ["trace"]
+__all__ = ["CollectiveRow", "Row", "Trace", "join_timelines", "trace"]

@@ -64,17 +64,22 @@ class CollectiveRow:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One call of an operation (``collective`` is empty) or of a collective; ``start`` is perf_counter's."""
+    """One call of an operation (``collective`` is empty) or of a collective, from ``start`` to ``end`` by perf_counter."""
 
     operation: str
     collective: str
     start: float
-    seconds: float
+    end: float
     messages: int
     bytes_sent: int
     bytes_received: int
     peak_extra_bytes: int | None = None
     error: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.start
 
 
 @dataclass(slots=True, eq=False)
@@ -178,11 +183,11 @@ def operation(name: str) -> Generator[None]:
         error = type(raised).__name__
         raise
     finally:
-        seconds = perf_counter() - call.start
+        end = perf_counter()
         peak = call.meter.stop()
         RECORDER.call = None
         event = Event(
-            name, "", call.start, seconds, call.messages, call.bytes_sent, call.bytes_received, peak, error
+            name, "", call.start, end, call.messages, call.bytes_sent, call.bytes_received, peak, error
         )
         for log in RECORDER.open:
             log.note_operation(event)
@@ -192,7 +197,7 @@ def note(collective: str, messages: int, bytes_sent: int, bytes_received: int, s
     """Count one collective in every open trace."""
     if not RECORDER.open:
         return
-    seconds = perf_counter() - start
+    end = perf_counter()
     call = RECORDER.call
     name = OUTSIDE
     if call is not None:
@@ -200,7 +205,7 @@ def note(collective: str, messages: int, bytes_sent: int, bytes_received: int, s
         call.messages += messages
         call.bytes_sent += bytes_sent
         call.bytes_received += bytes_received
-    event = Event(name, collective, start, seconds, messages, bytes_sent, bytes_received)
+    event = Event(name, collective, start, end, messages, bytes_sent, bytes_received)
     for log in RECORDER.open:
         log.note_collective(event)
 
