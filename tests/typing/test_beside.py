@@ -10,12 +10,11 @@ import array_api_dist as xp
 from array_api_dist._array import Array
 from array_api_dist._dtypes import DType
 from array_api_dist._info import Capabilities, DefaultDataTypes
-from array_api_dist.collectives.trace import Trace
 from array_api_dist.device import Device, default_device
 from array_api_dist.local import from_callback, from_local, to_local
 from array_api_dist.partition import Partition, default_partition, repartition
 from array_api_dist.promotion import mixed_kinds
-from array_api_dist.trace import trace
+from array_api_dist.trace import CollectiveRow, Row, Trace, trace
 
 
 def test_devices_place_new_arrays() -> None:
@@ -43,6 +42,9 @@ def test_a_trace_is_read_after_the_fact() -> None:
         assert_type(xp.asarray([1]) + xp.asarray([0.5]), Array)
     assert_type(found, Trace)
     assert_type(str(found), str)
+    assert_type(found.rows, list[Row])
+    assert_type(found.collectives, list[CollectiveRow])
+    assert_type(found.totals.peak_extra_bytes, int | None)
 
 
 def test_the_namespace_describes_itself() -> None:
