@@ -23,6 +23,8 @@ COLORS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 # A column with fewer different values among the rows drawn makes stripes.
 MANY_VALUES: Final = 100
+# Operations that take less of the time are told together.
+LEAST_SHARE: Final = 0.01
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,7 +65,7 @@ class Outcome:
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    """Print sizes, inertia, centres and communication."""
+    """Print sizes, inertia, centres, and what the operations took."""
     rows, columns = outcome.shape
     console.print(
         f"{rows:,} rows of {columns} columns on {outcome.ranks} ranks, "
@@ -72,8 +74,7 @@ def show(outcome: Outcome, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(_centers_table(outcome))
-    console.print("[italic]Communication of rank 0[/]")
-    console.print(str(outcome.communication), highlight=False, soft_wrap=True)
+    console.print(_operations_table(outcome))
 
 
 def _centers_table(outcome: Outcome) -> Table:
@@ -87,6 +88,34 @@ def _centers_table(outcome: Outcome) -> Table:
         # An escaped bracket: rich takes a bare one for markup.
         table.add_row(label.replace("[", r"\["), *(f"{value:.4g}" for value in values))
     return table
+
+
+def _operations_table(outcome: Outcome) -> Table:
+    """Return what took time or sent messages, the slowest first, and the rest in one line."""
+    total = outcome.communication.totals
+    rows = sorted(outcome.communication.rows, key=lambda row: -row.seconds)
+    told = [row for row in rows if row.messages or row.seconds >= LEAST_SHARE * total.seconds]
+    rest = [row for row in rows if row not in told]
+    table = Table(title="Operations of rank 0", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("operation", no_wrap=True)
+    for head in ("calls", "seconds", "messages", "bytes sent", "received", "peak memory"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in told:
+        table.add_row(row.operation, *_numbers(row), end_section=row is told[-1] and not rest)
+    if rest:
+        calls, seconds = sum(row.calls for row in rest), sum(row.seconds for row in rest)
+        table.add_row(f"{len(rest)} others", f"{calls:,}", f"{seconds:.3f}", end_section=True)
+    table.add_row(total.operation, *_numbers(total), style="bold")
+    return table
+
+
+def _numbers(row: Any) -> tuple[str, ...]:
+    """Return the cells of a row of the trace."""
+    counts = (
+        f"{number:,}" if number else "" for number in (row.messages, row.bytes_sent, row.bytes_received)
+    )
+    peak = "" if row.peak_extra_bytes is None else f"{row.peak_extra_bytes / 1e6:.1f} MB"
+    return (f"{row.calls:,}", f"{row.seconds:.3f}", *counts, peak)
 
 
 def telling_columns(outcome: Outcome) -> tuple[int, int]:
