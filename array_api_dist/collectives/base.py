@@ -153,14 +153,31 @@ class BaseCommunicator(ABC):
         """Return the parts of all ranks, one after another along ``axis``."""
         start = perf_counter()
         self._check("allgather", (), (tensor.dtype, tensor.ndim, axis, tuple(counts)))
+        row = prod(tensor.shape[:axis] + tensor.shape[axis + 1 :]) * tensor.element_size()
+        own, total = counts[self.rank] * row, sum(counts) * row
+        gather = self._gathered if total <= self._buffer_nbytes else self._gathered_in_place
+        whole = gather(tensor, axis, counts)
+        recorder.note("allgather", 1, own, total - own, start)
+        return whole
+
+    def _gathered(self, tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> torch.Tensor:
         part = packed(movable(self._host(tensor)).movedim(axis, 0))
         row = prod(part.shape[1:]) * part.element_size()
-        sizes = [count * row for count in counts]
-        gathered = self._allgather_bytes(as_bytes(part), sizes).view(part.dtype)
+        gathered = self._allgather_bytes(as_bytes(part), [count * row for count in counts]).view(part.dtype)
         whole = gathered.reshape(sum(counts), *part.shape[1:]).movedim(0, axis).contiguous()
-        own = sizes[self.rank]
-        recorder.note("allgather", 1, own, sum(sizes) - own, start)
         return whole.to(tensor.device).view(tensor.dtype)
+
+    def _gathered_in_place(self, tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> torch.Tensor:
+        """Gather what is large straight to its places: along a later axis a second copy of the whole would be needed."""
+        whole = tensor.new_empty((*tensor.shape[:axis], sum(counts), *tensor.shape[axis + 1 :]))
+        places = [
+            whole.narrow(axis, first, last - first) for first, last in pairwise(accumulate(counts, initial=0))
+        ]
+        everyone = range(self.ranks)
+        self._move(
+            [Piece(rank, tensor) for rank in everyone], [Piece(rank, places[rank]) for rank in everyone]
+        )
+        return whole
 
     def _states(self, state: State) -> list[State]:
         """Return the states of all ranks: one message that holds all tensors."""

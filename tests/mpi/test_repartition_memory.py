@@ -1,0 +1,150 @@
+"""A change of partition takes the memory of its result and a bounded buffer, whatever the layouts.
+
+What counts is the whole process, MPI's own buffers included: Linux keeps the greatest resident size that a process
+ever had (VmHWM), and sets it back to the present one when 5 is written to /proc/self/clear_refs. The difference
+between VmHWM after an operation and the resident size before it is what the operation took at most, between any two
+samples too. A mapped page counts once it is touched, so it is what was used, not what was asked for.
+
+Every measurement has a communicator of its own, which has kept no buffer from an earlier one. It connects its ranks
+in a small exchange first: what MPI sets up once is no cost of the operation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+import torch
+from mpi4py import MPI
+
+import array_api_dist as xp
+from array_api_dist._array import Array
+from array_api_dist.collectives.base import BUFFER_NBYTES
+from array_api_dist.device import Device
+from array_api_dist.local import from_local, to_local
+from array_api_dist.partition import Partition, repartition
+
+MIB: Final = 1 << 20
+
+ALLOWANCE_NBYTES: Final = 8 * MIB
+"""For what MPI and Python take on the way, and for the kernel, which counts pages in batches."""
+
+COLUMNS: Final = 1024
+
+STATUS: Final = Path("/proc/self/status")
+CLEAR: Final = Path("/proc/self/clear_refs")
+
+pytestmark = [
+    pytest.mark.mpi(min_size=2),
+    pytest.mark.skipif(not CLEAR.exists(), reason="only Linux tells the peak of a process's memory"),
+]
+
+SIZES: Final = [
+    pytest.param(256 * MIB, id="256MiB"),
+    pytest.param(1024 * MIB, id="1GiB", marks=pytest.mark.slow),
+]
+
+
+def status(field: str) -> int:
+    """Return a size that the kernel tells of this process, in bytes."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{field}:"))
+    return int(line.split()[1]) * 1024
+
+
+def peak_extra(operation: Callable[[], Array]) -> tuple[Array, int, float]:
+    """Return the result of an operation, the memory that the process took for it at most, and the seconds."""
+    gc.collect()
+    # Freed memory that the C library keeps would be used again, and not be seen.
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+    MPI.COMM_WORLD.Barrier()
+    CLEAR.write_text("5")
+    before = status("VmRSS")
+    started = time.perf_counter()
+    result = operation()
+    seconds = time.perf_counter() - started
+    return result, status("VmHWM") - before, seconds
+
+
+def skewed(axis: int, length: int, ranks: int) -> Partition:
+    """Return parts of which the first has an eighth, and the last nearly all of the rest."""
+    inner = [length // 8 + rank for rank in range(ranks - 1)]
+    return Partition(axis, (0, *inner, length))
+
+
+def values_at(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    return (rows[:, None] * COLUMNS + columns).to(torch.float64)
+
+
+def made(rows: int, partition: Partition | None, device: Device) -> Array:
+    """Return the array whose elements number themselves, made in place: no rank ever holds more than its part."""
+    row_slice, column_slice = (slice(0, rows), slice(0, COLUMNS))
+    if partition is not None:
+        row_slice, column_slice = (
+            slice(*partition.interval(device.rank)) if axis == partition.axis else whole
+            for axis, whole in enumerate((row_slice, column_slice))
+        )
+    local = torch.empty(
+        (row_slice.stop - row_slice.start, column_slice.stop - column_slice.start), dtype=torch.float64
+    )
+    columns = torch.arange(column_slice.start, column_slice.stop)
+    for start in range(0, local.shape[0], 1024):
+        block = local[start : start + 1024]
+        first = row_slice.start + start
+        block.copy_(values_at(torch.arange(first, first + block.shape[0]), columns))
+    axis = None if partition is None else partition.axis
+    return from_local(local, axis, device=device, copy=False)
+
+
+def assert_numbered(x: Array) -> None:
+    """Check every 997th row of this rank's part."""
+    local, partition = to_local(x), x.partition
+    first = [partition.offset(x.device.rank) if axis == partition.axis else 0 for axis in range(2)]
+    some = torch.arange(0, local.shape[0], 997)
+    columns = torch.arange(first[1], first[1] + local.shape[1])
+    assert torch.equal(local[some], values_at(some + first[0], columns))
+
+
+def even(axis: int, length: int, ranks: int) -> Partition:
+    return Partition.even(axis, length, ranks)
+
+
+LAYOUTS: Final = {
+    "rows to columns": ((even, 0), (even, 1)),
+    "columns to rows": ((even, 1), (even, 0)),
+    "even to uneven rows": ((even, 0), (skewed, 0)),
+    "uneven to even rows": ((skewed, 0), (even, 0)),
+    "even to uneven columns": ((even, 1), (skewed, 1)),
+    "uneven rows to uneven columns": ((skewed, 0), (skewed, 1)),
+    "rows to a copy on every rank": ((even, 0), None),
+    "columns to a copy on every rank": ((even, 1), None),
+}
+
+
+@pytest.mark.parametrize("nbytes", SIZES)
+@pytest.mark.parametrize("layouts", LAYOUTS.values(), ids=LAYOUTS)
+def test_repartition_takes_its_result_and_a_bounded_buffer(
+    layouts, nbytes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Device("cpu", comm=MPI.COMM_WORLD.Dup())
+    shape = (nbytes // (8 * COLUMNS), COLUMNS)
+    source, target = (
+        None if layout is None else layout[0](layout[1], shape[layout[1]], device.ranks) for layout in layouts
+    )
+    repartition(repartition(xp.ones((64, 64), device=device), 0), 1)
+    x = made(shape[0], source, device)
+    assert x.partition == source
+    moved, extra, seconds = peak_extra(lambda: repartition(x, target))
+    result = to_local(moved).numel() * 8
+    told = f"result {result / MIB:.1f} MiB, peak extra {extra / MIB:.1f} MiB, {seconds:.2f} s"
+    with capsys.disabled():
+        # The figures are wanted from a run that passes, too.
+        sys.stdout.write(f"\nrank {device.rank}: {nbytes // MIB} MiB in all, {told}")
+    assert_numbered(moved)
+    assert extra <= result + BUFFER_NBYTES + ALLOWANCE_NBYTES, told
