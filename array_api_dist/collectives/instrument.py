@@ -101,6 +101,7 @@ class Switch:
         self._lock = threading.Lock()
         self._users = 0
         self._traced: dict[str, Traced] = {}
+        self._modules = 0
 
     def enter(self) -> None:
         """Count calls from here on."""
@@ -108,11 +109,18 @@ class Switch:
             self._users += 1
             if self._users > 1:
                 return
-            for name, function in operations().items():
-                if name not in self._traced:
-                    self._traced[name] = Traced(name, function)
+            self._look_around()
             for traced in self._traced.values():
                 traced.switch(on=True)
+
+    def _look_around(self) -> None:
+        """Take in what was imported since the last time."""
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
+        for name, function in operations().items():
+            if name not in self._traced:
+                self._traced[name] = Traced(name, function)
 
     def leave(self) -> None:
         """Count no more, unless another trace is open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import accumulate
 from typing import Any, Final
 
 import torch
@@ -84,6 +85,6 @@ class PeakMeter:
         return self._peak
 
     def _take_in(self, changes: list[int]) -> None:
-        for change in changes:
-            self._level += change
-            self._peak = max(self._peak, self._level)
+        for level in accumulate(changes, initial=self._level):
+            self._level = level
+            self._peak = max(self._peak, level)

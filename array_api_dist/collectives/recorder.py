@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Final
+from typing import Final, NamedTuple
 
 from array_api_dist.collectives.memory import PeakMeter
 
@@ -62,8 +63,7 @@ class CollectiveRow:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One call of an operation (``collective`` is empty) or of a collective, from ``start`` to ``end`` by perf_counter."""
 
     operation: str
@@ -83,47 +83,73 @@ class Event:
 
 
 @dataclass(slots=True, eq=False)
+class _Sum:
+    """A row that grows."""
+
+    calls: int = 0
+    messages: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    seconds: float = 0.0
+    peak_extra_bytes: int | None = None
+
+    def add_bytes(self, event: Event) -> None:
+        self.messages += event.messages
+        self.bytes_sent += event.bytes_sent
+        self.bytes_received += event.bytes_received
+
+    def add_call(self, event: Event) -> None:
+        self.calls += 1
+        self.seconds += event.end - event.start
+        if event.peak_extra_bytes is not None:
+            self.peak_extra_bytes = max(self.peak_extra_bytes or 0, event.peak_extra_bytes)
+
+
 class Log:
     """What one trace has seen so far."""
 
-    started: float = field(default_factory=perf_counter)
-    epoch: float = field(default_factory=time)
-    rows: dict[str, Row] = field(default_factory=dict)
-    collectives: dict[tuple[str, str], CollectiveRow] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    events_left_out: int = 0
+    __slots__ = ("_collectives", "_operations", "epoch", "events", "events_left_out", "started")
+
+    def __init__(self) -> None:
+        self.started = perf_counter()
+        self.epoch = time()
+        self.events: list[Event] = []
+        self.events_left_out = 0
+        self._operations: defaultdict[str, _Sum] = defaultdict(_Sum)
+        self._collectives: defaultdict[tuple[str, str], _Sum] = defaultdict(_Sum)
+
+    @property
+    def rows(self) -> list[Row]:
+        """One for each operation, in the order of their first use."""
+        return [
+            Row(
+                name, of.calls, of.messages, of.bytes_sent, of.bytes_received, of.seconds, of.peak_extra_bytes
+            )
+            for name, of in self._operations.items()
+        ]
+
+    @property
+    def collectives(self) -> list[CollectiveRow]:
+        """One for each operation and kind of collective, in the order of their first use."""
+        return [
+            CollectiveRow(*names, of.calls, of.messages, of.bytes_sent, of.bytes_received, of.seconds)
+            for names, of in self._collectives.items()
+        ]
 
     def note_collective(self, event: Event) -> None:
         """Count a collective, for itself and for its operation."""
-        key = (event.operation, event.collective)
-        row = self.collectives.get(key) or CollectiveRow(*key)
-        self.collectives[key] = replace(
-            row,
-            calls=row.calls + 1,
-            messages=row.messages + event.messages,
-            bytes_sent=row.bytes_sent + event.bytes_sent,
-            bytes_received=row.bytes_received + event.bytes_received,
-            seconds=row.seconds + event.seconds,
-        )
-        whole = self.rows.get(event.operation) or Row(event.operation)
-        self.rows[event.operation] = replace(
-            whole,
-            messages=whole.messages + event.messages,
-            bytes_sent=whole.bytes_sent + event.bytes_sent,
-            bytes_received=whole.bytes_received + event.bytes_received,
-            seconds=whole.seconds + (event.seconds if event.operation == OUTSIDE else 0.0),
-        )
+        own = self._collectives[event.operation, event.collective]
+        own.add_call(event)
+        own.add_bytes(event)
+        whole = self._operations[event.operation]
+        whole.add_bytes(event)
+        if event.operation == OUTSIDE:
+            whole.seconds += event.seconds
         self._keep(event)
 
     def note_operation(self, event: Event) -> None:
         """Count a call of an operation, whose collectives are counted already."""
-        row = self.rows.get(event.operation) or Row(event.operation)
-        self.rows[event.operation] = replace(
-            row,
-            calls=row.calls + 1,
-            seconds=row.seconds + event.seconds,
-            peak_extra_bytes=greatest(row.peak_extra_bytes, event.peak_extra_bytes),
-        )
+        self._operations[event.operation].add_call(event)
         self._keep(event)
 
     def _keep(self, event: Event) -> None:
