@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seconds",
         type=float,
         default=SECONDS,
-        help="how long each of the eight figures is measured (default: %(default)s)",
+        help="how long each of the eleven figures is measured (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     device = default_device()
@@ -151,11 +151,14 @@ def _told(figures: Figures) -> Lines:
     """Return the lines of the probe."""
     return [
         ("operation on 8 elements", _time(figures.operation_seconds)),
+        ("barrier", _time(figures.barrier_seconds)),
         ("allreduce of 8 bytes", _time(figures.allreduce_seconds)),
+        ("exchange of nothing", _time(figures.empty_exchange_seconds)),
         ("exchange of 8 bytes", _time(figures.exchange_seconds)),
         ("exchange", _rate(figures.exchange_bytes_per_second, "sent by each rank while it receives as much")),
         ("allgather", _rate(figures.allgather_bytes_per_second, "received by each rank")),
         ("copy in memory", _rate(figures.copy_bytes_per_second, "copied by each rank, all at once")),
+        ("copy to fresh memory", _rate(figures.fresh_bytes_per_second, "copied by each rank, all at once")),
         ("sum of float64", _rate(figures.sum_bytes_per_second, "read by each rank, all at once")),
         ("matmul of float64", f"{figures.multiply_flops / 1e9:.1f} GFLOP/s by each rank, all at once"),
     ]

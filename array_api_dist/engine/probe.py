@@ -18,10 +18,10 @@ from array_api_dist._partition import REPLICATED
 from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.engine import elementwise
 
-SECONDS: Final = 0.3
+SECONDS: Final = 0.25
 """How long one figure is measured."""
 
-BATCHES: Final = 16
+BATCHES: Final = 8
 """A figure is the best of so many batches of calls: what else the machine does can only slow a batch down."""
 
 COPY_NBYTES: Final = 1 << 26
@@ -42,8 +42,12 @@ class Figures:
     ----------
     operation_seconds : float
         One elementwise operation on a small array, communication apart: what every operation costs at least.
+    barrier_seconds : float
+        A barrier: MPI's own latency, hardly anything else.
     allreduce_seconds : float
         An allreduce of 8 bytes.
+    empty_exchange_seconds : float
+        An exchange of nothing: what its software costs.
     exchange_seconds : float or None
         An exchange of 8 bytes with one peer, the one half of all ranks away.
     exchange_bytes_per_second : float or None
@@ -52,6 +56,8 @@ class Figures:
         What arrives in a large allgather.
     copy_bytes_per_second : float
         What is copied in memory (read once and written once).
+    fresh_bytes_per_second : float
+        What is copied into memory that was just allocated, as results are.
     sum_bytes_per_second : float
         What is read by a sum of float64.
     multiply_flops : float
@@ -59,11 +65,14 @@ class Figures:
     """
 
     operation_seconds: float
+    barrier_seconds: float
     allreduce_seconds: float
+    empty_exchange_seconds: float
     exchange_seconds: float | None
     exchange_bytes_per_second: float | None
     allgather_bytes_per_second: float | None
     copy_bytes_per_second: float
+    fresh_bytes_per_second: float
     sum_bytes_per_second: float
     multiply_flops: float
 
@@ -78,7 +87,7 @@ def gathered_text(communicator: Communicator, text: str) -> list[str]:
 
 
 def measured(device: Device, seconds: float = SECONDS) -> Figures:
-    """Return the figures of these ranks, the same on each. Collective; takes about ``8 * seconds``."""
+    """Return the figures of these ranks, the same on each. Collective; takes about ``12 * seconds``."""
     clock = _Clock(device, seconds)
     exchange, left = _exchange(device, MOVED_NBYTES)
     small_exchange, _ = _exchange(device, 8)
@@ -94,11 +103,14 @@ def measured(device: Device, seconds: float = SECONDS) -> Figures:
     gather_seconds = clock(lambda: communicator.allgather(part, 0, counts))
     return Figures(
         operation_seconds=clock(lambda: elementwise.apply(elementwise.ADD, small, small)),
+        barrier_seconds=clock(communicator.barrier),
+        empty_exchange_seconds=clock(lambda: communicator.exchange((), ())),
         allreduce_seconds=clock(lambda: communicator.allreduce((number,), operators.SUM)),
         exchange_seconds=small_seconds if left else None,
         exchange_bytes_per_second=left / large_seconds if left else None,
         allgather_bytes_per_second=arrived / gather_seconds if arrived else None,
         copy_bytes_per_second=COPY_NBYTES / clock(lambda: target.copy_(source)),
+        fresh_bytes_per_second=COPY_NBYTES / clock(source.clone),
         sum_bytes_per_second=COPY_NBYTES / clock(lambda: torch.sum(source)),
         multiply_flops=2 * SIDE**3 / clock(lambda: torch.matmul(matrix, matrix)),
     )
@@ -129,7 +141,7 @@ class _Clock:
         """Return the seconds of one call on the slowest rank, in the best batch."""
         self._batch(call, 1)
         # How often it is called must be the same on all ranks: the slowest decides.
-        once = min(self._batch(call, 3) for _ in range(3))
+        once = self._batch(call, 2)
         repeats = min(max(int(self._seconds / BATCHES / once), 1), 10_000)
         return min(self._batch(call, repeats) for _ in range(BATCHES))
 

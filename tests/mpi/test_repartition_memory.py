@@ -45,11 +45,6 @@ pytestmark = [
     pytest.mark.skipif(not CLEAR.exists(), reason="only Linux tells the peak of a process's memory"),
 ]
 
-SIZES: Final = [
-    pytest.param(256 * MIB, id="256MiB"),
-    pytest.param(1024 * MIB, id="1GiB", marks=pytest.mark.slow),
-]
-
 
 def status(field: str) -> int:
     """Return a size that the kernel tells of this process, in bytes."""
@@ -79,7 +74,7 @@ def skewed(axis: int, length: int, ranks: int) -> Partition:
 
 
 def values_at(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    return (rows[:, None] * COLUMNS + columns).to(torch.float64)
+    return rows.to(torch.float64)[:, None] * COLUMNS + columns
 
 
 def made(rows: int, partition: Partition | None, device: Device) -> Array:
@@ -97,7 +92,8 @@ def made(rows: int, partition: Partition | None, device: Device) -> Array:
     for start in range(0, local.shape[0], 1024):
         block = local[start : start + 1024]
         first = row_slice.start + start
-        block.copy_(values_at(torch.arange(first, first + block.shape[0]), columns))
+        rows_here = torch.arange(first, first + block.shape[0], dtype=torch.float64) * COLUMNS
+        torch.add(rows_here[:, None], columns, out=block)
     axis = None if partition is None else partition.axis
     return from_local(local, axis, device=device, copy=False)
 
@@ -127,8 +123,19 @@ LAYOUTS: Final = {
 }
 
 
-@pytest.mark.parametrize("nbytes", SIZES)
-@pytest.mark.parametrize("layouts", LAYOUTS.values(), ids=LAYOUTS)
+CASES: Final = [
+    *(
+        pytest.param(LAYOUTS[name], 256 * MIB, id=f"{name}, 256 MiB")
+        for name in ("rows to columns", "even to uneven columns", "columns to a copy on every rank")
+    ),
+    *(
+        pytest.param(layouts, 1024 * MIB, id=f"{name}, 1 GiB", marks=pytest.mark.slow)
+        for name, layouts in LAYOUTS.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("layouts", "nbytes"), CASES)
 def test_repartition_takes_its_result_and_a_bounded_buffer(
     layouts, nbytes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
