@@ -1,0 +1,1 @@
+"""Measurements of array_api_dist, and the model that scales them up."""
