@@ -239,6 +239,10 @@ class BaseCommunicator(ABC):
         return result
 
     def _scattered(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
+        return merged(self._slabs(state, axis, counts), operator)
+
+    def _slabs(self, state: State, axis: int, counts: Sequence[int]) -> list[State]:
+        """Return this rank's slab of every rank's state."""
         own = counts[self.rank]
         received = [
             tuple(
@@ -251,16 +255,39 @@ class BaseCommunicator(ABC):
             sends += [Piece(rank, tensor.narrow(axis, first, last - first)) for tensor in state]
             receives += [Piece(rank, tensor) for tensor in received[rank]]
         self._move(sends, receives)
-        return merged(received, operator)
+        return received
 
     def exscan(self, state: State, operator: Operator, initial: State) -> State:
         """Return ``initial`` merged with the states of the lower ranks."""
         start = perf_counter()
         self._check("exscan", state, operator.name)
-        states = self._states(state)
         nbytes = nbytes_of(state)
+        if nbytes * self.ranks <= GATHERED_NBYTES or state[0].ndim == 0:
+            result = merged([initial, *self._states(state)[: self.rank]], operator)
+        else:
+            result = self._scanned(state, operator, initial)
         recorder.note("exscan", 1, nbytes, nbytes, start)
-        return merged([initial, *states[: self.rank]], operator)
+        return result
+
+    def _scanned(self, state: State, operator: Operator, initial: State) -> State:
+        """Return the exscan of a large state, and equal ``initial`` ones: each rank scans a slab of it for all ranks."""
+        flat = tuple(packed(tensor).reshape(-1) for tensor in state)
+        counts = even_counts(flat[0].numel(), self.ranks)
+        received = self._slabs(flat, 0, counts)
+        first = sum(counts[: self.rank])
+        own = counts[self.rank]
+        prefixes = [tuple(packed(tensor).reshape(-1)[first : first + own] for tensor in initial)]
+        for each in received[:-1]:
+            prefixes.append(operator.merge(prefixes[-1], each))
+        result = tuple(torch.empty_like(tensor) for tensor in flat)
+        bounds = list(pairwise(accumulate(counts, initial=0)))
+        self._move(
+            [Piece(rank, tensor) for rank, prefix in enumerate(prefixes) for tensor in prefix],
+            [Piece(rank, tensor[a:b]) for rank, (a, b) in enumerate(bounds) for tensor in result],
+        )
+        return tuple(
+            flat_tensor.reshape(tensor.shape) for flat_tensor, tensor in zip(result, state, strict=True)
+        )
 
     def exchange(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
         """Move each piece straight to its owner."""
