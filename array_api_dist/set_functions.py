@@ -13,7 +13,7 @@ from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
 from array_api_dist._scalars import scalar_block
 from array_api_dist._validation import block_of
-from array_api_dist.engine import elementwise, reshaping, searching, uniqueness
+from array_api_dist.engine import elementwise, searching, uniqueness
 from array_api_dist.promotion import are_mixed_kinds_allowed
 
 __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
@@ -42,8 +42,10 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Array
 
 
-def _distinct(x: Array, function: str, *, inverse: bool) -> uniqueness.Distinct:
-    return uniqueness.unique(block_of(x, dt.ALL, function), inverse=inverse)
+def _distinct(
+    x: Array, function: str, *, counts: bool = False, inverse: bool = False
+) -> uniqueness.Distinct:
+    return uniqueness.unique(block_of(x, dt.ALL, function), counts=counts, inverse=inverse)
 
 
 def unique_all(x: Array, /) -> UniqueAllResult:
@@ -54,8 +56,9 @@ def unique_all(x: Array, /) -> UniqueAllResult:
     Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters, one exchange of the
     locally distinct values with positions and counts, one exchange of their numbers back.
     """
-    found = _distinct(x, "unique_all", inverse=True)
+    found = _distinct(x, "unique_all", counts=True, inverse=True)
     assert found.inverse is not None
+    assert found.counts is not None
     return UniqueAllResult(
         Array._from_block(found.values),
         Array._from_block(found.indices),
@@ -66,7 +69,8 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
 def unique_counts(x: Array, /) -> UniqueCountsResult:
     """Return the distinct values and how often each stands in ``x``; cost as ``unique_all`` without the reply."""
-    found = _distinct(x, "unique_counts", inverse=False)
+    found = _distinct(x, "unique_counts", counts=True)
+    assert found.counts is not None
     return UniqueCountsResult(Array._from_block(found.values), Array._from_block(found.counts))
 
 
@@ -79,7 +83,7 @@ def unique_inverse(x: Array, /) -> UniqueInverseResult:
 
 def unique_values(x: Array, /) -> Array:
     """Return the distinct values of ``x``; cost as ``unique_all`` without the reply."""
-    return Array._from_block(_distinct(x, "unique_values", inverse=False).values)
+    return Array._from_block(_distinct(x, "unique_values").values)
 
 
 def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
@@ -106,8 +110,7 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
     routed look-ups of 8 bytes an element each way.
     """
     first, second = _operands(x1, x2)
-    vector = reshaping.reshape(second, (second.size,))
-    found = searching.isin(first, uniqueness.unique(vector, inverse=False).values)
+    found = searching.isin(first, second)
     if invert:
         found = elementwise.apply_unary(elementwise.LOGICAL_NOT, found)
     return Array._from_block(found)

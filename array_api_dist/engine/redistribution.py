@@ -86,3 +86,20 @@ def evened(block: Block) -> Block:
     if partition.axis is None or not partition.is_lopsided:
         return block
     return redistribute(block, Partition.even(partition.axis, partition.length, block.device.ranks))
+
+
+def evened_together(blocks: Sequence[Block]) -> list[Block]:
+    """Return arrays of one shape and partition evened out as ``evened`` does. Communication: at most one exchange."""
+    first = blocks[0]
+    partition, device = first.partition, first.device
+    if partition.axis is None or not partition.is_lopsided:
+        return list(blocks)
+    target = Partition.even(partition.axis, partition.length, device.ranks)
+    plan = repartition_plan(partition, target, device.rank)
+    shape = target.local_shape(first.shape, device.rank)
+    locals_ = [torch.empty(shape, dtype=each.local.dtype, device=each.local.device) for each in blocks]
+    device.communicator.exchange(
+        [Piece(move.peer, region(each.local, move.ranges)) for each in blocks for move in plan.sends],
+        [Piece(move.peer, region(local, move.ranges)) for local in locals_ for move in plan.receives],
+    )
+    return [Block(local, first.shape, target, device) for local in locals_]

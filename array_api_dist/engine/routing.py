@@ -188,6 +188,10 @@ class Route:
         """
         return self._carried(answers, axis, self.received, self.sent)
 
+    def received_like(self, items: torch.Tensor) -> torch.Tensor:
+        """Return room for what ``forward`` brings here in place of ``items``."""
+        return items.new_empty((sum(self.received), *items.shape[1:]))
+
     def _carried(
         self, items: torch.Tensor, axis: int, sent: Sequence[int], received: Sequence[int]
     ) -> torch.Tensor:
@@ -195,6 +199,20 @@ class Route:
         result = torch.empty(shape, dtype=items.dtype, device=items.device)
         self.communicator.exchange(_cut(items, axis, sent), _cut(result, axis, received))
         return result
+
+
+def forward_together(parcels: Sequence[tuple[Route, torch.Tensor]]) -> list[torch.Tensor]:
+    """Return what comes by each route's ``forward``, all of them at once. Communication: one exchange."""
+    results = [route.received_like(items) for route, items in parcels]
+    parcels[0][0].communicator.exchange(
+        [piece for route, items in parcels for piece in _cut(items, 0, route.sent)],
+        [
+            piece
+            for (route, _), result in zip(parcels, results, strict=True)
+            for piece in _cut(result, 0, route.received)
+        ],
+    )
+    return results
 
 
 def _cut(tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> list[Piece]:

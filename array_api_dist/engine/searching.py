@@ -10,9 +10,11 @@ from array_api_dist._block import Block
 from array_api_dist._partition import Partition
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import replicate
-from array_api_dist.engine.routing import Route, grouped
+from array_api_dist.engine.routing import Route, forward_together, grouped
+from array_api_dist.engine.uniqueness import even_splitters, shares, sorted_pairs
 from array_api_dist.kernels import searching as kernels
 from array_api_dist.kernels.ordering import order_key
+from array_api_dist.kernels.ordering import unique as distinct
 
 SMALL_NBYTES: Final = 1 << 20
 """Sides of at most this many bytes are replicated rather than routed."""
@@ -78,22 +80,46 @@ def _parts_of(
     return torch.searchsorted(ends, wanted, side=side).clamp_(max=communicator.ranks - 1)
 
 
-def isin(block: Block, ordered: Block) -> Block:
-    """Return whether each element stands in the sorted vector ``ordered`` of the same data type; NaN never does.
+def isin(block: Block, members: Block) -> Block:
+    """Return whether each element stands among ``members`` of the same data type; NaN never does.
 
-    Communication: none when ``ordered`` is replicated; one allgather of it when small; else that of
-    ``routed_positions`` twice.
+    Communication: none when ``members`` is replicated; one allgather of it when small; one allreduce of a byte an
+    element when ``block`` is replicated; else both sides' distinct values meet by key: the small collectives of
+    ``unique``, one exchange there and one of a byte each back.
     """
-    if ordered.partition.axis is not None and (
-        ordered.nbytes <= SMALL_NBYTES or block.partition.axis is None
-    ):
-        ordered = replicate(ordered)
-    if ordered.partition.axis is None:
-        return block.with_local(kernels.isin(block.local, ordered.local))
-    keys, wanted = order_key(ordered.local), order_key(block.local).reshape(-1)
-    before = routed_positions(keys, ordered.partition, wanted, "left", block.communicator)
-    after = routed_positions(keys, ordered.partition, wanted, "right", block.communicator)
-    found = (before < after).reshape(block.local.shape)
-    if block.local.is_floating_point():
-        found &= ~torch.isnan(block.local)
+    if members.partition.axis is not None and members.nbytes <= SMALL_NBYTES:
+        members = replicate(members)
+    if members.partition.axis is not None and block.partition.axis is not None:
+        return _met(block, members)
+    ordered = distinct(members.local.reshape(-1))[0]
+    found = kernels.isin(block.local, ordered)
+    if members.partition.axis is not None:
+        (found,) = block.communicator.allreduce((found,), operators.ANY)
     return block.with_local(found)
+
+
+def _present(local: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the distinct values but NaN, in order, and each element's number, that of NaN beyond them."""
+    values, _, numbers, _ = distinct(local.reshape(-1))
+    if values.is_floating_point() or values.is_complex():
+        values = values[~torch.isnan(values)]
+    return values, numbers.clamp(max=len(values))
+
+
+def _met(block: Block, members: Block) -> Block:
+    """Bring the distinct values of both sides together by key, and tell the askers what is there."""
+    communicator = block.communicator
+    (wanted, numbers), (known, _) = _present(block.local), _present(members.local)
+    both, first, _, _ = distinct(torch.cat((wanted, known)))
+    between = even_splitters(block, sorted_pairs(both, first))
+    routes = [
+        Route.agreed(
+            communicator,
+            shares(sorted_pairs(values, torch.arange(len(values), device=values.device)), between),
+        )
+        for values in (wanted, known)
+    ]
+    asked, there = forward_together(list(zip(routes, (wanted, known), strict=True)))
+    answers = routes[0].backward(kernels.isin(asked, distinct(there)[0]))
+    told = torch.cat((answers, answers.new_zeros(1)))
+    return block.with_local(told[numbers].reshape(block.local.shape))

@@ -81,10 +81,13 @@ def test_every_axis_of_an_array(ranks: int, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-@pytest.mark.parametrize("name", [*VECTORS, "complex", "matrix"])
+@pytest.mark.parametrize("name", [*VECTORS, "complex", "imaginary", "complex NaN", "all NaN", "matrix"])
 def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: str) -> None:
     extra = {
         "complex": RNG.integers(0, 2, 20) + 1j * RNG.integers(0, 2, 20),
+        "imaginary": 1j * RNG.integers(-9, 9, 30),
+        "complex NaN": np.where(RNG.random(25) < 0.5, complex(np.nan, 1), RNG.integers(0, 2, 25) + 2j),
+        "all NaN": np.full(20, np.nan),
         "matrix": RNG.integers(0, 6, (4, 7)),
     }
     whole = (VECTORS | extra)[name]
@@ -95,7 +98,7 @@ def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: st
         results = on_ranks(
             ranks,
             lambda device, p=partition: uniqueness.unique(
-                part_of(torch.from_numpy(whole), p, device), inverse=True
+                part_of(torch.from_numpy(whole), p, device), counts=True, inverse=True
             ),
         )
         np.testing.assert_array_equal(joined([each.values for each in results]).numpy(), values)
@@ -139,10 +142,34 @@ def test_look_ups_by_every_way(ranks: int, side: str, small: int, monkeypatch: p
                 )
 
 
+MEMBERS = {
+    "mostly NaN": np.asarray([2.0, 0.0, 1.0, np.nan, 50.0, 2.0, -60.0, -0.0]),
+    "zeros of both signs": np.asarray([-0.0, 5.0]),
+    "all equal": np.asarray([2.5, 1.0]),
+    "two values": np.full(40, 7.0),
+    "none": np.asarray([1.0]),
+    "one": np.asarray([]),
+    "big unsigned": np.asarray([2**64 - 1, 2**63, 1], dtype=np.uint64),
+    "bytes": RNG.integers(-128, 127, 30).astype(np.int8),
+    "float32": RNG.normal(size=30).round(1).astype(np.float32),
+    "booleans": np.asarray([True, True]),
+    "complex": RNG.integers(0, 3, 12) + 1j * RNG.integers(0, 3, 12),
+    "imaginary": 1j * RNG.integers(-9, 9, 20),
+    "complex NaN": np.asarray([complex(np.nan, 1), 2j, complex(1, np.nan)]),
+}
+WANTED = {
+    "booleans": RNG.integers(0, 2, 19).astype(bool),
+    "complex": RNG.integers(0, 4, 20) + 1j * RNG.integers(0, 2, 20),
+    "imaginary": 1j * RNG.integers(-9, 9, 30),
+    "complex NaN": np.asarray([complex(np.nan, 1), 2j, 1 + 2j, complex(1, np.nan), 2j]),
+}
+
+
 @pytest.mark.parametrize("small", [0, 1 << 20])
-def test_membership_by_every_way(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", MEMBERS)
+def test_membership_by_every_way(small: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "SMALL_NBYTES", small)
-    wanted, members = VECTORS["mostly NaN"], np.unique(np.asarray([0.0, 1.0, 2.0, 50.0, -60.0]))
+    wanted, members = (VECTORS | WANTED)[name], MEMBERS[name]
     for first in partitions_of(wanted.shape, 3):
         for second in partitions_of(members.shape, 3):
             blocks = on_ranks(
@@ -153,6 +180,30 @@ def test_membership_by_every_way(small: int, monkeypatch: pytest.MonkeyPatch) ->
                 ),
             )
             np.testing.assert_array_equal(joined(blocks).numpy(), np.isin(wanted, members))
+
+
+KEYS = {
+    "one real part": 1j * RNG.normal(size=2000),
+    "NaN": np.full(2000, np.nan),
+    "all equal": np.zeros(2000),
+    "random": RNG.normal(size=2000),
+    "heavy": RNG.integers(0, 900, 2000) // 300 * 1.0
+    + np.where(np.arange(2000) % 3, 0.0, RNG.normal(size=2000)),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_distinct_values_are_shared_out_evenly(name: str) -> None:
+    whole, ranks = torch.from_numpy(KEYS[name]), 8
+
+    def body(device: object) -> int:
+        with trace() as seen:
+            uniqueness.unique(part_of(whole, Partition.even(0, 2000, ranks), device))
+        return sum(row.bytes_received for row in seen.collectives if row.collective == "exchange")
+
+    width = whole.element_size() + 8
+    # A rank may have a copy of each of its first and last value from every other one.
+    assert max(on_ranks(ranks, body)) <= width * (2000 // ranks + 2 * ranks)
 
 
 def test_a_sort_sends_each_element_at_most_once() -> None:
@@ -166,6 +217,6 @@ def test_a_sort_sends_each_element_at_most_once() -> None:
         return exchanged, sum(row.calls for row in seen.collectives)
 
     for exchanged, calls in on_ranks(4, body):
-        # Values and positions travel together, after a count a pair.
-        assert exchanged <= 2 * 4096 * 8 // 4 + 4 * 8
+        # Values travel alone, after a count a pair.
+        assert exchanged <= 4096 * 8 // 4 + 4 * 8
         assert calls <= 72
