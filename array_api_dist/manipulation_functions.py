@@ -293,9 +293,10 @@ def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
     missing = max(len(counts) - block.ndim, 0)
     block = rearrangement.expand_dims(block, tuple(range(missing)))
     counts = (1,) * (block.ndim - len(counts)) + counts
-    for axis, count in enumerate(counts):
-        if count != 1:
-            block = rearrangement.tile_axis(block, axis, count)
+    # The partitioned axis first, so that no copies travel that other axes ask for.
+    for axis in sorted(range(block.ndim), key=lambda axis: axis != block.partition.axis):
+        if counts[axis] != 1:
+            block = rearrangement.tile_axis(block, axis, counts[axis])
     return _separate(block)
 
 
