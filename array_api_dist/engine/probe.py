@@ -5,7 +5,7 @@ All ranks measure at the same time, as they work; each figure is that of the slo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -21,8 +21,11 @@ from array_api_dist.engine import elementwise
 SECONDS: Final = 0.25
 """How long one figure is measured."""
 
-BATCHES: Final = 8
-"""A figure is the best of so many batches of calls: what else the machine does can only slow a batch down."""
+BATCHES: Final = (8, 2500)
+"""A figure is the best of at least and at most so many batches: what else the machine does can only slow one down."""
+
+SHORT_SECONDS: Final = 1e-3
+"""Calls shorter than this are timed four at a time."""
 
 COPY_NBYTES: Final = 1 << 26
 """What is copied and summed: more than a rank's share of a cache."""
@@ -139,21 +142,30 @@ class _Clock:
 
     def __call__(self, call: Callable[[], object]) -> float:
         """Return the seconds of one call on the slowest rank, in the best batch."""
-        self._batch(call, 1)
-        # How often it is called must be the same on all ranks: the slowest decides.
-        once = self._batch(call, 2)
-        repeats = min(max(int(self._seconds / BATCHES / once), 1), 10_000)
-        return min(self._batch(call, repeats) for _ in range(BATCHES))
+        once = self._slowest(self._batches(call, 4, 1)[1:])
+        # How often it is called must be the same on all ranks: this is a figure of all of them.
+        length = 4 if once < SHORT_SECONDS else 1
+        least, most = BATCHES
+        count = min(max(int(self._seconds / (length * once)), least), most)
+        return self._slowest(self._batches(call, count, length))
 
-    def _batch(self, call: Callable[[], object], repeats: int) -> float:
-        communicator = self._device.communicator
-        communicator.barrier()
-        start = perf_counter()
-        for _ in range(repeats):
-            call()
-        self._settle()
-        spent = torch.tensor([(perf_counter() - start) / repeats], dtype=torch.float64)
-        return float(communicator.allgather(spent, 0, [1] * self._device.ranks).max())
+    def _slowest(self, batches: Sequence[float]) -> float:
+        """Return the time of the batch that was the best on its slowest rank."""
+        spent = torch.tensor([batches], dtype=torch.float64)
+        every = self._device.communicator.allgather(spent, 0, [1] * self._device.ranks)
+        return float(every.amax(dim=0).min())
+
+    def _batches(self, call: Callable[[], object], count: int, length: int) -> list[float]:
+        """Return the seconds of a call, here, in each of ``count`` batches of ``length``."""
+        found = []
+        self._device.communicator.barrier()
+        for _ in range(count):
+            start = perf_counter()
+            for _ in range(length):
+                call()
+            self._settle()
+            found.append((perf_counter() - start) / length)
+        return found
 
     def _settle(self) -> None:
         if self._device.torch_device.type == "cuda":
