@@ -1,0 +1,141 @@
+"""The scaling model: python -m benchmarks.model predict | validate.
+
+``predict`` writes tables and plots of every function and of the paper's four workloads on up to 65,536 ranks of a
+machine: the probe's file, or a description (by default the one that is shipped). ``validate`` measures some functions
+and the workloads here and prints the prediction beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from benchmarks.model.cases import Case, every_case
+from benchmarks.model.machine import EXAMPLE, Machine, load
+from benchmarks.model.plots import Curves, plot, plot_shares
+from benchmarks.model.predict import RANKS, Prediction, predicted, predicted_workload
+from benchmarks.model.workloads import WORKLOADS
+
+STRONG_ELEMENTS: Final = 1 << 30
+WEAK_ELEMENTS: Final = 1 << 22
+SHOWN: Final = (
+    "add", "sum", "var", "argmax", "cumulative_sum", "diff", "repartition", "sort", "unique_values", "take", "matmul",
+    "linalg.qr", "linalg.cholesky", "fft.fft",
+)  # fmt: skip
+"""The functions that are plotted: one of each pattern of communication."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command of the model."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.model",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    predicting = commands.add_parser("predict", help="tables and plots")
+    predicting.add_argument(
+        "--machine", type=Path, default=EXAMPLE, help="a probe's JSON, or a description (TOML)"
+    )
+    predicting.add_argument(
+        "--out", type=Path, default=Path("model-out"), help="a directory (default: %(default)s)"
+    )
+    predicting.add_argument("--most-ranks", type=int, default=RANKS[-1])
+    validating = commands.add_parser("validate", help="predicted beside measured")
+    validating.add_argument("--machine", type=Path, help="a probe's JSON; without it the probe runs here")
+    validating.add_argument(
+        "--ranks", default="1,2", help="numbers of ranks that are timed (default: %(default)s)"
+    )
+    validating.add_argument("--counted", default="4,8", help="numbers of ranks whose messages are counted")
+    validating.add_argument("--elements", type=int, default=1 << 23)
+    validating.add_argument("--json", type=Path, help="also write the rows to this file")
+    options = parser.parse_args(arguments)
+    if options.command == "validate":
+        # Not before: what it measures with is a program of its own, too.
+        from benchmarks.model.validate import validate
+
+        return validate(options)
+    return _predict(load(options.machine), options.out, options.most_ranks)
+
+
+def _predict(machine: Machine, out: Path, most_ranks: int) -> int:
+    ranks = [each for each in RANKS if each <= most_ranks]
+    cases = every_case()
+    out.mkdir(parents=True, exist_ok=True)
+    strong = {case.function: _scaled(case, ranks, machine, lambda _: STRONG_ELEMENTS) for case in cases}
+    weak = {
+        case.function: _scaled(case, ranks, machine, lambda ranks: WEAK_ELEMENTS * ranks) for case in cases
+    }
+    strong_work = {
+        each.name: [predicted_workload(each, each.strong_rows, p, machine) for p in ranks]
+        for each in WORKLOADS
+    }
+    weak_work = {
+        each.name: [predicted_workload(each, each.weak_rows * p, p, machine) for p in ranks]
+        for each in WORKLOADS
+    }
+    tables = [
+        f"# Predicted for {machine.name}\n",
+        _table("The four workloads, strong scaling", strong_work),
+        _table("The four workloads, weak scaling", weak_work),
+        _table(f"Every function, strong scaling: {STRONG_ELEMENTS:,} elements in all", strong),
+        _table(f"Every function, weak scaling: {WEAK_ELEMENTS:,} elements for each rank", weak),
+    ]
+    (out / "model.md").write_text("\n".join(tables))
+    curves = {"strong": strong, "weak": weak, "strong_workloads": strong_work, "weak_workloads": weak_work}
+    (out / "model.json").write_text(
+        json.dumps(
+            {
+                "machine": asdict(machine),
+                **{kind: {n: [asdict(p) | {"seconds": p.seconds} for p in ps] for n, ps in found.items()}
+                   for kind, found in curves.items()},
+            }
+        )
+    )  # fmt: skip
+    _draw(machine, out, strong, weak, strong_work, weak_work)
+    print("\n".join(tables[:3]))
+    print(
+        f"every function: {out / 'model.md'}; plots: {', '.join(sorted(p.name for p in out.glob('*.png')))}"
+    )
+    return 0
+
+
+def _scaled(
+    case: Case, ranks: Sequence[int], machine: Machine, elements: Callable[[int], int]
+) -> list[Prediction]:
+    return [predicted(case, elements(each), each, machine) for each in ranks]
+
+
+def _draw(
+    machine: Machine, out: Path, strong: Curves, weak: Curves, strong_work: Curves, weak_work: Curves
+) -> None:
+    chosen = {name: strong[name] for name in SHOWN}, {name: weak[name] for name in SHOWN}
+    plot(chosen[0], f"Strong scaling, 8 GiB in all: {machine.name}", out / "strong.png", ideal="add")
+    plot(chosen[1], f"Weak scaling, 32 MiB a rank: {machine.name}", out / "weak.png", ideal=None)
+    plot(strong_work, f"Strong scaling: {machine.name}", out / "strong-workloads.png", ideal="k-means step")
+    plot(weak_work, f"Weak scaling: {machine.name}", out / "weak-workloads.png", ideal=None)
+    plot_shares(strong_work, "Where the time goes, strong scaling", out / "shares.png")
+
+
+def _table(title: str, rows: Curves) -> str:
+    ranks = [point.ranks for point in next(iter(rows.values()))]
+    head = "| | " + " | ".join(f"P = {each:,}" for each in ranks) + " |"
+    rule = "| --- |" + " ---: |" * len(ranks)
+    body = [
+        f"| {name} | " + " | ".join(seconds_text(point.seconds) for point in points) + " |"
+        for name, points in rows.items()
+    ]
+    return "\n".join([f"## {title}\n", head, rule, *body, ""])
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a time with its unit, in three digits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return "inf" if seconds == inf else f"{seconds * 1e6:.2f} µs"

@@ -1,0 +1,176 @@
+"""What a rank computes: bytes read, bytes of fresh results, arithmetic.
+
+Where an algorithm is not bound by memory, its time on one core is given as so many reads of the data (``passes``),
+which were measured: sorting 1e7 float64 takes as long as reading them 7 times, by position 55 times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log2, prod
+from typing import Final, TypeAlias
+
+from benchmarks.budgets import Operand, Problem
+from benchmarks.model.machine import Machine
+
+FRESH_NBYTES: Final = 1 << 25
+"""From this size on the C library takes results from the system, and gives them back when they end."""
+
+SORT_PASSES: Final = 0.35
+"""Reads a level of a sort of values (a SIMD quicksort), per binary digit of their number."""
+
+ARGSORT_PASSES: Final = 2.4
+"""The same for a sort that also tells positions."""
+
+LOOKUP_PASSES: Final = 10.0
+"""Reads for each level of a binary search, per value."""
+
+SCATTERED_PASSES: Final = 4.0
+"""Reads that one access to a random place is worth."""
+
+TRANSFORM_EFFICIENCY: Final = 0.1
+"""The share of a matrix product's arithmetic that a Fourier transform reaches."""
+
+LAPACK_EFFICIENCY: Final = 0.3
+"""The share that factorizations reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the busiest rank does.
+
+    Attributes
+    ----------
+    read, fresh : float
+        Bytes that are read, and that results take in memory just allocated.
+    flops : float
+        Additions and multiplications, at the speed of a matrix product.
+    serial : float
+        Seconds of Python on every rank, whatever their number.
+    """
+
+    read: float = 0.0
+    fresh: float = 0.0
+    flops: float = 0.0
+    serial: float = 0.0
+
+    def seconds(self, machine: Machine) -> float:
+        """Return what it takes: arithmetic hides behind memory traffic or the reverse."""
+        # Small blocks of memory are used again, and need not be touched anew.
+        reused = max(1 / machine.copy_bandwidth - 1 / machine.read_bandwidth, 0.0)
+        writing = 1 / machine.fresh_bandwidth if self.fresh >= FRESH_NBYTES else reused
+        traffic = self.read / machine.read_bandwidth + self.fresh * writing
+        return max(traffic, self.flops / machine.flops) + self.serial
+
+
+Rule: TypeAlias = Callable[[Problem], Work]
+
+
+def _parts(operands: tuple[Operand, ...], ranks: int) -> int:
+    return sum(operand.part(ranks) for operand in operands)
+
+
+def nothing(problem: Problem) -> Work:
+    """Make a view."""
+    return Work()
+
+
+def streamed(passes: float = 1.0, *, fresh: float = 1.0) -> Rule:
+    """Return the rule of what reads its operands and writes its results."""
+    return lambda problem: Work(
+        read=passes * _parts(problem.operands, problem.ranks),
+        fresh=fresh * _parts(problem.results, problem.ranks),
+    )
+
+
+def moved(problem: Problem) -> Work:
+    """Copy what stays and place what arrives; one rank has nothing to do."""
+    others = (problem.ranks - 1) / problem.ranks
+    part = problem.x.part(problem.ranks)
+    return Work(read=others * part, fresh=others * part)
+
+
+def ordered(passes: float, *, times: int = 1) -> Rule:
+    """Return the rule of what sorts each rank's part, and merges what arrives."""
+
+    def rule(problem: Problem) -> Work:
+        x, ranks = problem.x, problem.ranks
+        levels = log2(max(x.share(ranks), 2)) + (problem.rounds if x.axis is not None else 0)
+        return Work(
+            read=times * passes * levels * x.part(ranks), fresh=2 * _parts(problem.results, problem.ranks)
+        )
+
+    return rule
+
+
+def looked_up(problem: Problem) -> Work:
+    """Search for each value of the second operand among the first."""
+    values, ranks = problem.operands[1], problem.ranks
+    levels = log2(max(problem.x.size, 2))
+    return Work(read=LOOKUP_PASSES * levels * values.part(ranks), fresh=_parts(problem.results, ranks))
+
+
+def scattered(problem: Problem) -> Work:
+    """Read or write at random places."""
+    return Work(
+        read=SCATTERED_PASSES * _parts(problem.results, problem.ranks),
+        fresh=2 * _parts(problem.results, problem.ranks),
+    )
+
+
+def multiplied(problem: Problem) -> Work:
+    """Multiply two matrices, or batches of them, the work split evenly."""
+    left, right = problem.operands[:2]
+    inner = left.shape[-1]
+    rows, columns = prod(left.shape[:-1]), prod(right.shape[1:])
+    return Work(
+        read=_parts((left, right), problem.ranks),
+        fresh=_parts(problem.results, problem.ranks),
+        flops=2 * rows * columns * inner / problem.ranks,
+    )
+
+
+def factorized(times: float) -> Rule:
+    """Return the rule of ``times`` M³ operations of a square matrix, which the ranks share."""
+
+    def rule(problem: Problem) -> Work:
+        side = problem.x.shape[-1]
+        return Work(
+            fresh=_parts(problem.results, problem.ranks),
+            flops=times * side**3 / problem.ranks / LAPACK_EFFICIENCY,
+        )
+
+    return rule
+
+
+def on_one_rank(times: float) -> Rule:
+    """Return the rule of ``times`` M³ operations on the one rank that has the matrix."""
+    return lambda problem: Work(flops=times * problem.x.shape[-1] ** 3 / LAPACK_EFFICIENCY)
+
+
+def triangular(times: float) -> Rule:
+    """Return the rule of TSQR: ``times`` N K² operations, shared, and the factors of the triangles."""
+
+    def rule(problem: Problem) -> Work:
+        rows, width = problem.x.shape
+        triangles = (
+            problem.ranks if problem.ranks * width * width * 8 <= problem.limits.triangles else problem.rounds
+        )
+        return Work(
+            read=2 * problem.x.part(problem.ranks),
+            fresh=_parts(problem.results, problem.ranks),
+            flops=times * width * width * (rows / problem.ranks + triangles * width) / LAPACK_EFFICIENCY,
+        )
+
+    return rule
+
+
+def transformed(problem: Problem) -> Work:
+    """Transform along one axis, or all."""
+    elements = problem.x.share(problem.ranks)
+    return Work(
+        read=2 * problem.x.part(problem.ranks),
+        fresh=2 * _parts(problem.results, problem.ranks),
+        flops=5 * elements * log2(max(problem.x.size, 2)) / TRANSFORM_EFFICIENCY,
+    )

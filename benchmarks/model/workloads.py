@@ -1,0 +1,138 @@
+"""The four workloads of the HeAT paper (Götz et al. 2020), as ``array_api_dist_ml`` computes them.
+
+Rows are partitioned. The numbers of collectives and operations were counted by ``trace()``; ``validate`` counts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.budgets import Step
+from benchmarks.model.work import Work
+
+FEATURES: Final = 18
+CLUSTERS: Final = 8
+LASSO_FEATURES: Final = 100
+SWEEPS: Final = 20
+
+BLOCK_ELEMENTS: Final = 1 << 22
+"""What a block of distances has at most, over all ranks together."""
+
+COORDINATE_SECONDS: Final = 40e-9
+"""Python's time for one number of a coordinate descent on lists, the same on every rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One step of a program.
+
+    Attributes
+    ----------
+    name : str
+    steps : callable
+        ``steps(rows, ranks)``: the collectives.
+    work : callable
+        What the busiest rank computes.
+    operations : callable
+        How many operations of the namespace.
+    strong_rows, weak_rows : int
+        Rows in all, and for each rank.
+    """
+
+    name: str
+    steps: Callable[[int, int], Iterator[Step]]
+    work: Callable[[int, int], Work]
+    operations: Callable[[int], int]
+    strong_rows: int
+    weak_rows: int
+
+
+def _share(rows: int, ranks: int) -> int:
+    return -(-rows // ranks)
+
+
+# ---- one iteration of k-means
+
+
+def _kmeans_steps(rows: int, ranks: int) -> Iterator[Step]:
+    yield Step("allreduce", 1, 1, 8 * CLUSTERS * FEATURES)
+    yield Step("allreduce", 1, 1, 8 * CLUSTERS)
+
+
+def _kmeans_work(rows: int, ranks: int) -> Work:
+    share = _share(rows, ranks)
+    table, scores = 8 * share * FEATURES, 8 * share * CLUSTERS
+    # Scores are made, changed in place and searched; memberships are made, counted, made numbers and multiplied.
+    return Work(
+        read=2 * table + 4 * scores + 2 * scores / 8,
+        fresh=2 * scores + scores / 8 + 8 * share,
+        flops=4 * share * FEATURES * CLUSTERS,
+    )
+
+
+# ---- mean, variance, skewness and kurtosis of every column
+
+
+def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
+    yield Step("allreduce", 12, 12, 12 * 8 * FEATURES)
+    yield Step("allreduce", 1, 1, 24 * FEATURES)
+
+
+def _moments_work(rows: int, ranks: int) -> Work:
+    table = 8 * _share(rows, ranks) * FEATURES
+    return Work(read=(1 + 1.3 + 8 + 11) * table, fresh=(3 + 4) * table)
+
+
+# ---- Euclidean distances of all rows to all rows
+
+
+def _block_rows(rows: int) -> int:
+    return max(1, max(BLOCK_ELEMENTS, rows * FEATURES) // rows)
+
+
+def _blocks(rows: int) -> int:
+    return -(-rows // _block_rows(rows))
+
+
+def _cdist_steps(rows: int, ranks: int) -> Iterator[Step]:
+    # A block lies on few ranks, and is given to all: no rank sends less than the block over the number of ranks.
+    sent = 8 * _block_rows(rows) / ranks
+    blocks = _blocks(rows)
+    yield Step("allgather", blocks, blocks, int(blocks * sent * FEATURES))
+    yield Step("allgather", blocks, blocks, int(blocks * sent))
+
+
+def _cdist_work(rows: int, ranks: int) -> Work:
+    pairs = rows * _share(rows, ranks)
+    # The product, its factor, two sums, the lower bound, the diagonal, the root, and the copy into the result.
+    return Work(read=8 * 8 * pairs, fresh=8 * pairs, flops=2 * pairs * FEATURES)
+
+
+# ---- LASSO by coordinate descent on the Gram matrix
+
+
+def _lasso_steps(rows: int, ranks: int) -> Iterator[Step]:
+    yield Step("allreduce", 1, 1, 8 * LASSO_FEATURES**2)
+    yield Step("allreduce", 6, 6, 8 * (2 * LASSO_FEATURES + 4))
+
+
+def _lasso_work(rows: int, ranks: int) -> Work:
+    share = _share(rows, ranks)
+    table = 8 * share * LASSO_FEATURES
+    return Work(
+        read=5 * table,
+        fresh=table,
+        flops=2 * share * LASSO_FEATURES**2,
+        serial=SWEEPS * LASSO_FEATURES**2 * COORDINATE_SECONDS,
+    )
+
+
+WORKLOADS: Final = (
+    Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 31, 1 << 30, 1 << 20),
+    Workload("moments", _moments_steps, _moments_work, lambda rows: 87, 1 << 30, 1 << 20),
+    Workload("cdist", _cdist_steps, _cdist_work, lambda rows: 20 + 23 * _blocks(rows), 1 << 20, 1 << 10),
+    Workload("LASSO, 20 sweeps", _lasso_steps, _lasso_work, lambda rows: 29, 1 << 28, 1 << 18),
+)
+"""cdist grows with the square of the rows: in weak scaling each rank keeps its rows, and so gets more to do."""
