@@ -40,6 +40,12 @@ LEAST_MESSAGE_NBYTES: Final = 1 << 16
 GATHERED_NBYTES: Final = 1 << 18
 """States of at most this many bytes over all ranks are gathered and merged everywhere; larger ones scattered first."""
 
+LEAST_SLAB_NBYTES: Final = 1 << 13
+"""Nor are states scattered in slabs smaller than this, where the transport can reduce them itself."""
+
+SERIAL_STATES: Final = 8
+"""More states than these are merged in rounds of pairs: each round is one merge of stacked states."""
+
 
 class BaseCommunicator(ABC):
     """The Protocol in terms of the primitives of a transport.
@@ -209,12 +215,12 @@ class BaseCommunicator(ABC):
     def _allreduced(self, state: State, operator: Operator, nbytes: int) -> State:
         if nbytes == 0:
             return tuple(tensor.clone() for tensor in state)
-        if nbytes <= GATHERED_NBYTES and len(state) == 1:
+        if nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * self.ranks) and len(state) == 1:
             native = self._native_allreduce(self._host(state[0]), operator)
             if native is not None:
                 return (native.to(state[0].device),)
         if nbytes * self.ranks <= GATHERED_NBYTES or state[0].ndim == 0:
-            return merged(self._states(state), operator)
+            return merged_in_pairs(self._states(state), operator)
         flat = tuple(packed(tensor).reshape(-1) for tensor in state)
         counts = even_counts(flat[0].numel(), self.ranks)
         slabs = self._scattered(flat, operator, 0, counts)
@@ -239,7 +245,7 @@ class BaseCommunicator(ABC):
         return result
 
     def _scattered(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
-        return merged(self._slabs(state, axis, counts), operator)
+        return merged_in_pairs(self._slabs(state, axis, counts), operator)
 
     def _slabs(self, state: State, axis: int, counts: Sequence[int]) -> list[State]:
         """Return this rank's slab of every rank's state."""
@@ -437,3 +443,16 @@ def merged(states: Sequence[State], operator: Operator) -> State:
     for state in states[1:]:
         total = operator.merge(total, state)
     return tuple(total)
+
+
+def merged_in_pairs(states: Sequence[State], operator: Operator) -> State:
+    """Return the states merged in their order: many of them in log2(P) merges of neighbours, not P."""
+    if len(states) <= SERIAL_STATES:
+        return merged(states, operator)
+    stacked = tuple(torch.stack(tensors) for tensors in zip(*states, strict=True))
+    while (count := stacked[0].shape[0]) > 1:
+        even = count // 2 * 2
+        left, right = (tuple(tensor[first:even:2] for tensor in stacked) for first in (0, 1))
+        pairs = operator.merge(left, right)
+        stacked = tuple(torch.cat((pair, tensor[even:])) for pair, tensor in zip(pairs, stacked, strict=True))
+    return tuple(tensor[0] for tensor in stacked)
