@@ -12,6 +12,7 @@ from benchmarks.budgets.problem import MESSAGE_NBYTES
 from benchmarks.budgets.table import LOCAL, MEETING, TRANSFORMS
 from benchmarks.model import work
 from benchmarks.model.contraction import contraction_steps
+from benchmarks.model.network import MERGE
 
 WIDTH: Final = 64
 """Columns of the tables of rows."""
@@ -45,6 +46,8 @@ class Case:
         if self.function in _PRODUCTS:
             return contraction_steps(self.function, problem)
         steps = BUDGETS[self.function].steps(problem)
+        if self.function in _MERGED:
+            return (replace(step, kind=MERGE) if step.kind == "allreduce" else step for step in steps)
         return map(_to_neighbours, steps) if self.function in _NEIGHBOURLY else steps
 
 
@@ -192,6 +195,9 @@ _NEIGHBOURLY: Final = frozenset(
     {"concat", "diff", "fft.fftshift", "fft.ifftshift", "flip", "reshape", "roll"}
 )
 """Between even parts each rank has something for at most two or three others: the budgets also cover uneven ones."""
+
+_MERGED: Final = frozenset({"argmax", "argmin", "max", "min", "std", "var"})
+"""Reductions whose states MPI cannot merge: extremes that keep NaN, pairs, moments."""
 
 _MAKING: Final = frozenset(
     {"arange", "asarray", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "zeros",

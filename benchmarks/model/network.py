@@ -22,6 +22,18 @@ from benchmarks.model.machine import Machine
 GATHERED_NBYTES: Final = 1 << 18
 """States of at most this many bytes are reduced in one collective of MPI's; larger ones are scattered and gathered."""
 
+LEAST_SLAB_NBYTES: Final = 1 << 13
+"""Nor are they scattered in slabs smaller than this."""
+
+SCALAR_NBYTES: Final = 24
+"""A state of single numbers is never scattered."""
+
+MERGE_OPERATIONS: Final = 6
+"""About how many operations a merge of extremes, pairs or moments takes."""
+
+MERGE: Final = "merge"
+"""The kind of an allreduce whose merge MPI does not have."""
+
 BUFFER_NBYTES: Final = 1 << 26
 """What an exchange packs at any time."""
 
@@ -121,13 +133,20 @@ class Network:
 
     def allreduce(self, nbytes: float) -> float:
         """Return MPI's own (Thakur et al., 4.5), or above a size a reduce-scatter and an allgather."""
-        if nbytes > GATHERED_NBYTES:
+        if nbytes > max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * self.ranks):
             return self.reduce_scatter(nbytes) + self.allgather(nbytes / self.ranks)
         others, rounds_ = self.ranks - 1, rounds(self.ranks)
         doubling = self.tree_latency + rounds_ * nbytes * (self.scattered_beta + self.gamma)
         moved = nbytes * others / self.ranks
         halving = 2 * self.tree_latency + moved * (2 * self.scattered_beta + self.gamma)
         return min(doubling, halving)
+
+    def merge(self, nbytes: float) -> float:
+        """Return an allreduce by a merge that MPI lacks: of all states where they are small, else by slabs."""
+        merges = rounds(self.ranks) * MERGE_OPERATIONS * self.machine.operation_seconds
+        if nbytes * self.ranks <= GATHERED_NBYTES or nbytes <= SCALAR_NBYTES:
+            return self.allgather(nbytes) + (self.ranks - 1) * nbytes * self.gamma + merges
+        return self.reduce_scatter(nbytes) + self.allgather(nbytes / self.ranks) + merges
 
     def exscan(self, nbytes: float) -> float:
         """Return a gather of all states and a merge of the lower ones, or above a size by slabs, there and back."""
@@ -161,6 +180,7 @@ def seconds_of(step: Step, network: Network) -> float:
         return calls * machine.collective_seconds + network.shift(step.messages, step.nbytes)
     each: dict[str, Callable[[float], float]] = {
         "allreduce": network.allreduce,
+        MERGE: network.merge,
         "allgather": network.allgather,
         "broadcast": network.broadcast,
         "reduce_scatter": network.reduce_scatter,

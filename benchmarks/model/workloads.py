@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.budgets import Step
+from benchmarks.model.network import MERGE
 from benchmarks.model.work import Work
 
 FEATURES: Final = 18
@@ -77,7 +78,7 @@ def _kmeans_work(rows: int, ranks: int) -> Work:
 
 def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
     yield Step("allreduce", 12, 12, 12 * 8 * FEATURES)
-    yield Step("allreduce", 1, 1, 24 * FEATURES)
+    yield Step(MERGE, 1, 1, 24 * FEATURES)
 
 
 def _moments_work(rows: int, ranks: int) -> Work:
