@@ -145,6 +145,7 @@ class Network:
         """Return an allreduce by a merge that MPI lacks: of all states where they are small, else by slabs."""
         merges = rounds(self.ranks) * MERGE_OPERATIONS * self.machine.operation_seconds
         if nbytes * self.ranks <= GATHERED_NBYTES or nbytes <= SCALAR_NBYTES:
+            # Of single numbers all are merged, however many ranks there are.
             return self.allgather(nbytes) + (self.ranks - 1) * nbytes * self.gamma + merges
         return self.reduce_scatter(nbytes) + self.allgather(nbytes / self.ranks) + merges
 
@@ -170,9 +171,9 @@ def seconds_of(step: Step, network: Network) -> float:
             step.nbytes * (network.scattered_beta + 1 / machine.copy_bandwidth) if network.ranks > 1 else 0.0
         )
     if step.kind == "exchange":
-        return calls * (
-            machine.exchange_seconds + network.exchange(step.messages / calls, step.nbytes / calls)
-        )
+        # A budget counts messages of the least length; larger ones are sent where there are few peers.
+        messages = min(step.messages, calls * (network.ranks - 1) + step.nbytes / network.message_nbytes)
+        return calls * (machine.exchange_seconds + network.exchange(messages / calls, step.nbytes / calls))
     if step.kind == "exchange_counts":
         counts = network.exchange(network.ranks - 1, step.nbytes / calls)
         return calls * (machine.exchange_seconds + counts)

@@ -18,10 +18,11 @@ def plot(curves: Curves, title: str, path: Path, *, ideal: str | None) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
-    for name, points in curves.items():
-        axes.plot(
-            [point.ranks for point in points], [point.seconds for point in points], marker=".", label=name
-        )
+    for number, (name, points) in enumerate(curves.items()):
+        # The colours come round again: another line tells them apart.
+        style = ("-", "--")[number // 10 % 2]
+        ranks, seconds = [point.ranks for point in points], [point.seconds for point in points]
+        axes.plot(ranks, seconds, style, marker=".", label=name)
     if ideal is not None:
         first = curves[ideal][0]
         ranks = [point.ranks for point in curves[ideal]]

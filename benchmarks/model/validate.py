@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import exp, isqrt, log
 from pathlib import Path
 from statistics import fmean, median
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from benchmarks.budgets import Problem, Step
 from benchmarks.model.cases import Case, every_case
@@ -23,7 +23,9 @@ from benchmarks.model.predict import Prediction, predicted, predicted_workload
 from benchmarks.model.workloads import WORKLOADS
 from conformance.launch import environment
 
-ROOT = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[2]
+
+PROBES: Final = 3
 
 Measured: TypeAlias = Mapping[str, Mapping[str, float]]
 
@@ -158,7 +160,16 @@ def validate(options: argparse.Namespace) -> int:
 
 
 def _probed(path: Path) -> Path:
-    _launched(2, "array_api_dist", "--json", str(path))
+    """Probe a few times and keep the best of each figure: on a busy machine any one may be spoilt."""
+    reports = []
+    for _ in range(PROBES):
+        _launched(2, "array_api_dist", "--json", str(path))
+        reports.append(json.loads(path.read_text()))
+    best = {
+        name: (min if name.endswith("_seconds") else max)(report["figures"][name] for report in reports)
+        for name in reports[0]["figures"]
+    }
+    path.write_text(json.dumps(reports[0] | {"figures": best}))
     return path
 
 

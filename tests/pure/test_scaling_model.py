@@ -193,3 +193,17 @@ def test_a_description_must_be_whole_and_positive(tmp_path: Path) -> None:
     path.write_text(EXAMPLE.read_text().replace("flops = 30.0e9", "flops = 0"))
     with pytest.raises(ValueError, match="flops must be positive"):
         load(path)
+
+
+def test_an_exchange_with_few_peers_sends_long_messages() -> None:
+    machine = replace(FLAT, message_seconds=1.0)
+    # The budget allows messages of 64 KiB; two ranks send 16 MiB at a time.
+    step = Step("exchange", 1, 1 + (1 << 24 >> 16), 1 << 24)
+    assert seconds_of(step, Network(machine, 2)) == pytest.approx(1 + 2 + (1 << 24) / 1000)
+
+
+def test_merges_that_mpi_lacks_cost_more_than_its_own() -> None:
+    machine = load(EXAMPLE)
+    for ranks in (48, 6144):
+        own, merged = (seconds(kind, 512, ranks, machine=machine) for kind in ("allreduce", "merge"))
+        assert merged > own
