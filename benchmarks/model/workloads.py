@@ -21,6 +21,12 @@ SWEEPS: Final = 20
 BLOCK_ELEMENTS: Final = 1 << 22
 """What a block of distances has at most, over all ranks together."""
 
+SHORT_ROWS_NS: Final = 25.0
+"""A k-means step, for each row and cluster."""
+
+PAIR_NS: Final = 33.0
+"""A distance, by the quadratic expansion and with a diagonal of zeros."""
+
 COORDINATE_SECONDS: Final = 40e-9
 """Python's time for one number of a coordinate descent on lists, the same on every rank."""
 
@@ -65,11 +71,13 @@ def _kmeans_steps(rows: int, ranks: int) -> Iterator[Step]:
 def _kmeans_work(rows: int, ranks: int) -> Work:
     share = _share(rows, ranks)
     table, scores = 8 * share * FEATURES, 8 * share * CLUSTERS
-    # Scores are made, changed in place and searched; memberships are made, counted, made numbers and multiplied.
+    # Scores are made, changed in place and searched; memberships are made, counted, made numbers and multiplied: all
+    # in rows as short as the clusters are few, at which kernels are slow.
     return Work(
         read=2 * table + 4 * scores + 2 * scores / 8,
         fresh=2 * scores + scores / 8 + 8 * share,
         flops=4 * share * FEATURES * CLUSTERS,
+        busy=SHORT_ROWS_NS * 1e-9 * share * CLUSTERS,
     )
 
 
@@ -83,7 +91,12 @@ def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
 
 def _moments_work(rows: int, ranks: int) -> Work:
     table = 8 * _share(rows, ranks) * FEATURES
-    return Work(read=(1 + 1.3 + 8 + 11) * table, fresh=(3 + 4) * table)
+    # A pass for the mean, the variance, each centring and each power, of which four and three are kept at a time.
+    return Work(
+        read=(1 + 1 + 8 + 11) * table,
+        fresh=(3 + 4) * table,
+        busy=16 * 1.2e-9 * _share(rows, ranks) * FEATURES,
+    )
 
 
 # ---- Euclidean distances of all rows to all rows
@@ -108,7 +121,9 @@ def _cdist_steps(rows: int, ranks: int) -> Iterator[Step]:
 def _cdist_work(rows: int, ranks: int) -> Work:
     pairs = rows * _share(rows, ranks)
     # The product, its factor, two sums, the lower bound, the diagonal, the root, and the copy into the result.
-    return Work(read=8 * 8 * pairs, fresh=8 * pairs, flops=2 * pairs * FEATURES)
+    return Work(
+        read=8 * 8 * pairs, fresh=3 * 8 * pairs, flops=2 * pairs * FEATURES, busy=PAIR_NS * 1e-9 * pairs
+    )
 
 
 # ---- LASSO by coordinate descent on the Gram matrix
