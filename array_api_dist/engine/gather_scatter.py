@@ -297,17 +297,23 @@ def _along_locally(block: Block, indices: Block, axis: int, shape: Shape) -> Blo
         partition = align(Layout((1,) * len(shape), REPLICATED), indices.layout).result.partition
         if partition.axis is not None and not partition.fits(shape, block.device.ranks):
             partition = even_on_longest(shape, block.device.ranks)
-    (target,) = align_to(Layout(shape, partition), indices.layout)
-    indices = redistribute(indices, target)
     local = block.local
     if along is None and partition.axis is not None and partition.axis != axis:
         (cut,) = align_to(Layout(shape, partition), block.layout)
         local = redistribute(block, cut).local
+    indices = _from_the_front(block, indices, axis)
+    (target,) = align_to(Layout(shape, partition), indices.layout)
+    index = redistribute(indices, target).local
+    found = torch.take_along_dim(movable(local), index, axis).view(local.dtype)
+    return Block(found, shape, partition, block.device)
+
+
+def _from_the_front(block: Block, indices: Block, axis: int) -> Block:
+    """Return indices along ``axis`` counted from the front; where they are copies, every rank sees what is wrong."""
     positions = (indices.shape, indices.partition, block.device.rank)
     index, finding = wrapped(indices.local, block.shape[axis], 0, positions)
     _refuse(block, finding, indices.partition)
-    found = torch.take_along_dim(movable(local), index, axis).view(local.dtype)
-    return Block(found, shape, partition, block.device)
+    return indices.with_local(index)
 
 
 def _along_routed(block: Block, indices: Block, axis: int, shape: Shape) -> Block:
