@@ -72,5 +72,5 @@ class Info:
 
 
 def __array_namespace_info__() -> Info:  # noqa: N807 - the standard's name
-    """Return an object that answers what this namespace can do."""
+    """Return an object that answers what this namespace can do. Communication: none."""
     return Info()

@@ -69,6 +69,10 @@ def arange(
     ------
     ValueError
         If ``step`` is 0.
+
+    Notes
+    -----
+    Communication: none.
     """
     first, last = (0, start) if stop is None else (start, stop)
     if step == 0:
@@ -216,14 +220,14 @@ def _float_or(dtype: DType | None) -> DType:
 
 
 def empty(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of unspecified values."""
+    """Return an array of unspecified values. Communication: none."""
     place = device_or_default(device)
     whole = normalize_shape(shape)
     return Array._from_block(creation.empty(whole, _float_or(dtype), placement_for(whole, place), place))
 
 
 def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of unspecified values with the shape, and by default the data type, of ``x``."""
+    """Return an array of unspecified values with the shape, and by default the data type, of ``x``. Communication: none."""
     return _filled_like(x, 0, dtype, device, "empty_like")
 
 
@@ -236,7 +240,7 @@ def eye(
     dtype: DType | None = None,
     device: Device | None = None,
 ) -> Array:
-    """Return a matrix of ones on the k-th diagonal and zeros elsewhere."""
+    """Return a matrix of ones on the k-th diagonal and zeros elsewhere. Communication: none."""
     place = device_or_default(device)
     shape = normalize_shape((n_rows, n_rows if n_cols is None else n_cols))
     partition = placement_for(shape, place)
@@ -253,6 +257,10 @@ def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None
         With ``copy=False`` where a copy is needed.
     TypeError
         If ``x`` does not export itself, or values of no data type of the standard.
+
+    Notes
+    -----
+    Communication: none.
     """
     if isinstance(x, Array):
         return asarray(x, device=device, copy=copy)
@@ -271,7 +279,7 @@ def full(
     dtype: DType | None = None,
     device: Device | None = None,
 ) -> Array:
-    """Return an array filled with ``fill_value``, of its default data type when none is given."""
+    """Return an array filled with ``fill_value``, of its default data type when none is given. Communication: none."""
     if not isinstance(fill_value, (bool, int, float, complex)):
         raise TypeError(f"fill_value is a Python scalar, got {type(fill_value).__name__}")
     wanted = dt.dtype_of_scalar(fill_value) if dtype is None else dtype_checked(dtype)
@@ -281,7 +289,12 @@ def full(
 def full_like(
     x: Array, /, fill_value: complex, *, dtype: DType | None = None, device: Device | None = None
 ) -> Array:
-    """Return an array filled with ``fill_value`` with the shape, and by default the data type, of ``x``."""
+    """Return an array filled with ``fill_value`` with the shape, and by default the data type, of ``x``.
+
+    Notes
+    -----
+    Communication: none.
+    """
     return _filled_like(x, fill_value, dtype, device, "full_like")
 
 
@@ -301,6 +314,10 @@ def linspace(
     ------
     ValueError
         If ``num`` is negative.
+
+    Notes
+    -----
+    Communication: none.
     """
     if num < 0:
         raise ValueError(f"num must not be negative, got {num}")
@@ -351,12 +368,12 @@ def _along(block: Block, axis: int, ndim: int) -> Block:
 
 
 def ones(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of ones."""
+    """Return an array of ones. Communication: none."""
     return _filled(shape, 1, _float_or(dtype), device)
 
 
 def ones_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of ones with the shape, and by default the data type, of ``x``."""
+    """Return an array of ones with the shape, and by default the data type, of ``x``. Communication: none."""
     return _filled_like(x, 1, dtype, device, "ones_like")
 
 
@@ -375,10 +392,10 @@ def triu(x: Array, /, *, k: int = 0) -> Array:
 
 
 def zeros(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of zeros."""
+    """Return an array of zeros. Communication: none."""
     return _filled(shape, 0, _float_or(dtype), device)
 
 
 def zeros_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
-    """Return an array of zeros with the shape, and by default the data type, of ``x``."""
+    """Return an array of zeros with the shape, and by default the data type, of ``x``. Communication: none."""
     return _filled_like(x, 0, dtype, device, "zeros_like")

@@ -31,6 +31,10 @@ def astype(x: Array, dtype: DType, /, *, copy: bool = True, device: Device | Non
     ------
     TypeError
         If ``x`` is complex and ``dtype`` is not.
+
+    Notes
+    -----
+    Communication: none.
     """
     block = block_of(x, dt.ALL, "astype")
     dtype = dtype_checked(dtype)
@@ -52,7 +56,7 @@ def _dtype_of(value: Array | DType, function: str) -> DType:
 
 
 def can_cast(from_: DType | Array, to: DType, /) -> builtins.bool:
-    """Return whether the promotion rules allow ``from_`` to become ``to``."""
+    """Return whether the promotion rules allow ``from_`` to become ``to``. Communication: none."""
     source = _dtype_of(from_, "can_cast")
     return dt.PROMOTIONS.get((source, dtype_checked(to, "to"))) is to
 
@@ -80,7 +84,7 @@ class iinfo_object:  # noqa: N801 - the standard's name
 
 
 def finfo(type: DType | Array, /) -> finfo_object:
-    """Return the limits of a floating-point data type (of the parts, for a complex one)."""
+    """Return the limits of a floating-point data type (of the parts, for a complex one). Communication: none."""
     dtype = _dtype_of(type, "finfo")
     if dtype not in dt.FLOATING:
         raise TypeError(f"finfo takes a floating-point data type, got {dtype}")
@@ -99,7 +103,7 @@ def finfo(type: DType | Array, /) -> finfo_object:
 
 
 def iinfo(type: DType | Array, /) -> iinfo_object:
-    """Return the limits of an integer data type."""
+    """Return the limits of an integer data type. Communication: none."""
     dtype = _dtype_of(type, "iinfo")
     if dtype not in dt.INTEGER:
         raise TypeError(f"iinfo takes an integer data type, got {dtype}")
@@ -108,7 +112,7 @@ def iinfo(type: DType | Array, /) -> iinfo_object:
 
 
 def isdtype(dtype: DType, kind: DType | str | tuple[DType | str, ...]) -> builtins.bool:
-    """Return whether ``dtype`` is, or is of, ``kind``."""
+    """Return whether ``dtype`` is, or is of, ``kind``. Communication: none."""
     dtype = dtype_checked(dtype)
     if isinstance(kind, tuple):
         return any(isdtype(dtype, each) for each in kind)
@@ -130,6 +134,10 @@ def result_type(*arrays_and_dtypes: Array | complex | DType) -> DType:
         If the standard leaves it undefined.
     ValueError
         If there is no array and no data type.
+
+    Notes
+    -----
+    Communication: none.
     """
     mixed = are_mixed_kinds_allowed()
     scalars = [each for each in arrays_and_dtypes if isinstance(each, (builtins.bool, int, float, complex))]

@@ -98,13 +98,22 @@ def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "back
 
     Notes
     -----
-    Communication: none unless ``axis`` is partitioned; then 1, 2, 3 or 5 collectives, see the module.
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
     """
     return _one(_rules.FFT, x, n, axis, norm)
 
 
 def ifft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward") -> Array:
-    """Return the inverse transform of ``fft`` along ``axis``: parameters, result and cost as there."""
+    """Return the inverse transform of ``fft`` along ``axis``: parameters and result as there.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
+    """
     return _one(_rules.IFFT, x, n, axis, norm)
 
 
@@ -134,7 +143,9 @@ def fftn(
 
     Notes
     -----
-    Communication: that of one ``fft`` along the partitioned axis when it is among ``axes``, else none.
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
     """
     return _several(_rules.FFT, "fftn", x, s, axes, norm)
 
@@ -142,14 +153,27 @@ def fftn(
 def ifftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Norm = "backward"
 ) -> Array:
-    """Return the inverse transform of ``fftn``: parameters, result and cost as there."""
+    """Return the inverse transform of ``fftn``: parameters and result as there.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
+    """
     return _several(_rules.IFFT, "ifftn", x, s, axes, norm)
 
 
 def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward") -> Array:
     """Return the first n // 2 + 1 points of the transform of real ``x`` along ``axis``.
 
-    The others are their conjugates, mirrored. Parameters and cost as ``fft``, with half of the bytes at the start.
+    The others are their conjugates, mirrored. Parameters as ``fft``; half of the bytes at the start.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
     """
     return _one(_rules.RFFT, x, n, axis, norm)
 
@@ -157,7 +181,13 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "bac
 def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward") -> Array:
     """Return the real inverse transform of ``rfft`` along ``axis``, at n = 2 * (M - 1) points by default.
 
-    Other parameters and cost as ``fft``, with half of the bytes at the end.
+    Other parameters as ``fft``; half of the bytes at the end.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
     """
     return _one(_rules.IRFFT, x, n, axis, norm)
 
@@ -165,27 +195,54 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "ba
 def rfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Norm = "backward"
 ) -> Array:
-    """Return the transform of real ``x`` along several axes, half of it on the last one. Else as ``fftn``."""
+    """Return the transform of real ``x`` along several axes, half of it on the last one. Else as ``fftn``.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
+    """
     return _several(_rules.RFFT, "rfftn", x, s, axes, norm)
 
 
 def irfftn(
     x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Norm = "backward"
 ) -> Array:
-    """Return the real inverse transform of ``rfftn``, with 2 * (M - 1) points on the last axis by default. Else as ``fftn``."""
+    """Return the real inverse transform of ``rfftn``, with 2 * (M - 1) points on the last axis by default. Else as ``fftn``.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
+    """
     return _several(_rules.IRFFT, "irfftn", x, s, axes, norm)
 
 
 def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward") -> Array:
     """Return the real transform of a signal with Hermitian symmetry, of which ``x`` is the first half.
 
-    At n = 2 * (M - 1) points by default; other parameters and cost as ``fft``.
+    At n = 2 * (M - 1) points by default; other parameters as ``fft``.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
     """
     return _one(_rules.HFFT, x, n, axis, norm)
 
 
 def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward") -> Array:
-    """Return the first n // 2 + 1 points of the inverse transform of real ``x``: the inverse of ``hfft``. Cost as ``fft``."""
+    """Return the first n // 2 + 1 points of the inverse transform of real ``x``: the inverse of ``hfft``.
+
+    Notes
+    -----
+    Communication: none unless a transformed axis is partitioned; then two exchanges when another axis is at
+    least P long; one allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or
+    five where the number of points has no two factors of at least P (Bluestein 1970).
+    """
     return _one(_rules.IHFFT, x, n, axis, norm)
 
 
@@ -222,11 +279,18 @@ def _shifted(x: Array, axes: int | Sequence[int] | None, function: str, *, inver
 def fftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> Array:
     """Return ``x`` with the zero frequency in the middle of ``axes`` (all by default).
 
-    Communication: one exchange if the partitioned axis is among them, else none.
+    Communication: none unless a partitioned axis is concerned; then one exchange, in which each element moves
+    at most once.
     """
     return _shifted(x, axes, "fftshift", inverse=False)
 
 
 def ifftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> Array:
-    """Return ``x`` with the zero frequency back in front: the inverse of ``fftshift``. Cost as there."""
+    """Return ``x`` with the zero frequency back in front: the inverse of ``fftshift``.
+
+    Notes
+    -----
+    Communication: none unless a partitioned axis is concerned; then one exchange, in which each element moves
+    at most once.
+    """
     return _shifted(x, axes, "ifftshift", inverse=True)

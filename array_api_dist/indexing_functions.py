@@ -37,9 +37,10 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
 
     Notes
     -----
-    Communication: none when ``axis`` is not partitioned and the indices are replicated (partitioned ones: to agree
-    that all are in bounds, 8 bytes a pair of ranks); one allreduce of a small result of replicated indices; else two
-    exchanges, of 8 bytes an index and of the result.
+    Communication: none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move
+    to where ``x`` is, and 8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of
+    up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
+    and of the result.
     Standard: 2025.12, indexing functions, take.
     """
     block = block_of(x, dt.ALL, "take")
@@ -78,9 +79,10 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 
     Notes
     -----
-    Communication: none when ``axis`` is not partitioned and the indices are replicated (indices partitioned as ``x``:
-    to agree that all are in bounds, 8 bytes a pair of ranks; otherwise they first move to the partition of ``x``);
-    one allreduce of a small result of replicated indices; else two exchanges, of 8 bytes an index and of the result.
+    Communication: none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move
+    to where ``x`` is, and 8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of
+    up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
+    and of the result.
     Standard: 2025.12, indexing functions, take_along_axis.
     """
     block = block_of(x, dt.ALL, "take_along_axis")

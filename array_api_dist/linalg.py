@@ -1,12 +1,9 @@
 """The standard's linear algebra extension. Standard: 2025.12, extension linalg.
 
-Matrices lie in the last two axes. Where each is whole on a rank (replicated, or partitioned along a batch axis) nothing
-moves. Otherwise, for an array of N bytes partitioned along rows or columns of its matrices:
-
-- with a batch axis of at least P: one exchange of N / P to that axis;
-- N up to 1 MiB: one allgather;
-- else the ranks share each matrix. P times as many rows as columns (k of them), or the reverse: TSQR (Demmel et al. 2012),
-  log2(P) messages of a k×k triangle. Square: panels of 128 columns, broadcast, O(n²) elements. No rank holds a copy.
+Matrices lie in the last two axes. The communication of all factorizations, for arrays partitioned along rows or columns:
+none where every matrix lies whole on a rank; one exchange to a batch axis of at least P; one allgather up to 1 MiB. Else
+the ranks share each matrix. P times as many rows as columns (K of them), or the reverse: TSQR (Demmel et al. 2012),
+log2(P) messages of a K×K triangle. Square: panels of 128 columns, broadcast, O(M²) elements. No rank holds a copy.
 
 The spectral functions eig, eigvals, eigh, eigvalsh, and svd, svdvals, pinv and matrix_rank of matrices that are neither
 tall nor wide by a factor of P, are the exception: each matrix goes to one rank, up to 2 GiB on it, else MemoryError.
@@ -129,7 +126,8 @@ def cholesky(x: Array, /, *, upper: bool = False) -> Array:
 
     Notes
     -----
-    Communication: see the module; M² / 2 elements for shared matrices (and one exchange if they lie in rows).
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then M² / 2 elements of panels of 128 columns, broadcast (and one exchange if the matrices lie in rows).
     """
     return Array._from_block(_factorization.cholesky(_floating(x, "cholesky"), upper=upper))
 
@@ -137,7 +135,10 @@ def cholesky(x: Array, /, *, upper: bool = False) -> Array:
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """Return the cross products of the 3-vectors along ``axis``, in [-N, -1] for N the smaller number of axes.
 
-    The other axes broadcast. Communication: as an elementwise operation; one exchange more when ``axis`` is partitioned.
+    The other axes broadcast.
+
+    Communication: none when partitions agree, else each smaller operand moves once; one exchange more for
+    each operand where ``axis`` is partitioned.
 
     Raises
     ------
@@ -151,7 +152,8 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 def det(x: Array, /) -> Array:
     """Return the determinants (...) of ``x``, shape (..., M, M).
 
-    Communication: see the module; M² / 2 elements for matrices that the ranks share, by elimination.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then elimination: M² / 2 elements of panels of 128 columns, broadcast, and their pivots.
     """
     return Array._from_block(_factorization.det(_floating(x, "det")))
 
@@ -159,7 +161,7 @@ def det(x: Array, /) -> Array:
 def diagonal(x: Array, /, *, offset: int = 0) -> Array:
     """Return the diagonals of ``x``, shape (..., M, N), as the last axis, ``offset`` above the main one.
 
-    Communication: none; the elements stay where they are, unevenly.
+    Communication: none. The elements stay where they are, unevenly.
     """
     return Array._from_block(_norms.diagonal(_validation.block_of(x, _dt.ALL, "diagonal"), _index(offset)))
 
@@ -167,7 +169,9 @@ def diagonal(x: Array, /, *, offset: int = 0) -> Array:
 def eig(x: Array, /) -> EigResult:
     """Return complex eigenvalues (..., M) and eigenvectors (..., M, M), in columns, of ``x``, shape (..., M, M).
 
-    Communication: see the module; each matrix that the ranks share goes to one rank, up to 2 GiB on it.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
+    and one that spreads each result (one allgather up to 64 KiB).
 
     Raises
     ------
@@ -183,26 +187,41 @@ def eig(x: Array, /) -> EigResult:
 def eigh(x: Array, /) -> EighResult:
     """Return real eigenvalues (..., M), ascending, and eigenvectors (..., M, M) of the Hermitian ``x``.
 
-    Only the lower triangles are read. Communication and errors as ``eig``.
+    Only the lower triangles are read.
+
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
+    and one that spreads each result (one allgather up to 64 KiB).
     """
     values, vectors = _factorization.eigh(_floating(x, "eigh"))
     return EighResult(Array._from_block(values), Array._from_block(vectors))
 
 
 def eigvals(x: Array, /) -> Array:
-    """Return the complex eigenvalues (..., M) of ``x``, shape (..., M, M). Communication and errors as ``eig``."""
+    """Return the complex eigenvalues (..., M) of ``x``, shape (..., M, M).
+
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
+    and one that spreads each result (one allgather up to 64 KiB).
+    """
     return Array._from_block(_factorization.eigvals(_floating(x, "eigvals")))
 
 
 def eigvalsh(x: Array, /) -> Array:
-    """Return the real eigenvalues (..., M), ascending, of the Hermitian ``x``. Communication and errors as ``eig``."""
+    """Return the real eigenvalues (..., M), ascending, of the Hermitian ``x``.
+
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
+    and one that spreads each result (one allgather up to 64 KiB).
+    """
     return Array._from_block(_factorization.eigvalsh(_floating(x, "eigvalsh")))
 
 
 def inv(x: Array, /) -> Array:
     """Return the inverse matrices of ``x``, shape (..., M, M), partitioned as ``x`` where the ranks share them.
 
-    Communication: see the module; M² elements for matrices that the ranks share, by elimination with row exchanges.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then elimination and back substitution: M² elements of panels of 128 columns, broadcast, and their pivots.
 
     Raises
     ------
@@ -237,7 +256,8 @@ def matrix_norm(
 
     Notes
     -----
-    Communication: at most two reductions of sums; for "nuc", 2, -2 that of ``svdvals``.
+    Communication: none unless rows or columns are partitioned; then at most two reductions of sums or
+    extremes; for ``ord`` "nuc", 2 and -2 that of ``svdvals``.
     """
     order = "fro" if ord is None else ord
     return Array._from_block(_norms.matrix_norm(_floating(x, "matrix_norm"), order, keepdims=keepdims))
@@ -246,7 +266,7 @@ def matrix_norm(
 def matrix_power(x: Array, n: int, /) -> Array:
     """Return the matrices of ``x``, shape (..., M, M), to the integer power ``n``, of the inverse when negative.
 
-    Communication: that of at most 2 log2(n) products (and of ``inv``).
+    Communication: that of at most 2 log2(n) products, and of ``inv`` when ``n`` is negative.
     """
     return Array._from_block(_factorization.matrix_power(_floating(x, "matrix_power"), _index(n)))
 
@@ -286,14 +306,21 @@ def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> Array:
 
     Notes
     -----
-    Communication and errors: as ``svdvals``.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
+    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank).
     """
     block = _floating(x, "matrix_rank")
     return Array._from_block(_factorization.matrix_rank(block, _tolerance(rtol, block, "matrix_rank")))
 
 
 def outer(x1: Array, x2: Array, /) -> Array:
-    """Return the products (N, M) of all elements of two vectors. Communication: at most the smaller vector once."""
+    """Return the products (N, M) of all elements of two vectors.
+
+    Communication: none, or the cheapest of: an operand laid out anew by one exchange; the smaller one copied
+    by one allgather (up to 64 MiB), or its parts sent round a ring; the sum of the products by one allreduce
+    (above 1 MiB scattered, by a ring).
+    """
     left, right = _promoted(x1, x2, accepts=_dt.NUMERIC, function="outer")
     return Array._from_block(_contraction.outer(left, right))
 
@@ -314,7 +341,10 @@ def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
 
     Notes
     -----
-    Communication and errors: as ``svd``.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
+    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank); and
+    the product of the factors.
     """
     block = _floating(x, "pinv")
     return Array._from_block(_factorization.pinv(block, _tolerance(rtol, block, "pinv")))
@@ -342,8 +372,9 @@ def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRRe
 
     Notes
     -----
-    Communication: see the module; TSQR for tall matrices; the leading M×M square for wide ones; else Householder
-    reflections by panels, twice M * K elements.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then TSQR of those tall by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of
+    one above), the leading square of wide ones, of others 2 M K elements of panels of 128 columns, broadcast.
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
@@ -354,7 +385,10 @@ def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRRe
 def slogdet(x: Array, /) -> SlogdetResult:
     """Return the signs and the logarithms of the absolute values of the determinants (...) of ``x``, (..., M, M).
 
-    A singular matrix has sign 0 and logarithm -inf. Communication: as ``det``.
+    A singular matrix has sign 0 and logarithm -inf.
+
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then elimination: M² / 2 elements of panels of 128 columns, broadcast, and their pivots.
     """
     sign, logarithm = _factorization.slogdet(_floating(x, "slogdet"))
     return SlogdetResult(Array._from_block(sign), Array._from_block(logarithm))
@@ -382,7 +416,9 @@ def solve(x1: Array, x2: Array, /) -> Array:
 
     Notes
     -----
-    Communication: see the module; ``x2`` at most once, and for matrices that the ranks share M² elements of panels.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then elimination with row exchanges and back substitution: M² elements of panels of 128 columns,
+    broadcast, and their pivots; ``x2`` moves once at most.
     """
     matrix, right = _promoted(x1, x2, accepts=_dt.FLOATING, function="solve")
     return Array._from_block(_factorization.solve(matrix, right))
@@ -412,14 +448,22 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
 
     Notes
     -----
-    Communication: see the module; TSQR, then the small factor on every rank.
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
+    messages of one above), with ``full_matrices`` 2 M² elements of panels, broadcast; others go to one rank,
+    up to 2 GiB there (above, a MemoryError on every rank).
     """
     left, values, right = _factorization.svd(_floating(x, "svd"), full_matrices=full_matrices)
     return SVDResult(Array._from_block(left), Array._from_block(values), Array._from_block(right))
 
 
 def svdvals(x: Array, /) -> Array:
-    """Return the singular values (..., K), real and descending, of ``x``. Communication and errors as ``svd``."""
+    """Return the singular values (..., K), real and descending, of ``x``.
+
+    Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
+    then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
+    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank).
+    """
     return Array._from_block(_factorization.svdvals(_floating(x, "svdvals")))
 
 
@@ -452,7 +496,8 @@ def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
 
     Notes
     -----
-    Communication: one allreduce of the result when rows or columns are partitioned, else none.
+    Communication: none unless a partitioned axis is reduced; then one allreduce of the result in double
+    precision (from 1 MiB on one reduce-scatter).
     """
     block = _validation.block_of(x, _dt.NUMERIC, "trace")
     wanted = _sum_dtype(block.dtype, dtype)
@@ -492,7 +537,8 @@ def vector_norm(
 
     Notes
     -----
-    Communication: one collective of the result when the partitioned axis is among them, else none.
+    Communication: none unless a partitioned axis is reduced; then one allreduce of the result in double
+    precision (from 1 MiB on one reduce-scatter).
     """
     block = _floating(x, "vector_norm")
     axes = _normalize_axes(axis, block.ndim)

@@ -38,15 +38,17 @@ def matmul(x1: Array, x2: Array, /) -> Array:
 
     Notes
     -----
-    Communication: none, one operand once, or the result once, whichever is the least. A product over the
-    partitioned axes of both operands is replicated up to 1 MiB (one allreduce), scattered above (P - 1 messages of
-    a slab).
+    Communication: none, or the cheapest of: an operand laid out anew by one exchange; the smaller one copied
+    by one allgather (up to 64 MiB), or its parts sent round a ring; the sum of the products by one allreduce
+    (above 1 MiB scattered, by a ring).
     """
     return _array.matmul(x1, x2)
 
 
 def matrix_transpose(x: Array, /) -> Array:
-    """Return the transposed matrices (..., N, M) of ``x``, shape (..., M, N). Communication: none.
+    """Return the transposed matrices (..., N, M) of ``x``, shape (..., M, N).
+
+    Communication: none.
 
     Raises
     ------
@@ -80,7 +82,9 @@ def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Seque
 
     Notes
     -----
-    Communication: as ``matmul``; no operand is reshaped for it.
+    Communication: none, or the cheapest of: an operand laid out anew by one exchange; the smaller one copied
+    by one allgather (up to 64 MiB), or its parts sent round a ring; the sum of the products by one allreduce
+    (above 1 MiB scattered, by a ring).
     """
     left, right = promoted(x1, x2, accepts=dt.NUMERIC, function="tensordot")
     return Array._from_block(contraction.tensordot(left, right, axes))
@@ -108,7 +112,9 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 
     Notes
     -----
-    Communication: as ``matmul``.
+    Communication: none, or the cheapest of: an operand laid out anew by one exchange; the smaller one copied
+    by one allgather (up to 64 MiB), or its parts sent round a ring; the sum of the products by one allreduce
+    (above 1 MiB scattered, by a ring).
     """
     left, right = promoted(x1, x2, accepts=dt.NUMERIC, function="vecdot")
     return Array._from_block(contraction.vecdot(left, right, axis))

@@ -69,7 +69,7 @@ def from_local(
 
     Notes
     -----
-    Communication: two allgathers of a few integers.
+    Communication: two allgathers of a few integers, and at most three agreements on them.
     """
     device = default_device() if device is None else device
     communicator = device.communicator

@@ -47,6 +47,10 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     ------
     ValueError
         If they don't.
+
+    Notes
+    -----
+    Communication: none.
     """
     return _shapes.broadcast_shapes(*(normalize_shape(shape) for shape in shapes))
 
@@ -61,7 +65,8 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
 
     Notes
     -----
-    Communication: none, unless the partitioned axis has length 1 and is stretched: then one allgather of ``x``.
+    Communication: none unless the partitioned axis has length 1 and is stretched; then one allgather of that
+    operand.
     """
     block = block_of(x, dt.ALL, "broadcast_to")
     target = normalize_shape(shape)
@@ -71,7 +76,13 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
 
 
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
-    """Return the arrays stretched to their common shape; errors and cost as ``broadcast_to``."""
+    """Return the arrays stretched to their common shape; errors as ``broadcast_to``.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis has length 1 and is stretched; then one allgather of that
+    operand.
+    """
     common = _shapes.broadcast_shapes(*(block_of(each, dt.ALL, "broadcast_arrays").shape for each in arrays))
     return tuple(broadcast_to(each, common) for each in arrays)
 
@@ -91,8 +102,9 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
 
     Notes
     -----
-    Communication: none when all are replicated or partitioned alike along another axis; else one exchange in which
-    each element moves at most once (and what laying differently partitioned operands along ``axis`` takes).
+    Communication: none when all are replicated or partitioned alike along another axis; else one exchange, in
+    which each element moves at most once, and one for each operand that must first be laid along the common
+    axis.
     """
     if not arrays:
         raise ValueError("concat takes at least one array, got none")
@@ -124,7 +136,8 @@ def flip(x: Array, /, *, axis: int | tuple[int, ...] | None = None) -> Array:
 
     Notes
     -----
-    Communication: one exchange of the whole part when the partitioned axis is reversed, else none.
+    Communication: none unless a partitioned axis is concerned; then one exchange, in which each element moves
+    at most once.
     """
     block = block_of(x, dt.ALL, "flip")
     return _separate(rearrangement.flip(block, normalize_axes(axis, block.ndim)))
@@ -167,7 +180,8 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
 
     Notes
     -----
-    Communication: none for one count (but to flatten); for n counts they move to the partition of ``x``, one
+    Communication: none for one count (but one exchange to flatten the array); an array of counts moves to the
+    partition of ``x``, the ranks agree that none is negative, and, where ``axis`` is partitioned, one
     allgather of P totals follows, and one exchange if the result is lopsided.
     """
     block = block_of(x, dt.ALL, "repeat")
@@ -208,8 +222,9 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
 
     Notes
     -----
-    Communication: none when no element changes its rank; else one exchange of the overlaps, in which each element
-    moves at most once. The result's partition begins nearest to where the elements are.
+    Communication: none when no element changes its rank; else one exchange of the overlaps, in which each
+    element moves at most once (one allgather of a single element). The result's partition begins nearest to
+    where the elements are.
     """
     block = block_of(x, dt.ALL, "reshape")
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
@@ -227,7 +242,8 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
 
     Notes
     -----
-    Communication: one exchange when the partitioned axis is rolled, else none; for ``axis=None`` those of flattening.
+    Communication: none unless a partitioned axis is rolled; then one exchange, in which each element moves at
+    most once (and for ``axis=None`` at most one to flatten the array and one to shape it back).
     """
     block = block_of(x, dt.ALL, "roll")
     if axis is None:
@@ -253,7 +269,8 @@ def squeeze(x: Array, /, axis: int | tuple[int, ...]) -> Array:
 
     Notes
     -----
-    Communication: none, unless the partitioned axis goes: then one allgather (small arrays) or exchange.
+    Communication: none unless the partitioned axis goes; then one exchange to the longest other axis, or one
+    allgather of up to 64 KiB or where no other axis is as long as the ranks are many.
     """
     block = block_of(x, dt.ALL, "squeeze")
     axes = normalize_axes(axis, block.ndim)
@@ -267,8 +284,8 @@ def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
 
     Notes
     -----
-    Communication: none when all are replicated or partitioned alike; else each moves at most once to the layout of
-    the largest.
+    Communication: none when all are replicated or partitioned alike; else one exchange for each operand that
+    lies otherwise than the largest.
     """
     if not arrays:
         raise ValueError("stack takes at least one array, got none")
@@ -286,7 +303,8 @@ def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
 
     Notes
     -----
-    Communication: one exchange when the partitioned axis is repeated, else none.
+    Communication: none unless the partitioned axis is repeated; then one exchange, in which each element
+    moves once for each copy.
     """
     block = block_of(x, dt.ALL, "tile")
     counts = normalize_shape(repetitions)
@@ -305,8 +323,8 @@ def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
 
     Notes
     -----
-    Communication: none, unless ``axis`` is partitioned: then one exchange to the longest other axis (one allgather
-    when there is none as long as the ranks are many, or ``x`` is small).
+    Communication: none unless the partitioned axis goes; then one exchange to the longest other axis, or one
+    allgather of up to 64 KiB or where no other axis is as long as the ranks are many.
     """
     block = block_of(x, dt.ALL, "unstack")
     if block.ndim == 0:

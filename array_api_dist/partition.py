@@ -112,8 +112,8 @@ def repartition(x: Array, partition: Partition | int | None, /) -> Array:
 
     Notes
     -----
-    Communication: none when ``x`` is laid out so or replicated; one allgather for None; else one exchange in which
-    each element moves at most once, straight to its owner.
+    Communication: none when ``x`` is laid out so or replicated; one allgather to replicate; else one
+    exchange, in which each element moves at most once, straight to its owner.
     """
     if not isinstance(x, Array):
         raise TypeError(f"repartition takes an array, got {type(x).__name__}")

@@ -35,7 +35,8 @@ def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> A
 
     Notes
     -----
-    Communication: none, or one allreduce of (value, index) pairs when the partitioned axis is searched.
+    Communication: none unless the partitioned axis is searched; then one allreduce of (value, index) pairs
+    (from 1 MiB on one reduce-scatter).
     """
     return _position(reduction.ARGMAX, x, axis, keepdims=keepdims)
 
@@ -50,7 +51,8 @@ def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> A
 
     Notes
     -----
-    Communication: none, or one allreduce of (value, index) pairs when the partitioned axis is searched.
+    Communication: none unless the partitioned axis is searched; then one allreduce of (value, index) pairs
+    (from 1 MiB on one reduce-scatter).
     """
     return _position(reduction.ARGMIN, x, axis, keepdims=keepdims)
 
@@ -60,7 +62,8 @@ def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepd
 
     Notes
     -----
-    Communication: none, or one allreduce of the result's bytes when a partitioned axis is reduced.
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
     """
     block = block_of(x, dt.ALL, "count_nonzero")
     axes = normalize_axes(axis, block.ndim)
@@ -77,8 +80,9 @@ def nonzero(x: Array, /) -> tuple[Array, ...]:
 
     Notes
     -----
-    Communication: one allgather of P counts; one exchange if the result is lopsided or ``x`` is not partitioned
-    along its first axis.
+    Communication: none when ``x`` is replicated; else one allgather of P counts, and one exchange if the
+    result is lopsided; where the first axis is not the partitioned one, an exscan and an allreduce of a count
+    for each run of the row-major order, and two exchanges that put the positions in order.
     """
     block = block_of(x, dt.ALL, "nonzero")
     if block.ndim == 0:
@@ -116,9 +120,9 @@ def searchsorted(
 
     Notes
     -----
-    Communication: none when ``x1`` is replicated; one allgather of it up to 1 MiB; one allreduce of a count per value
-    when ``x2`` is replicated; else one allgather of P keys and two exchanges of 8 bytes a value. A ``sorter`` adds a
-    ``take``.
+    Communication: none when ``x1`` is replicated; one allgather of it up to 1 MiB; one allreduce of 8 bytes a
+    value when ``x2`` is replicated; else one allgather of P keys, an all-to-all of counts, and two exchanges
+    of 8 bytes a value; a ``sorter`` adds a ``take``.
     """
     ordered = block_of(x1, dt.REAL, "searchsorted", "x1")
     if ordered.ndim != 1:
@@ -145,9 +149,7 @@ def _scalar_like(value: float, x: Array) -> Array:
 def where(condition: Array, x1: Array | complex, x2: Array | complex, /) -> Array:
     """Return ``x1`` where ``condition`` holds and ``x2`` elsewhere, in their common data type.
 
-    Notes
-    -----
-    Communication: none when the partitions agree; else each smaller operand moves once.
+    Communication: none when partitions agree, else each smaller operand moves once.
     """
     block_of(condition, dt.ALL, "where", "condition")
     return apply(elementwise.WHERE, condition, x1, x2)

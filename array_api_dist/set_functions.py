@@ -42,9 +42,7 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Array
 
 
-def _distinct(
-    x: Array, function: str, *, counts: bool = False, inverse: bool = False
-) -> uniqueness.Distinct:
+def _distinct(x: Array, function: str, *, counts: bool = False, inverse: bool = False) -> uniqueness.Distinct:
     return uniqueness.unique(block_of(x, dt.ALL, function), counts=counts, inverse=inverse)
 
 
@@ -53,8 +51,9 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters, one exchange of the
-    locally distinct values with positions and counts, one exchange of their numbers back.
+    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
+    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
+    values with their positions and counts, one of their numbers back, and one more if the result is lopsided.
     """
     found = _distinct(x, "unique_all", counts=True, inverse=True)
     assert found.inverse is not None
@@ -68,21 +67,42 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
 
 def unique_counts(x: Array, /) -> UniqueCountsResult:
-    """Return the distinct values and how often each stands in ``x``; cost as ``unique_all`` without the reply."""
+    """Return the distinct values and how often each stands in ``x``.
+
+    Notes
+    -----
+    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
+    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
+    values with their positions and counts, and one more if the result is lopsided.
+    """
     found = _distinct(x, "unique_counts", counts=True)
     assert found.counts is not None
     return UniqueCountsResult(Array._from_block(found.values), Array._from_block(found.counts))
 
 
 def unique_inverse(x: Array, /) -> UniqueInverseResult:
-    """Return the distinct values and, laid out as ``x``, each element's number among them; cost as ``unique_all``."""
+    """Return the distinct values and, laid out as ``x``, each element's number among them.
+
+    Notes
+    -----
+    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
+    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
+    values with their positions, one of their numbers back, and one more if the result is lopsided.
+    """
     found = _distinct(x, "unique_inverse", inverse=True)
     assert found.inverse is not None
     return UniqueInverseResult(Array._from_block(found.values), Array._from_block(found.inverse))
 
 
 def unique_values(x: Array, /) -> Array:
-    """Return the distinct values of ``x``; cost as ``unique_all`` without the reply."""
+    """Return the distinct values of ``x``.
+
+    Notes
+    -----
+    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
+    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
+    values with their positions, and one more if the result is lopsided.
+    """
     return Array._from_block(_distinct(x, "unique_values").values)
 
 
@@ -106,8 +126,9 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
 
     Notes
     -----
-    Communication: that of the distinct values of ``x2``; then one allgather of them when they are few, else two
-    routed look-ups of 8 bytes an element each way.
+    Communication: none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an
+    element when ``x1`` is replicated; else at most 133 small allreduces for splitters, an allgather and two
+    all-to-alls of counts, one exchange of both sides' distinct values, and one of a byte each back.
     """
     first, second = _operands(x1, x2)
     found = searching.isin(first, second)

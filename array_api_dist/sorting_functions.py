@@ -41,15 +41,22 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
 
     Notes
     -----
-    Communication: none when ``axis`` is not partitioned; two exchanges when another axis is at least P long; else at
-    most 70 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017) and one exchange of
-    at most the part of the values and their positions.
+    Communication: none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least
+    P long; else at most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders
+    2017), one exchange of counts, and one in which each value, with its position, moves at most once.
     """
     block, along = _checked(x, axis, "argsort")
     return Array._from_block(ordering.argsort(block, along, descending=descending))
 
 
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """Return ``x`` in order along ``axis``; parameters, errors and cost as ``argsort``."""
+    """Return ``x`` in order along ``axis``; parameters and errors as ``argsort``.
+
+    Notes
+    -----
+    Communication: none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least
+    P long; else at most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders
+    2017), one exchange of counts, and one in which each value moves at most once.
+    """
     block, along = _checked(x, axis, "sort")
     return Array._from_block(ordering.sort(block, along, descending=descending))

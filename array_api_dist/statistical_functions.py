@@ -63,6 +63,11 @@ def max(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
     ------
     ValueError
         On every rank, if there is nothing to reduce.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
     """
     return _extreme(reduction.MAX, x, axis, keepdims=keepdims)
 
@@ -74,18 +79,35 @@ def min(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
     ------
     ValueError
         On every rank, if there is nothing to reduce.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
     """
     return _extreme(reduction.MIN, x, axis, keepdims=keepdims)
 
 
 def mean(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    """Return the means over ``axis``, accumulated in double precision; NaN where there is nothing to average."""
+    """Return the means over ``axis``, accumulated in double precision; NaN where there is nothing to average.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the sums in double
+    precision (from 1 MiB on one reduce-scatter).
+    """
     block = block_of(x, dt.FLOATING, "mean")
     return _reduced(reduction.mean_of(TORCH[block.dtype]), block, axis, keepdims=keepdims)
 
 
 def prod(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
-    """Return the products over ``axis`` (1 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise."""
+    """Return the products over ``axis`` (1 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
+    """
     block = block_of(x, dt.NUMERIC, "prod")
     wanted = _accumulation_dtype(block.dtype, dtype)
     _castable(block, wanted, "prod")
@@ -93,7 +115,13 @@ def prod(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims
 
 
 def sum(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims: bool = False) -> Array:
-    """Return the sums over ``axis`` (0 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise."""
+    """Return the sums over ``axis`` (0 where there is nothing), integers in 64 bits unless ``dtype`` says otherwise.
+
+    Notes
+    -----
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
+    """
     block = block_of(x, dt.NUMERIC, "sum")
     wanted = _accumulation_dtype(block.dtype, dtype)
     _castable(block, wanted, "sum")
@@ -105,7 +133,8 @@ def std(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
 
     Notes
     -----
-    Communication: at most one collective of (count, mean, M2), merged pairwise (Bennett et al. 2009).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24
+    bytes an element of the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "std")
     rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=True)
@@ -117,7 +146,8 @@ def var(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
 
     Notes
     -----
-    Communication: at most one collective of (count, mean, M2), merged pairwise (Bennett et al. 2009).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24
+    bytes an element of the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "var")
     rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=False)
@@ -162,7 +192,7 @@ def cumulative_sum(
 
     Notes
     -----
-    Communication: none, or one exscan of a slab of ``size / n`` elements when ``axis`` is partitioned.
+    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements.
     Standard: 2025.12, statistical functions, cumulative_sum.
     """
     return _scanned(scan.CUMULATIVE_SUM, x, axis, dtype, include_initial=include_initial)
@@ -171,5 +201,10 @@ def cumulative_sum(
 def cumulative_prod(
     x: Array, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False
 ) -> Array:
-    """Return the running products of ``x`` along ``axis``; parameters, errors and cost as ``cumulative_sum``."""
+    """Return the running products of ``x`` along ``axis``; parameters and errors as ``cumulative_sum``.
+
+    Notes
+    -----
+    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements.
+    """
     return _scanned(scan.CUMULATIVE_PROD, x, axis, dtype, include_initial=include_initial)

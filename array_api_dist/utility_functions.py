@@ -21,7 +21,8 @@ def all(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
     Notes
     -----
-    Communication: none, or one allreduce of the result's bytes when a partitioned axis is reduced.
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
     """
     block = block_of(x, dt.ALL, "all")
     axes = normalize_axes(axis, block.ndim)
@@ -33,7 +34,8 @@ def any(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
     Notes
     -----
-    Communication: none, or one allreduce of the result's bytes when a partitioned axis is reduced.
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
+    on one reduce-scatter).
     """
     block = block_of(x, dt.ALL, "any")
     axes = normalize_axes(axis, block.ndim)
@@ -65,7 +67,8 @@ def diff(
 
     Notes
     -----
-    Communication: when ``axis`` is partitioned, one exchange of a neighbour's slab for each of the n.
+    Communication: none unless ``axis`` is partitioned; then one exchange of a neighbour's slab for each of
+    the ``n`` differences, and one to join ``prepend`` and ``append``.
     """
     block = block_of(x, dt.NUMERIC, "diff")
     if block.ndim == 0:
