@@ -5,7 +5,7 @@
 them, and the scaling model evaluates them at numbers of ranks that no test reaches.
 """
 
-from benchmarks.budgets.problem import Formula, Limits, Operand, Problem, Step
+from benchmarks.budgets.problem import Formula, Limits, Operand, Problem, Step, held
 from benchmarks.budgets.table import BUDGETS, METHODS
 
-__all__ = ["BUDGETS", "METHODS", "Formula", "Limits", "Operand", "Problem", "Step"]
+__all__ = ["BUDGETS", "METHODS", "Formula", "Limits", "Operand", "Problem", "Step", "held"]

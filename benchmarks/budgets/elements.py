@@ -7,7 +7,8 @@ from math import prod
 
 from benchmarks.budgets.problem import Formula, Operand, Problem, Step, collective, exchange, held
 
-NONE = Formula("none", lambda problem: ())
+NONE = Formula("none", lambda problem: (), held(1.5))
+MAKE = Formula("none", lambda problem: (), held(5))
 
 
 def moves_to(problem: Problem, operand: Operand, target: Operand) -> Iterator[Step]:
@@ -30,10 +31,9 @@ def _meeting(problem: Problem) -> Iterator[Step]:
 
 
 MEET = Formula(
-    "none when the partitions agree or an operand is replicated; else each smaller operand moves once, by one "
-    "exchange (one allgather where it is stretched)",
+    "none when partitions agree, else each smaller operand moves once",
     _meeting,
-    held(4),
+    held(2),
 )
 
 
@@ -50,14 +50,14 @@ UPDATE = Formula(
     "the other operand moves to the partition of this one where they differ; one allgather of the result where this "
     "one is replicated and the other is not",
     _updating,
-    held(4),
+    held(2),
 )
 
 
 # ---- reductions
 
 
-def reduction(text: str, width: int | None) -> Formula:
+def reduction(text: str, width: int | None, times: float = 1.5) -> Formula:
     """Return the budget of a reduction whose state has ``width`` bytes an element of the result (its own for None)."""
 
     def steps(problem: Problem) -> Iterator[Step]:
@@ -73,7 +73,7 @@ def reduction(text: str, width: int | None) -> Formula:
     def memory(problem: Problem) -> int:
         state = problem.result.size * (problem.result.itemsize if width is None else width)
         # What a rank reduces to is as large as the result, and lanes are accumulated in blocks.
-        return 3 * problem.parts(wide=True) + (5 * state if problem.crosses else 0)
+        return int(times * problem.parts(wide=True)) + (4 * state if problem.crosses else 0)
 
     return Formula(text, steps, memory)
 
@@ -91,6 +91,7 @@ MOMENTS = reduction(
     "none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24 bytes an element of "
     "the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter)",
     24,
+    2.5,
 )
 POSITION = reduction(
     "none unless the partitioned axis is searched; then one allreduce of (value, index) pairs (from 1 MiB on one "
@@ -128,15 +129,19 @@ MOVE = Formula(
 
 
 def _differencing(problem: Problem) -> Iterator[Step]:
-    if problem.crosses:
-        (axis,) = problem.axes
-        slab = problem.x.nbytes // max(problem.x.shape[axis], 1)
-        # A slab to one neighbour; more where the parts, which shrink, are evened out.
-        bound = slab if problem.x.bounds is None else problem.x.part(problem.ranks)
-        yield exchange(problem, problem.times * bound, problem.times * (1 if problem.x.bounds is None else 2))
-    for operand in problem.operands[1:]:
-        if problem.is_spread:
-            yield exchange(problem, operand.part(problem.ranks) + problem.x.part(problem.ranks))
+    ranks, x, (axis,) = problem.ranks, problem.x, problem.axes
+    joins = len(problem.operands) > 1 and problem.is_spread
+    if joins:
+        # Each operand that lies otherwise is first laid along the common axis.
+        yield exchange(problem, 2 * sum(each.part(ranks) for each in problem.operands), len(problem.operands))
+    if not (joins or problem.crosses):
+        return
+    slab = x.nbytes // max(x.shape[axis], 1)
+    if x.bounds is None:
+        yield exchange(problem, problem.times * slab, problem.times, peers=ranks)
+    else:
+        # Parts that shrink to nothing are evened out.
+        yield exchange(problem, 2 * problem.times * x.part(ranks), 2 * problem.times)
 
 
 DIFFERENCE = Formula(
@@ -169,7 +174,7 @@ ROLL = Formula(
     "none unless a partitioned axis is rolled; then one exchange, in which each element moves at most once (and for "
     "``axis=None`` at most one to flatten the array and one to shape it back)",
     _rolling,
-    held(4),
+    held(5),
 )
 
 
@@ -307,12 +312,14 @@ REPLICATE = Formula(
     "none when it is replicated, else one allgather",
     _replicating,
     lambda problem: 4 * problem.x.nbytes,
+    is_gathering=True,
 )
 
 TO_DEVICE = Formula(
     "none between processor kinds of the same ranks; one allgather to other ranks, where every rank then has the whole",
     _replicating,
     lambda problem: 4 * problem.x.nbytes,
+    is_gathering=True,
 )
 
 DESCRIBE = Formula(
@@ -329,4 +336,5 @@ NORM = reduction(
     "none unless a partitioned axis is reduced; then one allreduce of the result in double precision (from 1 MiB on "
     "one reduce-scatter)",
     16,
+    2.5,
 )

@@ -202,6 +202,8 @@ class Formula:
         The most that a problem communicates.
     memory : callable
         The most bytes that a rank allocates at once, its part of the result included, beside the bounded buffers.
+    volume : callable or None
+        The most bytes that come in by exchanges and allgathers; twice a rank's parts for None.
     is_gathering : bool
         Whether one rank may come to hold a whole operand: the documented exceptions.
     """
@@ -209,6 +211,7 @@ class Formula:
     text: str
     steps: Steps
     memory: Memory = _USUAL
+    volume: Memory | None = None
     is_gathering: bool = False
 
     def total(self, problem: Problem) -> Step:

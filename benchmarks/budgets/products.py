@@ -21,25 +21,27 @@ from benchmarks.budgets.problem import (
 
 
 def _once(problem: Problem) -> Iterator[Step]:
-    """Yield the dearest of what a contraction chooses from: a copy of the smaller operand, a ring, or the sums."""
+    """Yield all that a contraction chooses from: new layouts, a copy of an operand, a ring, or the sum of products."""
     if not problem.is_spread:
         return
-    ranks, result = problem.ranks, problem.result
+    ranks, result, limits = problem.ranks, problem.result, problem.limits
     left, right = problem.operands[:2]
-    smaller = min(left.nbytes, right.nbytes)
-    yield exchange(problem, smaller // ranks + smaller % ranks + max(left.itemsize, right.itemsize) * 64)
-    yield collective("allgather", min(max(left.part(ranks), right.part(ranks)), problem.limits.gathered))
-    yield collective("allreduce", min(result.nbytes, problem.limits.scatter))
+    yield exchange(problem, left.part(ranks) + right.part(ranks), 2)
+    smaller = min(left, right, key=lambda operand: operand.nbytes)
+    if smaller.nbytes <= limits.gathered:
+        yield collective("allgather", max(left.part(ranks), right.part(ranks)))
+    is_scattered = result.nbytes > limits.scatter and max(result.shape, default=0) >= ranks
+    if not is_scattered:
+        yield collective("allreduce", result.nbytes)
     travels = max(left.part(ranks), right.part(ranks), -(-result.nbytes // ranks) * 2)
     yield collective("shift", (ranks - 1) * travels, ranks - 1)
 
 
 PRODUCT = Formula(
-    "none, one operand once, or the result once, whichever costs least: the smaller operand by one allgather, or its "
-    "parts round a ring of P - 1 messages behind the products; or, over the partitioned axes of both operands, the sum "
-    "of the products by one allreduce up to 1 MiB, and above by a ring of P - 1 messages of a slab, scattered",
+    "none, or the cheapest of: an operand laid out anew by one exchange; the smaller one copied by one allgather (up to "
+    "64 MiB), or its parts sent round a ring; the sum of the products by one allreduce (above 1 MiB scattered, by a ring)",
     _once,
-    held(4),
+    held(3),
 )
 
 
@@ -66,10 +68,9 @@ def _crossing(problem: Problem) -> Iterator[Step]:
 
 
 CROSS = Formula(
-    "none when the partitions agree or an operand is replicated; else each smaller operand moves once, by one "
-    "exchange (one allgather where it is stretched); one exchange more for each operand where ``axis`` is partitioned",
+    f"{MEET.text}; one exchange more for each operand where ``axis`` is partitioned",
     _crossing,
-    held(8),
+    held(2),
 )
 
 
@@ -107,9 +108,11 @@ def _by_columns(problem: Problem) -> Iterator[Step]:
     yield exchange(problem, problem.x.part(problem.ranks))
 
 
+MATRICES_TEXT = "none where every matrix lies whole on a rank; one exchange to a batch axis of at least P; one allgather up to 1 MiB"
+"""What all factorizations share: the module of the functions says it once."""
+
 WHOLE_TEXT = (
-    "none where every matrix lies whole on a rank; one exchange to a batch axis of at least P; one allgather up to "
-    "1 MiB; else "
+    "none, one exchange or one small allgather unless the ranks share matrices (see the module); then "
 )
 
 
@@ -124,7 +127,7 @@ def factorization(
             # That no matrix is singular, and no element infinite.
             yield collective("agree", 16, 2)
 
-    return Formula(WHOLE_TEXT + ending, steps, memory, is_gathering)
+    return Formula(WHOLE_TEXT + ending, steps, memory, is_gathering=is_gathering)
 
 
 def _half(problem: Problem) -> Iterator[Step]:
@@ -154,8 +157,7 @@ DETERMINANT = factorization(
     _square_memory,
 )
 INVERSE = factorization(
-    "elimination with row exchanges and back substitution: M² elements of panels of 128 columns, broadcast, and their "
-    "pivots",
+    "elimination and back substitution: M² elements of panels of 128 columns, broadcast, and their pivots",
     _whole_square,
     _square_memory,
 )
@@ -226,9 +228,8 @@ def _tall_memory(problem: Problem) -> int:
 
 
 QR = factorization(
-    "TSQR for P times as many rows as columns (Demmel et al. 2012; one allgather of the ranks' K×K triangles up to "
-    "8 MiB, log2(P) messages of one above), the leading square once for P times as many columns, and for others "
-    "2 M K elements of panels of 128 columns, broadcast (and at most one exchange to lay them out)",
+    "TSQR of those tall by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of one above), the "
+    "leading square of wide ones, of others 2 M K elements of panels of 128 columns, broadcast",
     _orthogonal,
     _tall_memory,
     agrees=False,
@@ -254,8 +255,8 @@ def _gathered_memory(problem: Problem) -> int:
 
 
 SPECTRUM = factorization(
-    "each matrix goes to one rank by one exchange, up to 2 GiB there (a MemoryError on every rank above), and one "
-    "exchange (one allgather up to 64 KiB) spreads each result",
+    "one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank), and one that "
+    "spreads each result (one allgather up to 64 KiB)",
     _on_one_rank,
     _gathered_memory,
     is_gathering=True,
@@ -277,13 +278,22 @@ def _singular(problem: Problem, *, vectors: bool = True) -> Iterator[Step]:
         part = problem.parts()
         yield collective("allgather", triangle + part, 2)
         yield exchange(problem, 4 * part, 4)
+        yield collective("shift", (problem.ranks - 1) * triangle + part, problem.ranks - 1)
 
 
 SINGULAR_TEXT = (
-    "TSQR for P times as many rows as columns or the reverse (Demmel et al. 2012; one allgather of the ranks' K×K "
-    "triangles up to 8 MiB, log2(P) messages of one above), then the small factor on every rank{}; others go whole to "
-    "one rank, up to 2 GiB there (a MemoryError on every rank above)"
+    "TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of one "
+    "above){}; others go to one rank, up to 2 GiB there (above, a MemoryError on every rank)"
 )
+
+
+def _values(problem: Problem) -> Iterator[Step]:
+    x = problem.x
+    values = Operand((*x.shape[:-2], min(x.shape[-2:])), 8)
+    yield from _singular(replace(problem, results=(values,)))
+    if form(problem) == "square" and len(x.shape) == 2:
+        # Very long vectors of singular values that one rank had were spread.
+        yield collective("allgather", values.part(problem.ranks))
 
 
 def _singular_memory(problem: Problem) -> int:
@@ -292,12 +302,12 @@ def _singular_memory(problem: Problem) -> int:
 
 
 SVD = factorization(
-    SINGULAR_TEXT.format(" (with ``full_matrices``, 2 M² elements of panels of 128 columns, broadcast)"),
+    SINGULAR_TEXT.format(", with ``full_matrices`` 2 M² elements of panels, broadcast"),
     _singular,
     _singular_memory,
     is_gathering=True,
 )
-SVDVALS = factorization(SINGULAR_TEXT.format(""), _singular, _singular_memory, is_gathering=True)
+SVDVALS = factorization(SINGULAR_TEXT.format(""), _values, _singular_memory, is_gathering=True)
 
 
 def _pseudo_inverse(problem: Problem) -> Iterator[Step]:
@@ -409,8 +419,16 @@ def _transforming(problem: Problem) -> Iterator[Step]:
 
 
 def _transform_memory(problem: Problem) -> int:
-    times = 24 if problem.crosses and max(problem.x.shape) > problem.x.size // 2 else 6
-    return int(times * problem.parts(wide=True)) + 16 * 8 * problem.ranks
+    shares = 16 * sum(each.share(problem.ranks) for each in (*problem.operands, *problem.results))
+    if not problem.crosses:
+        return 4 * shares
+    x, points, axis = problem.x, _points(problem), problem.x.axis
+    assert axis is not None
+    lanes = x.size // max(x.shape[axis], 1)
+    is_chirp = _factors(points) < problem.ranks
+    padded = 1 << (2 * points - 2).bit_length() if is_chirp else points
+    square = 16 * lanes * (-(-padded // problem.ranks) + isqrt(padded) + problem.ranks)
+    return 4 * shares + (8 if is_chirp else 4) * square
 
 
 TRANSFORM = Formula(
@@ -418,5 +436,6 @@ TRANSFORM = Formula(
     "allgather of a lone axis up to 1 MiB; else three exchanges (four-step, Bailey 1990), or five where the number of "
     "points has no two factors of at least P (Bluestein 1970)",
     _transforming,
+    _transform_memory,
     _transform_memory,
 )

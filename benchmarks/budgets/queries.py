@@ -45,7 +45,7 @@ def ordering(*, positions: bool) -> Formula:
         "of counts, and one in which each value"
     )
     ending = ", with its position, moves at most once" if positions else " moves at most once"
-    return Formula(text + ending, steps, held(12, wide=True))
+    return Formula(text + ending, steps, held(5, wide=True))
 
 
 SORT = ordering(positions=False)
@@ -72,8 +72,8 @@ def distinct(*, counts: bool, inverse: bool) -> Formula:
 
     what = "values with their positions and counts" if counts else "values with their positions"
     text = (
-        "none when ``x`` is replicated; else at most 67 small allreduces for splitters (twice as many for complex "
-        f"values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct {what}, "
+        "none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for floating-point values), "
+        f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct {what}, "
     )
     reply = "one of their numbers back, " if inverse else ""
     return Formula(f"{text}{reply}and one more if the result is lopsided", steps, held(12, wide=True))
@@ -125,7 +125,7 @@ SEARCH = Formula(
     "replicated; else one allgather of P keys, an all-to-all of counts, and two exchanges of 8 bytes a value; a "
     "``sorter`` adds a ``take``",
     _searching,
-    held(10, wide=True),
+    held(4, wide=True),
 )
 
 
@@ -142,14 +142,14 @@ def _membership(problem: Problem) -> Iterator[Step]:
         yield from _splitters(problem, phases=2)
         yield collective("allgather", 8)
         yield collective("exchange_counts", 16 * (ranks - 1), 2)
-        share = elements.part(ranks) + members.part(ranks)
-        yield exchange(problem, share + elements.size, 3)
+        answers = -(-(elements.size + members.size) // ranks) + 2 * ranks
+        yield exchange(problem, elements.part(ranks) + members.part(ranks) + answers, 2)
 
 
 MEMBER = Formula(
     "none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an element when ``x1`` is "
-    "replicated; else small collectives for splitters as in ``unique_values``, one exchange of each rank's distinct "
-    "values of ``x2``, one of those of ``x1``, and one of a byte each back",
+    "replicated; else at most 133 small allreduces for splitters, an allgather and two all-to-alls of counts, one "
+    "exchange of both sides' distinct values, and one of a byte each back",
     _membership,
     held(14, wide=True),
 )
@@ -184,7 +184,7 @@ TAKE = Formula(
     "8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of up to 64 KiB of replicated "
     "indices; else an all-to-all of counts and two exchanges, of 8 bytes an index and of the result",
     _taking,
-    held(8, wide=True),
+    held(4, wide=True),
 )
 
 
@@ -259,7 +259,7 @@ GETITEM = Formula(
     "64 KiB on one exchange; reading an element of an array of up to 4096 allgathers it once); a mask: what "
     "``nonzero`` takes, with the elements in place of positions; integer arrays: what ``take`` takes",
     _reading,
-    held(8, wide=True),
+    held(4, wide=True),
 )
 
 
@@ -290,8 +290,10 @@ def _writing(problem: Problem) -> Iterator[Step]:
         yield collective("allgather", key.part(ranks) + value.part(ranks), 2)
         yield exchange(problem, key.part(ranks) + value.part(ranks), 2)
         if problem.crosses:
+            share = max(key.share(ranks) if key.axis is not None else 0, -(-key.size // ranks))
+            row = value.nbytes // max(key.size, 1) if value.size > 1 else value.itemsize
             yield collective("exchange_counts", 8 * (ranks - 1))
-            yield exchange(problem, 16 * key.share(ranks) + value.part(ranks), 3)
+            yield exchange(problem, (16 + row) * share + value.part(ranks), 3)
 
 
 SETITEM = Formula(
@@ -300,5 +302,5 @@ SETITEM = Formula(
     "first axis is not the partitioned one: counts for each run, and two exchanges); integer arrays or values that "
     "are partitioned travel to the owners, by an all-to-all of counts and at most three exchanges",
     _writing,
-    held(10, wide=True),
+    held(4, wide=True),
 )
