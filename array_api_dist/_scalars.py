@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,22 +13,17 @@ from array_api_dist._dtypes import DType, Scalar
 from array_api_dist._partition import REPLICATED
 from array_api_dist.kernels.dtypes import TORCH
 
-_scalars: dict[tuple[object, ...], torch.Tensor] = {}
-_SCALARS_KEPT: Final = 1024
 
-
-def _scalar_tensor(value: Scalar, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+@lru_cache(maxsize=1024, typed=True)
+def _scalar_tensor(value: Scalar, dtype: torch.dtype, device: torch.device, signs: str) -> torch.Tensor:
     """Return a 0-d tensor, which nobody writes, from a small cache: making one costs as much as an operation."""
-    # Zeros are left out: -0.0 == 0.0 would share an entry.
-    key = (value, type(value), dtype, device) if value else None
-    found = _scalars.get(key) if key is not None else None
-    if found is not None:
-        return found
     tensor = _wrapped_integer(value, dtype) if isinstance(value, int) else torch.tensor(value, dtype=dtype)
-    tensor = tensor.to(device)
-    if key is not None and len(_scalars) < _SCALARS_KEPT:
-        _scalars[key] = tensor
-    return tensor
+    return tensor.to(device)
+
+
+def _signs(value: Scalar) -> str:
+    """Return what tells -0.0 from 0.0, which are equal and must not share an entry."""
+    return repr(value) if not value or isinstance(value, complex) else ""
 
 
 def _wrapped_integer(value: int, dtype: torch.dtype) -> torch.Tensor:
@@ -49,4 +44,5 @@ def _wrapped_integer(value: int, dtype: torch.dtype) -> torch.Tensor:
 
 def scalar_block(value: Scalar, dtype: DType, device: Device) -> Block:
     """Return a Python scalar as a replicated 0-d block."""
-    return Block(_scalar_tensor(value, TORCH[dtype], device.torch_device), (), REPLICATED, device)
+    tensor = _scalar_tensor(value, TORCH[dtype], device.torch_device, _signs(value))
+    return Block(tensor, (), REPLICATED, device)

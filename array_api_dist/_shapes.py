@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from operator import index as as_index
+from typing import Final
 
 from array_api_dist._partition import Shape
 
@@ -28,6 +29,10 @@ def normalize_axis(axis: int, ndim: int) -> int:
     return axis + ndim if axis < 0 else axis
 
 
+# Equal tuples that are one object cost a cached decision less.
+_ALL_AXES: Final = tuple(tuple(range(ndim)) for ndim in range(9))
+
+
 def normalize_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """Return ``axes`` counted from the front, in the order given; None means all of them.
 
@@ -37,8 +42,10 @@ def normalize_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
         If one lies outside [-ndim, ndim) or appears twice.
     """
     if axes is None:
-        return tuple(range(ndim))
-    given = tuple(axes) if isinstance(axes, Sequence) else (axes,)
+        return _ALL_AXES[ndim] if ndim < len(_ALL_AXES) else tuple(range(ndim))
+    if not isinstance(axes, Sequence):
+        return (normalize_axis(axes, ndim),)
+    given = tuple(axes)
     result = tuple(normalize_axis(axis, ndim) for axis in given)
     if len(set(result)) != len(result):
         raise ValueError(f"axes must be unique, got {given}")

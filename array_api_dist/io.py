@@ -34,6 +34,9 @@ __all__ = ["load_hdf5", "save_hdf5"]
 Location: TypeAlias = str | PathLike[str]
 Index: TypeAlias = tuple[slice, ...]
 
+_UNTYPED: Final = cast_type("Any", h5py)
+"""What h5py-stubs leave out: the low-level interface and how h5py was built."""
+
 BLOCK_NBYTES: Final = 1 << 23
 """How many bytes pass through a buffer at a time: 64k rows of 16 float64 columns."""
 
@@ -265,7 +268,7 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Notes
     -----
     The ranks write at once where h5py is built with parallel HDF5 (``h5py.get_config().mpi``), else in turns.
-    Communication: P + 1 agreements of 8 bytes (at once, or for a replicated array: 3) and one broadcast of 8 bytes;
+    Communication: P + 2 agreements of 8 bytes (at once, or for a replicated array: 3) and one broadcast of 8 bytes;
     parallel HDF5 has its own.
     Memory: a buffer of 8 MiB.
     """
@@ -295,14 +298,22 @@ def _publish(temporary: Path, target: Path) -> None:
 
 
 def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> None:
-    write = _write_in_turns if _parallel(block) is None else _write_at_once
-    write(temporary, target, dataset, block)
+    communicator = block.communicator
+    rank = communicator.rank
 
+    def begin() -> None:
+        if target.exists():
+            shutil.copy(target, temporary)
+        with h5py.File(str(temporary), "a") as file:
+            _create(file, dataset, block)
 
-def _parallel(block: Block) -> object | None:
-    """Return the communicator for parallel HDF5, or None where h5py is built without it."""
-    built = h5py.get_config()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # not in h5py-stubs
-    return block.communicator.mpi if built.mpi else None
+    communicator.agree(_attempt(begin) if rank == 0 else None)
+    comm = _parallel(block)
+    if comm is not None:
+        communicator.agree(_attempt(lambda: _append(temporary, dataset, block, driver="mpio", comm=comm)))
+        return
+    for writer in range(_writers(block)):
+        communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
 
 
 def _writers(block: Block) -> int:
@@ -310,44 +321,13 @@ def _writers(block: Block) -> int:
     return 1 if block.partition.axis is None else len(block.partition.counts)
 
 
-def _copied(target: Path, temporary: Path) -> None:
-    if target.exists():
-        shutil.copy(target, temporary)
+def _parallel(block: Block) -> object | None:
+    """Return the communicator for parallel HDF5, or None where h5py is built without it."""
+    return block.communicator.mpi if _UNTYPED.get_config().mpi else None
 
 
-def _write_at_once(temporary: Path, target: Path, dataset: str, block: Block) -> None:
-    communicator = block.communicator
-    first = communicator.rank == 0
-    communicator.agree(_attempt(lambda: _copied(target, temporary)) if first else None)
-
-    def write() -> None:
-        # Opening, creating and closing are collective, and reached by every rank whatever fails between; writing is not.
-        with h5py.File(str(temporary), "a", driver="mpio", comm=_parallel(block)) as file:
-            created = _created(file, dataset, block)
-            if communicator.rank < _writers(block):
-                _write_part(created, block)
-
-    communicator.agree(_attempt(write))
-
-
-def _write_in_turns(temporary: Path, target: Path, dataset: str, block: Block) -> None:
-    communicator = block.communicator
-    rank = communicator.rank
-
-    def begin() -> None:
-        _copied(target, temporary)
-        with h5py.File(str(temporary), "a") as file:
-            created = _created(file, dataset, block)
-            # In the session that removed the old data set, whose space is free only until the file is closed.
-            _write_part(created, block)
-
-    communicator.agree(_attempt(begin) if rank == 0 else None)
-    for writer in range(1, _writers(block)):
-        communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
-
-
-def _created(file: h5py.File, dataset: str, block: Block) -> h5py.Dataset:
-    """Return the new, empty data set.
+def _create(file: h5py.File, dataset: str, block: Block) -> None:
+    """Add the new data set, not yet written.
 
     Raises
     ------
@@ -357,21 +337,26 @@ def _created(file: h5py.File, dataset: str, block: Block) -> h5py.Dataset:
     name = dataset.strip("/")
     if not name:
         raise ValueError(f"a data set needs a name, got {dataset!r}")
-    found = file.get(name)
-    if isinstance(found, h5py.Group):
-        raise ValueError(  # noqa: TRY004 - the name is wrong, not the type of an argument
-            f"the name of a group is not that of a data set, got {dataset!r}"
-        )
+    # Its class alone: HDF5 frees the space of a data set when nobody has it open.
+    found = _UNTYPED.Group.get(file, name, getclass=True)
+    if found is h5py.Group:
+        raise ValueError(f"the name of a group is not that of a data set, got {dataset!r}")
     if found is not None:
         del file[name]
-    return file.create_dataset(name, shape=block.shape, dtype=_host(block.local.new_empty(0)).dtype)
+    # In the session that removed the old data set, whose space is free only until the file is closed; without the
+    # zeros that HDF5 would write first: every element is written.
+    properties = _UNTYPED.h5p.create(_UNTYPED.h5p.DATASET_CREATE)
+    properties.set_alloc_time(_UNTYPED.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(_UNTYPED.h5d.FILL_TIME_NEVER)
+    dtype = _host(block.local.new_empty(0)).dtype
+    file.create_dataset(name, shape=block.shape, dtype=dtype, dcpl=properties)
 
 
-def _append(temporary: Path, dataset: str, block: Block) -> None:
-    if block.local.numel() == 0:
-        return
-    with h5py.File(str(temporary), "r+") as file:
-        _write_part(_found(file, temporary, dataset), block)
+def _append(temporary: Path, dataset: str, block: Block, **access: object) -> None:
+    # With parallel HDF5 opening and closing are collective, whatever fails between; writing is not.
+    with h5py.File(str(temporary), "r+", **access) as file:
+        if block.communicator.rank < _writers(block):
+            _write_part(_found(file, temporary, dataset), block)
 
 
 def _host(tensor: torch.Tensor) -> npt.NDArray[Any]:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias, TypeVar
 
 import torch
 
-from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
-from array_api_dist.collectives.protocol import Communicator, Request
+from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator, merged_in_pairs
+from array_api_dist.collectives.packing import packed
+from array_api_dist.collectives.protocol import Communicator, Operator, Request
 from array_api_dist.collectives.recorder import RECORDER
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS: Final = 60.0
+
+
+_ABORTED: None = None
+"""What waits in every mail box once a rank has failed."""
+
+Mail: TypeAlias = "SimpleQueue[torch.Tensor | None]"
 
 
 class _World:
@@ -26,47 +33,79 @@ class _World:
     def __init__(self, ranks: int, patience: float) -> None:
         self.ranks = ranks
         self.patience = patience
-        self.barrier: threading.Barrier = threading.Barrier(ranks)
-        self.table: list[Any] = [None] * ranks
-        self.mail: dict[tuple[int, int, str], deque[torch.Tensor]] = defaultdict(deque)
-        self.arrival: threading.Condition = threading.Condition()
+        # Who has it computes; who waits for others leaves it to them. Threads that compute at once would only wait for
+        # Python's lock, many times in each of torch's functions.
+        self.turn: threading.Lock = threading.Lock()
+        self.arrived: int = 0
+        # One a rank: the last to arrive lets the others go on, none of whom waits for a lock that they share.
+        self.gates: list[SimpleQueue[bool]] = [SimpleQueue() for _ in range(ranks)]
+        # Two tables in turn: none is written again before all have met once more, and so have read it.
+        self.tables: tuple[list[Any], list[Any]] = ([None] * ranks, [None] * ranks)
+        self.meetings: list[int] = [0] * ranks
+        self.mail: dict[tuple[int, int, str], Mail] = {}
         self.failed: bool = False
 
     def abort(self) -> None:
         self.failed = True
-        self.barrier.abort()
-        with self.arrival:
-            self.arrival.notify_all()
+        for gate in self.gates:
+            gate.put(False)
+        for box in list(self.mail.values()):
+            box.put(_ABORTED)
 
     def meet(self, rank: int, step: str, value: Any) -> list[Any]:
         """Lay ``value`` on the table and return those of all ranks, who must all be at the same ``step``."""
-        self.table[rank] = (step, value)
-        self._wait()
-        seen = list(self.table)
-        self._wait()
+        table = self.tables[self.meetings[rank] % 2]
+        self.meetings[rank] += 1
+        table[rank] = (step, value)
+        self._wait(rank)
+        seen = list(table)
         steps = [each[0] for each in seen]
         if any(each != step for each in steps):
             told = "; ".join(f"rank {other}: {each}" for other, each in enumerate(steps))
             raise RuntimeError(f"the ranks are out of step: {told}")
         return [each[1] for each in seen]
 
-    def _wait(self) -> None:
+    def _wait(self, rank: int) -> None:
+        """Return once every rank has come here."""
+        self.arrived = (self.arrived + 1) % self.ranks
+        if self.arrived == 0:
+            for other, gate in enumerate(self.gates):
+                if other != rank:
+                    gate.put(True)
+            return
+        if not self._next(self.gates[rank]):
+            self.gates[rank].put(False)
+            raise _PeerFailedError
+
+    def _next(self, queue: SimpleQueue[T]) -> T:
+        """Return what comes next, while others have the turn."""
         try:
-            self.barrier.wait(self.patience)
-        except threading.BrokenBarrierError:
+            return queue.get_nowait()
+        except Empty:
+            self.turn.release()
+        try:
+            return queue.get(timeout=self.patience)
+        except Empty:
             raise _PeerFailedError from None
+        finally:
+            self.turn.acquire()
 
-    def send(self, source: int, target: int, box: str, data: torch.Tensor) -> None:
-        with self.arrival:
-            self.mail[source, target, box].append(data)
-            self.arrival.notify_all()
+    def _box(self, source: int, target: int, name: str) -> Mail:
+        return self.mail.setdefault((source, target, name), SimpleQueue())
 
-    def receive(self, source: int, target: int, box: str) -> torch.Tensor:
-        queue = self.mail[source, target, box]
-        with self.arrival:
-            if not self.arrival.wait_for(lambda: queue or self.failed, self.patience) or not queue:
-                raise _PeerFailedError
-            return queue.popleft()
+    def send(self, source: int, target: int, name: str, data: torch.Tensor) -> None:
+        self._box(source, target, name).put(data)
+
+    def receive(self, source: int, target: int, name: str) -> torch.Tensor:
+        box = self._box(source, target, name)
+        # A box opened after the failure holds no word of it.
+        if self.failed and box.empty():
+            raise _PeerFailedError
+        data = self._next(box)
+        if data is None:
+            box.put(_ABORTED)
+            raise _PeerFailedError
+        return data
 
 
 def _on_its_way(data: torch.Tensor) -> torch.Tensor:
@@ -138,6 +177,10 @@ class ThreadedCommunicator(BaseCommunicator):
             self._world.meet(self._rank, f"allgather of {list(counts)} bytes", _on_its_way(data))
         )
 
+    def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
+        states = self._world.meet(self._rank, f"allreduce by {operator.name}", _on_its_way(packed(tensor)))
+        return merged_in_pairs([(state,) for state in states], operator)[0]
+
     def _swap(
         self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
     ) -> None:
@@ -191,9 +234,9 @@ def run_ranks(
 
     def run(rank: int) -> None:
         try:
-            results[rank] = body(
-                ThreadedCommunicator(world, rank, staged=staged, buffer_nbytes=buffer_nbytes)
-            )
+            with world.turn:
+                communicator = ThreadedCommunicator(world, rank, staged=staged, buffer_nbytes=buffer_nbytes)
+                results[rank] = body(communicator)
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             errors[rank] = error
             world.abort()

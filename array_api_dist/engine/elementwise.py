@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
+from typing import cast as cast_type
 
 import torch
 
@@ -167,8 +168,17 @@ def _operand_type(rule: Elementwise, dtypes: tuple[DType, ...], *, mixed: bool) 
 
 @lru_cache(maxsize=16384)
 def _planned(
-    rule: Elementwise, dtypes: tuple[torch.dtype, ...], layouts: tuple[Layout, ...], *, mixed: bool
+    rule: Elementwise,
+    mixed: bool,
+    *facts: torch.dtype | Shape | Partition,
 ) -> _Plan:
+    """Return the plan for operands of these data types, shapes and partitions, one after another."""
+    dtypes = cast_type("tuple[torch.dtype, ...]", facts[::3])
+    shapes, partitions = (
+        cast_type("tuple[Shape, ...]", facts[1::3]),
+        cast_type("tuple[Partition, ...]", facts[2::3]),
+    )
+    layouts = tuple(map(Layout, shapes, partitions))
     standard = tuple(STANDARD[dtype] for dtype in dtypes)
     met = TORCH[_operand_type(rule, standard, mixed=mixed)]
     wanted = (torch.bool,) * rule.conditions + (met,) * (len(dtypes) - rule.conditions)
@@ -206,12 +216,10 @@ def apply(rule: Elementwise, *operands: Block, mixed: bool = False) -> Block:
         if _are_alike(left, right):
             kernel = _same_type_kernel(rule, left.local.dtype, mixed=mixed)
             return Block(kernel(left.local, right.local), left.shape, left.partition, left.device)
-    plan = _planned(
-        rule,
-        tuple([operand.local.dtype for operand in operands]),
-        tuple([Layout(operand.shape, operand.partition) for operand in operands]),
-        mixed=mixed,
-    )
+    facts: list[torch.dtype | Shape | Partition] = []
+    for operand in operands:
+        facts += (operand.local.dtype, operand.shape, operand.partition)
+    plan = _planned(rule, mixed, *facts)
     if plan.is_direct:
         local = plan.kernel(*[operand.local for operand in operands])
         return Block(local, plan.shape, plan.partition, operands[0].device)
@@ -233,8 +241,10 @@ def _apply_indirect(plan: _Plan, operands: tuple[Block, ...]) -> Block:
         placed = operand if target is None else redistribute(operand, target)
         local.append(placed.local if wanted is None else cast(placed.local, wanted))
     result = plan.kernel(*local)
-    # When every operand is stretched along the result's partitioned axis, so is the part.
-    result = result.expand(plan.partition.local_shape(plan.shape, operands[0].device.rank))
+    local_shape = plan.partition.local_shape(plan.shape, operands[0].device.rank)
+    if result.shape != local_shape:
+        # When every operand is stretched along the result's partitioned axis, so is the part.
+        result = result.expand(local_shape)
     if plan.result_cast is not None:
         result = cast(result, plan.result_cast)
     return Block(result, plan.shape, plan.partition, operands[0].device)

@@ -38,7 +38,13 @@ def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
         root = torch.sqrt(state[0]) if order == 2 else state[0].pow(1 / order)
         return (state[0] if order == 1 else root).to(dtype)
 
-    return Reduction("vector_norm", local, operators.SUM, finish)
+    return Reduction(
+        "vector_norm",
+        local,
+        operators.SUM,
+        lambda tensor, axes, count: finish(local(tensor, axes), count),
+        finish,
+    )
 
 
 def vector_norm(block: Block, axes: tuple[int, ...], order: float = 2, *, keepdims: bool = False) -> Block:

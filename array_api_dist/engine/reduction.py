@@ -13,7 +13,7 @@ import torch
 from array_api_dist._alignment import longest_axis, without_axes
 from array_api_dist._block import Block
 from array_api_dist._partition import REPLICATED, Partition, Shape
-from array_api_dist._shapes import reduced_shape, row_major_strides
+from array_api_dist._shapes import normalize_axes, reduced_shape, row_major_strides
 from array_api_dist.collectives import Operator, State, operators
 from array_api_dist.kernels import reductions as kernels
 from array_api_dist.kernels.cast import cast
@@ -23,6 +23,7 @@ SCATTER_NBYTES: Final = 1 << 20
 
 LocalReduce: TypeAlias = Callable[[torch.Tensor, tuple[int, ...]], State]
 Finish: TypeAlias = Callable[[State, int], torch.Tensor]
+WholeReduce: TypeAlias = Callable[[torch.Tensor, tuple[int, ...], int], torch.Tensor]
 
 
 def _only(state: State, count: int) -> torch.Tensor:
@@ -33,13 +34,27 @@ def _only(state: State, count: int) -> torch.Tensor:
 class Reduction:
     """A row: how one part is reduced, how two parts' states merge, and what the merged state means.
 
-    ``finish`` gets the state and the number of elements reduced over.
+    ``finish`` gets the state and the number of elements reduced over. ``whole`` goes straight to the result where
+    there is nothing to merge; it gets that number, too.
     """
 
     name: str
     local: LocalReduce
     operator: Operator
+    whole: WholeReduce
     finish: Finish = _only
+
+
+def _plain(
+    name: str, kernel: Callable[[torch.Tensor, tuple[int, ...]], torch.Tensor], operator: Operator
+) -> Reduction:
+    """Return a reduction whose state is its result."""
+    return Reduction(
+        name,
+        lambda tensor, axes: (kernel(tensor, axes),),
+        operator,
+        lambda tensor, axes, count: kernel(tensor, axes),
+    )
 
 
 def sum_in(dtype: torch.dtype) -> Reduction:
@@ -59,7 +74,7 @@ def _summation(
     operator: Operator,
     dtype: torch.dtype,
 ) -> Reduction:
-    return Reduction(name, lambda tensor, axes: (kernel(tensor, axes, dtype),), operator)
+    return _plain(name, lambda tensor, axes: kernel(tensor, axes, dtype), operator)
 
 
 _WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
@@ -69,45 +84,69 @@ _WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
 def mean_of(dtype: torch.dtype) -> Reduction:
     """Return the mean of elements of the floating ``dtype``, accumulated in double precision."""
     wide = _WIDE.get(dtype, dtype)
-
-    def finish(state: State, count: int) -> torch.Tensor:
-        return (state[0] / count if count else torch.full_like(state[0], torch.nan)).to(dtype)
-
-    return Reduction("mean", lambda tensor, axes: (kernels.sum(tensor, axes, wide),), operators.SUM, finish)
+    return Reduction(
+        "mean",
+        lambda tensor, axes: (kernels.sum(tensor, axes, wide),),
+        operators.SUM,
+        kernels.mean,
+        lambda state, count: kernels.mean_of_sum(state[0], count, dtype),
+    )
 
 
 @lru_cache(maxsize=64)
 def variance_of(dtype: torch.dtype, correction: float, *, root: bool) -> Reduction:
     """Return the variance (the deviation with ``root``) with divisor ``count - correction``, given in ``dtype``."""
+    return Reduction(
+        "std" if root else "var",
+        partial(kernels.moments, order=2),
+        operators.MOMENTS,
+        lambda tensor, axes, count: kernels.variance(tensor, axes, count - correction, root=root),
+        lambda state, count: kernels.variance_of_square(state[2], count - correction, dtype, root=root),
+    )
 
-    def finish(state: State, count: int) -> torch.Tensor:
-        divisor = count - correction
-        # NumPy's and torch's convention: a divisor that is not positive counts as zero.
-        variance = state[2] / max(divisor, 0.0)
-        return (torch.sqrt(variance) if root else variance).to(dtype)
 
-    return Reduction("std" if root else "var", partial(kernels.moments, order=2), operators.MOMENTS, finish)
+MIN: Final = _plain("min", kernels.min, operators.MIN)
+MAX: Final = _plain("max", kernels.max, operators.MAX)
+ALL: Final = _plain("all", kernels.all, operators.ALL)
+ANY: Final = _plain("any", kernels.any, operators.ANY)
+COUNT_NONZERO: Final = _plain("count_nonzero", kernels.count_nonzero, operators.SUM)
 
 
-MIN: Final = Reduction("min", lambda tensor, axes: (kernels.min(tensor, axes),), operators.MIN)
-MAX: Final = Reduction("max", lambda tensor, axes: (kernels.max(tensor, axes),), operators.MAX)
-ALL: Final = Reduction("all", lambda tensor, axes: (kernels.all(tensor, axes),), operators.ALL)
-ANY: Final = Reduction("any", lambda tensor, axes: (kernels.any(tensor, axes),), operators.ANY)
-COUNT_NONZERO: Final = Reduction(
-    "count_nonzero", lambda tensor, axes: (kernels.count_nonzero(tensor, axes),), operators.SUM
-)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """What a reduction of one layout over some axes gives; ``partition`` is None where the parts' states merge."""
+
+    count: int
+    shape: Shape
+    partition: Partition | None
+
+
+@lru_cache(maxsize=16384)
+def _outcome(shape: Shape, partition: Partition, axes: tuple[int, ...]) -> _Outcome:
+    merges = partition.axis in axes
+    return _Outcome(
+        prod(shape[axis] for axis in axes),
+        reduced_shape(shape, axes),
+        None if merges else without_axes(partition, axes),
+    )
+
+
+@lru_cache(maxsize=16384)
+def _kept(
+    shape: Shape, partition: Partition, axes: tuple[int, ...], rank: int
+) -> tuple[Shape, Partition, Shape]:
+    """Return shape, partition and local shape of a result with axes of length 1 put back where ``axes`` were."""
+    kept = reduced_shape(shape, axes, keepdims=True)
+    if partition.axis is not None:
+        left = [axis for axis in range(len(shape)) if axis not in axes]
+        partition = partition.on_axis(left[partition.axis])
+    return kept, partition, partition.local_shape(kept, rank)
 
 
 def _with_kept_axes(block: Block, shape: Shape, axes: tuple[int, ...]) -> Block:
     """Put axes of length 1 back where ``axes`` were."""
-    kept = reduced_shape(shape, axes, keepdims=True)
-    partition = block.partition
-    if partition.axis is not None:
-        left = [axis for axis in range(len(shape)) if axis not in axes]
-        partition = partition.on_axis(left[partition.axis])
-    return Block(
-        block.local.reshape(partition.local_shape(kept, block.device.rank)), kept, partition, block.device
-    )
+    kept, partition, local_shape = _kept(shape, block.partition, axes, block.device.rank)
+    return Block(block.local.reshape(local_shape), kept, partition, block.device)
 
 
 def _merged(state: State, operator: Operator, shape: Shape, block: Block) -> tuple[State, Partition]:
@@ -126,14 +165,14 @@ def reduce(rule: Reduction, block: Block, axes: tuple[int, ...], *, keepdims: bo
     Communication: none when the partitioned axis is not among them; else one allreduce of the result's bytes
     (one reduce-scatter, keeping 1/P, where the result has at least ``SCATTER_NBYTES``).
     """
-    shape = reduced_shape(block.shape, axes)
-    count = prod(block.shape[axis] for axis in axes)
-    state = rule.local(block.local, axes)
-    if block.partition.axis in axes:
-        state, partition = _merged(state, rule.operator, shape, block)
+    outcome = _outcome(block.shape, block.partition, axes)
+    partition = outcome.partition
+    if partition is not None:
+        local = rule.whole(block.local, axes, outcome.count)
     else:
-        partition = without_axes(block.partition, axes)
-    result = Block(rule.finish(state, count), shape, partition, block.device)
+        state, partition = _merged(rule.local(block.local, axes), rule.operator, outcome.shape, block)
+        local = rule.finish(state, outcome.count)
+    result = Block(local, outcome.shape, partition, block.device)
     return _with_kept_axes(result, block.shape, axes) if keepdims else result
 
 
@@ -148,10 +187,11 @@ class ArgReduction:
     name: str
     local: ArgKernel
     operator: Operator
+    whole: Callable[[torch.Tensor, int | None], torch.Tensor]
 
 
-ARGMIN: Final = ArgReduction("argmin", kernels.argmin, operators.ARGMIN)
-ARGMAX: Final = ArgReduction("argmax", kernels.argmax, operators.ARGMAX)
+ARGMIN: Final = ArgReduction("argmin", kernels.argmin, operators.ARGMIN, kernels.argmin_position)
+ARGMAX: Final = ArgReduction("argmax", kernels.argmax, operators.ARGMAX, kernels.argmax_position)
 
 
 def _global_flat(index: torch.Tensor, block: Block) -> torch.Tensor:
@@ -169,20 +209,27 @@ def arg_reduce(rule: ArgReduction, block: Block, axis: int | None, *, keepdims: 
 
     Communication: none when the partitioned axis is not reduced; else one allreduce of (value, index) pairs.
     """
-    axes = tuple(range(block.ndim)) if axis is None else (axis,)
+    axes = normalize_axes(axis, block.ndim)
+    outcome = _outcome(block.shape, block.partition, axes)
+    partition = outcome.partition
+    if partition is not None and block.local.numel():
+        index = rule.whole(block.local, axis)
+    else:
+        pair = _arg_state(rule, block, axis)
+        if partition is None:
+            pair, partition = _merged(pair, rule.operator, outcome.shape, block)
+        index = pair[1]
+    result = Block(index, outcome.shape, partition, block.device)
+    return _with_kept_axes(result, block.shape, axes) if keepdims else result
+
+
+def _arg_state(rule: ArgReduction, block: Block, axis: int | None) -> State:
+    """Return the extremes of this rank's part, and where they are in the whole array."""
     if axis is None:
         value, local_index = rule.local(block.local.reshape(-1), 0)
-        index = _global_flat(local_index, block)
-    else:
-        value, local_index = rule.local(block.local, axis)
-        index = torch.where(local_index == _NOWHERE, local_index, local_index + block.offset(axis))
-    shape = reduced_shape(block.shape, axes)
-    if block.partition.axis in axes:
-        (value, index), partition = _merged((value, index), rule.operator, shape, block)
-    else:
-        partition = without_axes(block.partition, axes)
-    result = Block(index, shape, partition, block.device)
-    return _with_kept_axes(result, block.shape, axes) if keepdims else result
+        return value, _global_flat(local_index, block)
+    value, local_index = rule.local(block.local, axis)
+    return value, torch.where(local_index == _NOWHERE, local_index, local_index + block.offset(axis))
 
 
 def as_dtype(block: Block, dtype: torch.dtype) -> Block:

@@ -7,10 +7,8 @@ convert the whole tensor first, at several times the time and the memory of the 
 from __future__ import annotations
 
 import builtins
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from math import prod as product
+import math
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,116 +16,37 @@ import torch
 
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
+from array_api_dist.kernels.tiles import (
+    Axes,
+    Tiled,
+    in_wide_rows,
+    rows_together,
+    split_rows,
+    tile_sum,
+    tiles_of,
+)
 
-Axes: TypeAlias = tuple[int, ...]
 Moments: TypeAlias = tuple[torch.Tensor, ...]
-Cut: TypeAlias = tuple[slice, ...]
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
 # Tensors that torch may as well convert whole.
 _SMALL_SIZE: Final = 1 << 16
-# Elements of a tile, which stays in the last cache in double precision, and of its innermost axis when it has others.
-_TILE_SIZE: Final = 1 << 19
-_TILE_SIZE_ON_DEVICES: Final = 1 << 24
-_INNER_LENGTH: Final = 1 << 13
-# Elements of a tile that is read once, in order.
-_STREAM_SIZE: Final = 1 << 21
-# Rows shorter than this are reduced several at once.
-_NARROW: Final = 1 << 8
-_WIDE: Final = 1 << 10
+_ACCUMULATORS: Final = {torch.float64, torch.int64}
+# What torch compares.
+_COMPARED: Final = {torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
+_DOUBLE: Final = {
+    torch.float32: torch.float64, torch.float64: torch.float64,
+    torch.complex64: torch.complex128, torch.complex128: torch.complex128,
+}  # fmt: skip
 # What float64 holds exactly, times a whole tile: sums of these need no integer arithmetic.
 _SHORT_INTEGERS: Final = {
     torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
 }  # fmt: skip
 
 
-# ---- tiles
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tiled:
-    """A tensor with its axes in memory order, those that can be merged merged, and which of them are reduced."""
-
-    view: torch.Tensor
-    reduced: tuple[builtins.bool, ...]
-    kept_order: Axes
-    kept_shape: tuple[int, ...]
-
-    def result(self, dtype: torch.dtype, value: complex = 0) -> torch.Tensor:
-        """Return a tensor for the results, in the order of the tiles."""
-        shape = [n for n, gone in zip(self.view.shape, self.reduced, strict=True) if not gone]
-        return torch.full(shape, value, dtype=dtype, device=self.view.device)
-
-    def restored(self, result: torch.Tensor) -> torch.Tensor:
-        """Return ``result`` with the kept axes of the tensor, in their own order."""
-        backwards = sorted(range(len(self.kept_order)), key=self.kept_order.__getitem__)
-        return result.reshape(self.kept_shape).permute(backwards)
-
-    def kept(self, cut: Cut) -> Cut:
-        return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
-
-    def cuts(self, *, streaming: builtins.bool = False) -> Iterator[Cut]:
-        """Return the tiles, ascending along every axis; large ones, of whole rows, with ``streaming``."""
-        shape = tuple(self.view.shape)
-        lengths = self._lengths(_STREAM_SIZE, _STREAM_SIZE) if streaming else self.tile_shape()
-        ranges = [
-            [slice(first, builtins.min(first + step, n)) for first in range(0, n, step)]
-            for n, step in zip(shape, lengths, strict=True)
-        ]
-        return itertools.product(*ranges)
-
-    def tile_shape(self) -> tuple[int, ...]:
-        """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
-        room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
-        return self._lengths(room, _INNER_LENGTH if self.view.ndim > 1 else room)
-
-    def _lengths(self, room: int, innermost: int) -> tuple[int, ...]:
-        lengths: list[int] = []
-        for n in reversed(self.view.shape):
-            most = room if lengths else innermost
-            lengths.append(builtins.max(1, builtins.min(n, most)))
-            room //= lengths[-1]
-        return tuple(reversed(lengths))
-
-
-def _tiled(tensor: torch.Tensor, axes: Axes) -> _Tiled:
-    all_strides = tensor.stride()
-    order = sorted(range(tensor.ndim), key=lambda axis: -all_strides[axis])
-    shape: list[int] = []
-    strides: list[int] = []
-    reduced: list[builtins.bool] = []
-    for axis in order:
-        length, stride = tensor.shape[axis], all_strides[axis]
-        if length == 1:
-            continue
-        if shape and reduced[-1] == (axis in axes) and strides[-1] == length * stride:
-            shape[-1], strides[-1] = shape[-1] * length, stride
-            continue
-        shape.append(length)
-        strides.append(stride)
-        reduced.append(axis in axes)
-    kept_order = tuple(axis for axis in order if axis not in axes)
-    kept_shape = tuple(tensor.shape[axis] for axis in kept_order)
-    return _Tiled(tensor.as_strided(shape, strides), tuple(reduced), kept_order, kept_shape)
-
-
-def _tile_sum(
-    tile: torch.Tensor, reduced: Sequence[builtins.bool], ones: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Return the sums of a tile; with ``ones`` by BLAS, which adds fastest, but one after another."""
-    if not builtins.any(reduced):
-        return tile
-    if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
-        return torch.mv(tile.T, ones[: len(tile)])
-    # One axis after another: over several at once torch adds float32 with less care.
-    for axis in reversed(range(tile.ndim)):
-        tile = torch.sum(tile, axis) if reduced[axis] else tile
-    return tile
-
-
-def _origin(tiled: _Tiled) -> torch.Tensor:
+def _origin(tiled: Tiled) -> torch.Tensor:
     """Return the first element of each reduction in float64; 0 for one that is not finite."""
     first = tiled.view[tuple(slice(0, 1) if gone else slice(None) for gone in tiled.reduced)].to(
         torch.float64
@@ -149,13 +68,13 @@ def _add_powers(
         totals[3] += adder(square.square_())
 
 
-def _power_sums(tiled: _Tiled, order: int, origin: torch.Tensor | None) -> list[torch.Tensor]:
+def _power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None) -> list[torch.Tensor]:
     """Return the sums of the first ``order`` powers of what is reduced, less ``origin``, accumulated in float64.
 
     Integers give int64 sums: float64 holds those of one tile exactly.
     """
     device = tiled.view.device
-    space = torch.empty(product(tiled.tile_shape()), dtype=torch.float64, device=device)
+    space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=device)
     spare = torch.empty_like(space) if order > 2 else space
     ones = torch.ones(builtins.max(tiled.tile_shape(), default=1), dtype=torch.float64, device=device)
     exact = tiled.view.dtype in _SHORT_INTEGERS
@@ -169,32 +88,8 @@ def _power_sums(tiled: _Tiled, order: int, origin: torch.Tensor | None) -> list[
                 tuple(slice(None) if gone else s for s, gone in zip(cut, tiled.reduced, strict=True))
             ]
         totals = [each[tiled.kept(cut)] for each in sums]
-        _add_powers(totals, tile, spare[:size].view(part.shape), lambda x: _tile_sum(x, tiled.reduced, ones))
+        _add_powers(totals, tile, spare[:size].view(part.shape), lambda x: tile_sum(x, tiled.reduced, ones))
     return sums
-
-
-def _rows_together(tensor: torch.Tensor, axes: Axes) -> int:
-    """Return how many of many short rows, to be reduced over, make one long one: a power of two, 1 for no change."""
-    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
-        return 1
-    rows, width = tensor.shape
-    return 1 << (_WIDE // width).bit_length() - 1 if 0 < width < _NARROW and rows >= _WIDE else 1
-
-
-def _split_rows(tensor: torch.Tensor, together: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the long rows, and the short ones left over."""
-    whole = len(tensor) - len(tensor) % together
-    return tensor[:whole].view(-1, together * tensor.shape[1]), tensor[whole:]
-
-
-def _in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
-    """Return ``kernel(tensor, axes)``; many short rows are taken several at once, as one long row."""
-    together = _rows_together(tensor, axes)
-    if together == 1:
-        return kernel(tensor, axes)
-    long, rest = _split_rows(tensor, together)
-    folded = kernel(long, axes).view(together, -1)
-    return kernel(torch.cat((folded, rest.to(folded.dtype))), axes)
 
 
 # ---- sums and counts
@@ -202,6 +97,8 @@ def _in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.
 
 def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums over ``axes`` in ``dtype``; floating ones are accumulated in float64, integers wrap."""
+    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and _is_small(tensor):
+        return torch.sum(tensor, axes)
     floating = dtype.is_floating_point or dtype.is_complex
     if (
         not axes
@@ -228,7 +125,7 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return tensor.to(torch.float64)
     if _is_small(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
-    return _in_wide_rows(tensor, axes, _streamed_sum)
+    return in_wide_rows(tensor, axes, _streamed_sum)
 
 
 def _of_parts(
@@ -241,40 +138,56 @@ def _of_parts(
 def _streamed_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     if tensor.dtype == torch.float64:
         return torch.sum(tensor, axes)
-    tiled = _tiled(tensor, axes)
+    tiled = tiles_of(tensor, axes)
     total = tiled.result(torch.float64)
     for cut in tiled.cuts(streaming=True):
-        total[tiled.kept(cut)] += _tile_sum(tiled.view[cut], tiled.reduced)
+        total[tiled.kept(cut)] += tile_sum(tiled.view[cut], tiled.reduced)
     return tiled.restored(total)
 
 
+def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
+    """Return the means over ``axes`` of ``count`` elements each, accumulated in double precision; NaN for none."""
+    dtype = tensor.dtype
+    wide = _DOUBLE[dtype]
+    if axes and count and _is_small(tensor):
+        return cast(torch.mean(tensor, axes, dtype=wide), dtype)
+    return mean_of_sum(sum(tensor, axes, wide), count, dtype)
+
+
+def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return the mean in ``dtype`` of ``count`` elements whose sum is ``total``; NaN for none."""
+    return cast(total / count if count else torch.full_like(total, torch.nan), dtype)
+
+
 def _is_small(tensor: torch.Tensor) -> builtins.bool:
-    return tensor.numel() <= _SMALL_SIZE or tensor.device.type != "cpu"
+    return tensor.numel() <= _SMALL_SIZE or not tensor.is_cpu
 
 
 def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the sums in float64."""
     if tensor.dtype == torch.float64:
-        return _in_wide_rows(tensor, axes, torch.sum)
+        return in_wide_rows(tensor, axes, torch.sum)
     if _is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
         return torch.sum(tensor.to(torch.float64), axes)
-    tiled = _tiled(tensor, axes)
+    tiled = tiles_of(tensor, axes)
     return tiled.restored(_power_sums(tiled, 1, None)[0]).to(torch.float64)
 
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums modulo 2**64, as ``dtype``."""
+    if tensor.dtype is torch.bool and _is_small(tensor):
+        return cast(torch.sum(tensor, axes), dtype)
     if tensor.dtype in _SHORT_INTEGERS and not _is_small(tensor):
-        tiled = _tiled(tensor, axes)
+        tiled = tiles_of(tensor, axes)
         return cast(tiled.restored(_power_sums(tiled, 1, None)[0]), dtype)
     values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
-    return cast(_in_wide_rows(values, axes, torch.sum), dtype)
+    return cast(in_wide_rows(values, axes, torch.sum), dtype)
 
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the products over ``axes`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
-    for axis in sorted(axes, reverse=True):
+    for axis in axes if len(axes) < 2 else sorted(axes, reverse=True):
         values = torch.prod(values, axis, dtype=values.dtype)
     return moved_back(values, dtype)
 
@@ -327,12 +240,14 @@ def _extreme(
 ) -> torch.Tensor:
     if not axes:
         return tensor
+    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= _SMALL_SIZE:
+        return kernel(tensor, axes)
     if tensor.dtype in SIGNED:
         return _restored(_extreme(_ordered(tensor), axes, kernel, least=least), tensor.dtype)
-    if product(tensor.shape[axis] for axis in axes) == 0:
+    if math.prod(tensor.shape[axis] for axis in axes) == 0:
         shape = [length for axis, length in enumerate(tensor.shape) if axis not in axes]
         return tensor.new_full(shape, _limits(tensor.dtype)[least])
-    return _in_wide_rows(tensor, axes, kernel)
+    return in_wide_rows(tensor, axes, kernel)
 
 
 def min(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -373,7 +288,7 @@ def _arg_extreme(
 
 def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the extreme values and where they stand first, tile by tile: rows are compared as wholes."""
-    tiled = _tiled(tensor, (axis,))
+    tiled = tiles_of(tensor, (axis,))
     if not builtins.any(tiled.reduced):
         index = tiled.result(torch.int64)
         return tiled.restored(tiled.view), tiled.restored(index)
@@ -416,6 +331,27 @@ def argmax(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]
     return _arg_extreme(tensor, axis, np.argmax, torch.amax, least=False)
 
 
+Pairs: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
+
+
+def _position(
+    tensor: torch.Tensor, axis: int | None, method: Callable[..., object], pairs: Pairs
+) -> torch.Tensor:
+    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= _SMALL_SIZE:
+        return torch.from_numpy(np.asarray(method(tensor.numpy(), axis)))
+    return pairs(tensor.reshape(-1), 0)[1] if axis is None else pairs(tensor, axis)[1]
+
+
+def argmin_position(tensor: torch.Tensor, axis: int | None) -> torch.Tensor:
+    """Return where the least values stand first along ``axis``, in row-major order for None."""
+    return _position(tensor, axis, np.ndarray.argmin, argmin)
+
+
+def argmax_position(tensor: torch.Tensor, axis: int | None) -> torch.Tensor:
+    """Return where the greatest values stand first along ``axis``, in row-major order for None."""
+    return _position(tensor, axis, np.ndarray.argmax, argmax)
+
+
 # ---- moments
 
 
@@ -439,22 +375,52 @@ def moments(tensor: torch.Tensor, axes: Axes, order: int = 2) -> Moments:
     if order not in (2, 4):
         raise ValueError(f"order must be 2 or 4, got {order}")
     shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
-    count = product(tensor.shape[axis] for axis in axes)
+    count = math.prod(tensor.shape[axis] for axis in axes)
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
     if counts.numel() == 0 or count == 0:
         return counts, *(torch.zeros_like(counts) for _ in range(order))
-    together = _rows_together(tensor, axes)
+    if order == 2 and axes and _is_small(tensor):
+        return counts, *_small_moments(tensor.to(torch.float64), axes, count)
+    together = rows_together(tensor, axes)
     if together > 1:
         return _moments_of_short_rows(tensor, together, order)
-    tiled = _tiled(tensor, axes)
+    tiled = tiles_of(tensor, axes)
     origin = _origin(tiled)
     sums = _power_sums(tiled, order, origin)
     mean = origin.reshape(sums[0].shape) + sums[0] / count
     return counts, *(tiled.restored(each) for each in (mean, *_central(sums, count)))
 
 
+def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Moments:
+    """Return (mean, M2) by torch's own recurrence, in which infinities make the mean NaN."""
+    variance, mean = torch.var_mean(values, axes, correction=0)
+    if not math.isfinite(mean.sum().item()):
+        mean = torch.where(torch.isnan(mean), torch.mean(values, axes), mean)
+    return mean, variance.mul_(count)
+
+
+def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: builtins.bool) -> torch.Tensor:
+    """Return the variances over ``axes`` (the deviations with ``root``) of at least one element, M2 over ``divisor``.
+
+    A divisor that is not positive counts as zero, as in NumPy and torch.
+    """
+    if axes and divisor > 0 and tensor.numel() > 0 and _is_small(tensor):
+        kernel = torch.std if root else torch.var
+        count = math.prod(tensor.shape[axis] for axis in axes)
+        return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)
+    return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
+
+
+def variance_of_square(
+    square: torch.Tensor, divisor: float, dtype: torch.dtype, *, root: builtins.bool
+) -> torch.Tensor:
+    """Return the variances in ``dtype`` (the deviations with ``root``), M2 over ``divisor``."""
+    quotient = square / builtins.max(divisor, 0.0)
+    return cast(torch.sqrt(quotient) if root else quotient, dtype)
+
+
 def _moments_of_short_rows(tensor: torch.Tensor, together: int, order: int) -> Moments:
-    long, rest = _split_rows(tensor, together)
+    long, rest = split_rows(tensor, together)
     state = tuple(each.view(together, -1) for each in moments(long, (0,), order))
     while len(state[0]) > 1:
         half = len(state[0]) // 2

@@ -41,6 +41,8 @@ _INITS: Final = {
 _LOSS: Final = 1e-12
 # Runs whose inertias differ by rounding alone are equal: the first one wins whatever the number of ranks.
 _BETTER: Final = 1.0 - 1e-10
+# Of this many roundings a centre's coordinate may be off.
+_ROUNDINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         del y
         sample, variance = self._prepared(X, sample_weight)
         xp = sample.xp
-        best = self._best_of_runs(sample, self.tol * float(xp.mean(variance)))
+        # BLAS chooses the order of additions anew each time: centres of the same rows differ by this much.
+        noise = (_ROUNDINGS * eps_of(xp, sample.rows)) ** 2 * self.n_clusters * float(xp.mean(sample.squares))
+        best = self._best_of_runs(sample, max(self.tol * float(xp.mean(variance)), noise))
         self._warn_of_empty(sample, best.labels)
         self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
         self.labels_ = best.labels

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from budgets import FUNCTION_CASES, METHOD_CASES, Case
-from budgets.measure import Seen, excess, measured, prepared, problem_of
+from budgets.measure import Layout, Seen, excess, measured, prepared, problem_of
 from harness import on_ranks
 
 from array_api_dist import (
@@ -58,10 +58,9 @@ def _no_copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cache.cache_clear()
 
 
-def _outcomes(case: Case, ranks: int) -> list[list[Seen]]:
+def _outcomes(case: Case, layouts: list[Layout], ranks: int) -> list[list[Seen]]:
     """Return, for each layout, what each rank did."""
     prepared(case)
-    layouts = case.layouts_on(ranks)
 
     def body(device: Device) -> list[Seen]:
         return [measured(case, layout, device) for layout in layouts]
@@ -69,11 +68,12 @@ def _outcomes(case: Case, ranks: int) -> list[list[Seen]]:
     return [list(each) for each in zip(*on_ranks(ranks, body), strict=True)]
 
 
-def _check(name: str, ranks: int, limits: Limits) -> None:
+def _check(name: str, ranks: int, limits: Limits, *, every: bool = False) -> None:
     formula: Formula = FORMULAS[name]
     found = []
     for number, case in enumerate(CASES[name]):
-        for layout, seen in zip(case.layouts_on(ranks), _outcomes(case, ranks), strict=True):
+        layouts = case.layouts_on(ranks, every=every)
+        for layout, seen in zip(layouts, _outcomes(case, layouts, ranks), strict=True):
             problem = problem_of(case, seen[0], ranks, limits)
             lines = excess(formula, problem, seen, checks_memory=limits is NO_COPIES)
             found += [f"case {number}, {case.shapes} as {layout}: {line}" for line in lines]
@@ -87,11 +87,19 @@ def test_a_function_keeps_its_budget_where_nothing_is_copied(name: str, ranks: i
     _check(name, ranks, NO_COPIES)
 
 
-COPYING = [name for name, formula in FORMULAS.items() if re.search("KiB|MiB|4096", formula.text)]
+COPYING = [name for name, formula in FORMULAS.items() if re.search("KiB|MiB|4096|module", formula.text)]
 """What is done by copies where arrays are small."""
 
 
-@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("ranks", [2, 8])
 @pytest.mark.parametrize("name", COPYING)
 def test_a_function_keeps_its_budget_where_arrays_are_small(name: str, ranks: int) -> None:
     _check(name, ranks, Limits())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_copies")
+@pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_function_keeps_its_budget_in_every_pair_of_layouts(name: str, ranks: int) -> None:
+    _check(name, ranks, NO_COPIES, every=True)

@@ -139,7 +139,8 @@ def test_where_h5py_is_parallel_the_ranks_write_at_once(
         """What h5py with parallel HDF5 takes, on one rank."""
 
         def __init__(self, name: str, mode: str, driver: str | None = None, comm: object = None) -> None:
-            opened.append((driver, comm))
+            if driver is not None:
+                opened.append((driver, comm))
             super().__init__(name, mode)
 
     device = Device("cpu", comm=MPI.COMM_SELF)
@@ -152,7 +153,7 @@ def test_where_h5py_is_parallel_the_ranks_write_at_once(
         save_hdf5(path, "x", repartition(x, 1))
         with pytest.raises(ValueError, match="a data set needs a name"):
             save_hdf5(path, "/", x)
-    assert opened == [("mpio", x.device.communicator.mpi)] * 2
+    assert opened == [("mpio", x.device.communicator.mpi)]
     assert same(load_hdf5(path, "x", device=device), values((9, 4), "float64"))
     assert same(load_hdf5(path, "kept", device=device), values((9, 4), "float64"))
 

@@ -104,8 +104,22 @@ class Case:
     times: int = 1
     layouts: Callable[[tuple[Shape, ...], int], Iterator[Layout]] | None = None
 
-    def layouts_on(self, ranks: int) -> list[Layout]:
-        return list((self.layouts or every_layout)(self.shapes, ranks))
+    def layouts_on(self, ranks: int, *, every: bool = True) -> list[Layout]:
+        """Return the layouts to try: every combination, or as few as lay each operand in each of its ways."""
+        found = list((self.layouts or every_layout)(self.shapes, ranks))
+        return found if every else _covering(found)
+
+
+def _covering(layouts: list[Layout]) -> list[Layout]:
+    left = {
+        (operand, each) for layout in layouts for operand, each in enumerate(layout) if each.axis is not None
+    }
+    found: list[Layout] = []
+    while left:
+        best = max(layouts, key=lambda layout: len(left & set(enumerate(layout))))
+        found.append(best)
+        left -= set(enumerate(best))
+    return found or layouts
 
 
 def even_layouts(shapes: tuple[Shape, ...], ranks: int) -> Iterator[Layout]:

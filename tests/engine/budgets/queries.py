@@ -39,7 +39,7 @@ def _backwards(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tens
     return torch.arange(shape[0]).flip(0)
 
 
-DISTINCT_VALUES: list[Make] = [normal, below(50), single, booleans, _imaginary, _missing]
+DISTINCT_VALUES: list[Make] = [normal, booleans, _imaginary, _missing]
 
 
 def _distinct(name: str) -> list[Case]:

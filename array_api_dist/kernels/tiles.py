@@ -1,0 +1,128 @@
+"""One tensor cut into pieces that the caches hold: what reductions that read memory once are made of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import torch
+
+Axes: TypeAlias = tuple[int, ...]
+Cut: TypeAlias = tuple[slice, ...]
+
+# Elements of a tile, which stays in the last cache in double precision, and of its innermost axis when it has others.
+_TILE_SIZE: Final = 1 << 19
+_TILE_SIZE_ON_DEVICES: Final = 1 << 24
+_INNER_LENGTH: Final = 1 << 13
+# Elements of a tile that is read once, in order.
+_STREAM_SIZE: Final = 1 << 21
+# Rows shorter than this are reduced several at once.
+_NARROW: Final = 1 << 8
+_WIDE: Final = 1 << 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiled:
+    """A tensor with its axes in memory order, those that can be merged merged, and which of them are reduced."""
+
+    view: torch.Tensor
+    reduced: tuple[bool, ...]
+    kept_order: Axes
+    kept_shape: tuple[int, ...]
+
+    def result(self, dtype: torch.dtype, value: complex = 0) -> torch.Tensor:
+        """Return a tensor for the results, in the order of the tiles."""
+        shape = [n for n, gone in zip(self.view.shape, self.reduced, strict=True) if not gone]
+        return torch.full(shape, value, dtype=dtype, device=self.view.device)
+
+    def restored(self, result: torch.Tensor) -> torch.Tensor:
+        """Return ``result`` with the kept axes of the tensor, in their own order."""
+        backwards = sorted(range(len(self.kept_order)), key=self.kept_order.__getitem__)
+        return result.reshape(self.kept_shape).permute(backwards)
+
+    def kept(self, cut: Cut) -> Cut:
+        """Return where a tile's results go."""
+        return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
+
+    def cuts(self, *, streaming: bool = False) -> Iterator[Cut]:
+        """Return the tiles, ascending along every axis; large ones, of whole rows, with ``streaming``."""
+        shape = tuple(self.view.shape)
+        lengths = self._lengths(_STREAM_SIZE, _STREAM_SIZE) if streaming else self.tile_shape()
+        ranges = [
+            [slice(first, min(first + step, n)) for first in range(0, n, step)]
+            for n, step in zip(shape, lengths, strict=True)
+        ]
+        return itertools.product(*ranges)
+
+    def tile_shape(self) -> tuple[int, ...]:
+        """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
+        room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
+        return self._lengths(room, _INNER_LENGTH if self.view.ndim > 1 else room)
+
+    def _lengths(self, room: int, innermost: int) -> tuple[int, ...]:
+        lengths: list[int] = []
+        for n in reversed(self.view.shape):
+            most = room if lengths else innermost
+            lengths.append(max(1, min(n, most)))
+            room //= lengths[-1]
+        return tuple(reversed(lengths))
+
+
+def tiles_of(tensor: torch.Tensor, axes: Axes) -> Tiled:
+    """Return ``tensor``, to be reduced over ``axes``, in tiles."""
+    all_strides = tensor.stride()
+    order = sorted(range(tensor.ndim), key=lambda axis: -all_strides[axis])
+    shape: list[int] = []
+    strides: list[int] = []
+    reduced: list[bool] = []
+    for axis in order:
+        length, stride = tensor.shape[axis], all_strides[axis]
+        if length == 1:
+            continue
+        if shape and reduced[-1] == (axis in axes) and strides[-1] == length * stride:
+            shape[-1], strides[-1] = shape[-1] * length, stride
+            continue
+        shape.append(length)
+        strides.append(stride)
+        reduced.append(axis in axes)
+    kept_order = tuple(axis for axis in order if axis not in axes)
+    kept_shape = tuple(tensor.shape[axis] for axis in kept_order)
+    return Tiled(tensor.as_strided(shape, strides), tuple(reduced), kept_order, kept_shape)
+
+
+def tile_sum(tile: torch.Tensor, reduced: Sequence[bool], ones: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the sums of a tile; with ``ones`` by BLAS, which adds fastest, but one after another."""
+    if not any(reduced):
+        return tile
+    if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
+        return torch.mv(tile.T, ones[: len(tile)])
+    # One axis after another: over several at once torch adds float32 with less care.
+    for axis in reversed(range(tile.ndim)):
+        tile = torch.sum(tile, axis) if reduced[axis] else tile
+    return tile
+
+
+def rows_together(tensor: torch.Tensor, axes: Axes) -> int:
+    """Return how many of many short rows, to be reduced over, make one long one: a power of two, 1 for no change."""
+    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
+        return 1
+    rows, width = tensor.shape
+    return 1 << (_WIDE // width).bit_length() - 1 if 0 < width < _NARROW and rows >= _WIDE else 1
+
+
+def split_rows(tensor: torch.Tensor, together: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the long rows, and the short ones left over."""
+    whole = len(tensor) - len(tensor) % together
+    return tensor[:whole].view(-1, together * tensor.shape[1]), tensor[whole:]
+
+
+def in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
+    """Return ``kernel(tensor, axes)``; many short rows are taken several at once, as one long row."""
+    together = rows_together(tensor, axes)
+    if together == 1:
+        return kernel(tensor, axes)
+    long, rest = split_rows(tensor, together)
+    folded = kernel(long, axes).view(together, -1)
+    return kernel(torch.cat((folded, rest.to(folded.dtype))), axes)
