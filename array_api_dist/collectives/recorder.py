@@ -111,10 +111,10 @@ class Log:
     __slots__ = ("_collectives", "_operations", "epoch", "events", "events_left_out", "started")
 
     def __init__(self) -> None:
-        self.started = perf_counter()
-        self.epoch = time()
+        self.started: float = perf_counter()
+        self.epoch: float = time()
         self.events: list[Event] = []
-        self.events_left_out = 0
+        self.events_left_out: int = 0
         self._operations: defaultdict[str, _Sum] = defaultdict(_Sum)
         self._collectives: defaultdict[tuple[str, str], _Sum] = defaultdict(_Sum)
 
@@ -170,10 +170,12 @@ class _Call:
     __slots__ = ("bytes_received", "bytes_sent", "messages", "meter", "operation", "start")
 
     def __init__(self, operation: str) -> None:
-        self.operation = operation
-        self.messages = self.bytes_sent = self.bytes_received = 0
-        self.meter = PeakMeter()
-        self.start = 0.0
+        self.operation: str = operation
+        self.messages: int = 0
+        self.bytes_sent: int = 0
+        self.bytes_received: int = 0
+        self.meter: PeakMeter = PeakMeter()
+        self.start: float = 0.0
 
 
 class Recorder(threading.local):
