@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from itertools import accumulate
-from typing import Final
+from typing import Final, cast
 
 import torch
 from mpi4py import MPI
@@ -181,18 +182,23 @@ class MpiCommunicator(BaseCommunicator):
         return result
 
 
-_made: dict[tuple[int, bool], tuple[MPI.Intracomm, MpiCommunicator]] = {}
+@lru_cache(maxsize=2)
+def _keyval(*, staged: bool) -> int:
+    """Return the key under which MPI itself keeps our communicator beside the user's."""
+    return MPI.Comm.Create_keyval()
 
 
 def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunicator:
     """Return the communicator over ``comm`` (the world for None): the same object for the same ``comm``."""
     comm = MPI.COMM_WORLD if comm is None else comm
     guard.install()
-    key = (comm.handle, staged)
-    found = _made.get(key)
+    # An attribute goes with its communicator; MPI gives handles of freed ones out again.
+    key = _keyval(staged=staged)
+    found = comm.Get_attr(key)
     if found is None:
-        found = _made[key] = (comm, MpiCommunicator(comm, staged=staged))
-    return found[1]
+        found = MpiCommunicator(comm, staged=staged)
+        comm.Set_attr(key, found)
+    return cast("MpiCommunicator", found)
 
 
 def is_cuda_aware() -> bool:

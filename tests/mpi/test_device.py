@@ -69,6 +69,19 @@ def test_a_group_of_its_own_is_another_device() -> None:
         pickle.dumps(alone)
 
 
+def test_a_device_outlives_the_group_it_was_made_of_and_is_no_other_group_s() -> None:
+    world = MPI.COMM_WORLD
+    kept = []
+    for color in (0, world.rank, 0):  # MPI gives the handle of what is freed out again
+        group = world.Split(color, world.rank)
+        kept.append(repartition(xp.arange(7, device=Device("cpu", comm=group)), 0))
+        assert kept[-1].device.ranks == group.size
+        assert kept[-1].device == Device("cpu", comm=group)
+        group.Free()
+    assert [int(xp.sum(x)) for x in kept] == [21, 21, 21]
+    assert kept[0].device != kept[2].device
+
+
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"cpu, cuda, cpu:staged.*got 'tpu'"):
         Device("tpu")
