@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
@@ -47,9 +48,16 @@ _OPERATIONS: Final[dict[str, MPI.Op]] = {
 }
 
 
+def _buffer(data: torch.Tensor) -> MPI.buffer:
+    """Return the memory of a contiguous tensor, with nothing on its way to it or from it."""
+    if not data.is_cpu:
+        # MPI reads and writes memory: it does not wait for what a stream has still to do there.
+        torch.accelerator.current_stream(data.device).synchronize()
+    return MPI.buffer.fromaddress(data.data_ptr(), data.numel() * data.element_size())
+
+
 def _memory(data: torch.Tensor) -> tuple[MPI.buffer, int, MPI.Datatype]:
-    nbytes = data.numel()
-    return MPI.buffer.fromaddress(data.data_ptr(), nbytes), nbytes, MPI.BYTE
+    return _buffer(data), data.numel(), MPI.BYTE
 
 
 class _MpiRequest:
@@ -131,8 +139,7 @@ class MpiCommunicator(BaseCommunicator):
             others = [rank for rank in range(self._ranks) if rank != self._rank]
             self._swap([(rank, data) for rank in others], [(rank, places[rank]) for rank in others])
             return whole
-        target = MPI.buffer.fromaddress(whole.data_ptr(), total)
-        self._comm.Allgatherv(_memory(data), (target, counts, offsets[:-1], MPI.BYTE))
+        self._comm.Allgatherv(_memory(data), (_buffer(whole), counts, offsets[:-1], MPI.BYTE))
         return whole
 
     def _swap(
@@ -169,14 +176,10 @@ class MpiCommunicator(BaseCommunicator):
             return None
         source = packed(tensor)
         result = torch.empty_like(source)
-        nbytes, count, datatype = (
-            source.numel() * source.element_size(),
-            source.numel(),
-            _DATATYPES[source.dtype],
-        )
+        count, datatype = source.numel(), _DATATYPES[source.dtype]
         self._comm.Allreduce(
-            (MPI.buffer.fromaddress(source.data_ptr(), nbytes), count, datatype),
-            (MPI.buffer.fromaddress(result.data_ptr(), nbytes), count, datatype),
+            (_buffer(source), count, datatype),
+            (_buffer(result), count, datatype),
             _OPERATIONS[operator.native],
         )
         return result
@@ -202,8 +205,6 @@ def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunic
 
 
 def is_cuda_aware() -> bool:
-    """Return what Open MPI's build information or MPICH's environment says of CUDA memory."""
-    if "Open MPI" in MPI.Get_library_version():
-        told = os.environ.get("OMPI_MCA_opal_cuda_support", "")  # noqa: SIM112 - Open MPI's own name
-        return told.lower() in {"1", "true"}
-    return os.environ.get("MPICH_GPU_SUPPORT_ENABLED", "") == "1"
+    """Return what the library says of CUDA memory: Open MPI and MPICH when asked, Cray's by its environment."""
+    query = getattr(ctypes.CDLL(MPI.__file__), "MPIX_Query_cuda_support", None)
+    return (query is not None and query() == 1) or os.environ.get("MPICH_GPU_SUPPORT_ENABLED", "") == "1"
