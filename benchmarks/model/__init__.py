@@ -1,8 +1,4 @@
 """Scaling on paper: times of every function, and of the paper's workloads, for up to 65,536 ranks.
 
-The budgets say how often and how much is communicated, a machine's figures what that costs. ``main`` is the command.
+The budgets say how often and how much is communicated, a machine's figures what that costs.
 """
-
-from benchmarks.model.command import main
-
-__all__ = ["main"]

@@ -1,19 +1,15 @@
-"""The scaling model: python -m benchmarks.model predict | validate.
-
-``predict`` writes tables and plots of every function and of the paper's four workloads on up to 65,536 ranks of a
-machine: the probe's file, or a description (by default the one that is shipped). ``validate`` measures some functions
-and the workloads here and prints the prediction beside.
-"""
+"""The scaling model: python -m benchmarks model predict | validate."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from benchmarks.model.cases import Case, every_case
 from benchmarks.model.machine import EXAMPLE, Machine, load
@@ -30,40 +26,43 @@ SHOWN: Final = (
 """The functions that are plotted: one of each pattern of communication."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command of the model."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.model",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    predicting = commands.add_parser("predict", help="tables and plots")
-    predicting.add_argument(
-        "--machine", type=Path, default=EXAMPLE, help="a probe's JSON, or a description (TOML)"
-    )
-    predicting.add_argument(
-        "--out", type=Path, default=Path("model-out"), help="a directory (default: %(default)s)"
-    )
-    predicting.add_argument("--most-ranks", type=int, default=RANKS[-1])
-    validating = commands.add_parser("validate", help="predicted beside measured")
-    validating.add_argument("--machine", type=Path, help="a probe's JSON; without it the probe runs here")
-    validating.add_argument(
-        "--ranks", default="1,2", help="numbers of ranks that are timed (default: %(default)s)"
-    )
-    validating.add_argument("--counted", default="4,8", help="numbers of ranks whose messages are counted")
-    validating.add_argument("--elements", type=int, default=1 << 23)
-    validating.add_argument("--json", type=Path, help="also write the rows to this file")
-    options = parser.parse_args(arguments)
-    if options.command == "validate":
-        # Not before: what it measures with is a program of its own, too.
-        from benchmarks.model.validate import validate
-
-        return validate(options)
-    return _predict(load(options.machine), options.out, options.most_ranks)
+app: Final = typer.Typer(
+    help="What functions and the paper's workloads take on machines that are not at hand.",
+    no_args_is_help=True,
+)
 
 
-def _predict(machine: Machine, out: Path, most_ranks: int) -> int:
+@app.command()
+def predict(
+    *,
+    machine: Annotated[Path, typer.Option(help="a probe's JSON, or a description (TOML)")] = EXAMPLE,
+    out: Annotated[Path, typer.Option(help="a directory")] = Path("model-out"),
+    most_ranks: Annotated[int, typer.Option(min=1)] = RANKS[-1],
+) -> None:
+    """Write tables and plots of every function and of the paper's workloads, on up to 65,536 ranks of a machine."""
+    _predict(load(machine), out, most_ranks)
+
+
+@app.command("validate")
+def validate_here(
+    *,
+    machine: Annotated[
+        Path | None, typer.Option(help="a probe's JSON; without it the probe runs here")
+    ] = None,
+    ranks: Annotated[str, typer.Option(help="numbers of ranks that are timed")] = "1,2",
+    counted: Annotated[str, typer.Option(help="numbers of ranks whose messages are counted")] = "4,8",
+    elements: Annotated[int, typer.Option(min=1)] = 1 << 23,
+    json_file: Annotated[Path | None, typer.Option("--json", help="also write the rows to this file")] = None,
+) -> None:
+    """Measure some functions and the workloads here, and print the predictions beside."""
+    # Not before: what it measures with is a program of its own, too.
+    from benchmarks.model.validate import validate
+
+    timed, traced = ([int(each) for each in text.split(",") if each] for text in (ranks, counted))
+    validate(machine, timed, traced, elements, json_file)
+
+
+def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
     ranks = [each for each in RANKS if each <= most_ranks]
     cases = every_case()
     out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +101,6 @@ def _predict(machine: Machine, out: Path, most_ranks: int) -> int:
     print(
         f"every function: {out / 'model.md'}; plots: {', '.join(sorted(p.name for p in out.glob('*.png')))}"
     )
-    return 0
 
 
 def _scaled(

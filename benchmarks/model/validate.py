@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, isqrt, log
 from pathlib import Path
@@ -123,22 +122,21 @@ def compared_workloads(elements: int, ranks: int, machine: Machine, found: Measu
     return comparisons
 
 
-def validate(options: argparse.Namespace) -> int:
+def validate(
+    probe: Path | None, timed: Sequence[int], counted: Sequence[int], elements: int, json_file: Path | None
+) -> None:
     """Measure, predict, and print both."""
-    timed = [int(each) for each in options.ranks.split(",")]
-    counted = [int(each) for each in options.counted.split(",") if each]
     rows: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="array-api-dist-model-") as directory:
-        machine = load(options.machine or _probed(Path(directory) / "probe.json"))
+        machine = load(probe or probed(Path(directory) / "probe.json"))
         for ranks in (*timed, *counted):
             path = Path(directory) / f"{ranks}.json"
             repeats = "5" if ranks in timed else "1"
-            elements = str(options.elements)
             _launched(
                 ranks,
                 "benchmarks.model.measure",
                 "--elements",
-                elements,
+                str(elements),
                 "--repeats",
                 repeats,
                 "--json",
@@ -146,20 +144,19 @@ def validate(options: argparse.Namespace) -> int:
             )
             found = json.loads(path.read_text())
             rows += [
-                compared(case, options.elements, ranks, machine, found[case.function])
+                compared(case, elements, ranks, machine, found[case.function])
                 for case in every_case()
                 if case.function in found
             ]
-            rows += compared_workloads(options.elements, ranks, machine, found)
+            rows += compared_workloads(elements, ranks, machine, found)
     print(f"machine: {machine.name}\n")
     print(times_table([row for row in rows if row.ranks in timed]), end="\n\n")
     print(counts_table(rows))
-    if options.json:
-        options.json.write_text(json.dumps([row_data(row) for row in rows], indent=1))
-    return 0
+    if json_file:
+        json_file.write_text(json.dumps([row_data(row) for row in rows], indent=1))
 
 
-def _probed(path: Path) -> Path:
+def probed(path: Path) -> Path:
     """Probe a few times and keep the best of each figure: on a busy machine any one may be spoilt."""
     reports = []
     for _ in range(PROBES):

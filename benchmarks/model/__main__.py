@@ -1,8 +1,0 @@
-"""python -m benchmarks.model."""
-
-import sys
-
-from benchmarks.model.command import main
-
-if __name__ == "__main__":
-    sys.exit(main())
