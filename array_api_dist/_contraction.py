@@ -340,7 +340,8 @@ def _of_replicated(
     """Replicated operands give a replicated product, unless it is large and outgrows them."""
     shape = contraction.shape
     nbytes = prod(shape) * itemsize
-    if nbytes <= SCATTER_NBYTES or nbytes < OUTGROWTH * (operands[0].nbytes + operands[1].nbytes):
+    outgrows = nbytes > SCATTER_NBYTES and nbytes >= OUTGROWTH * (operands[0].nbytes + operands[1].nbytes)
+    if not shape or not outgrows:
         return Strategy((REPLICATED, REPLICATED), Transport.NONE, REPLICATED)
     longest = max(range(len(shape)), key=lambda axis: (shape[axis], -axis))
     label, split = contraction.result[longest], Partition.even(longest, shape[longest], ranks)

@@ -214,7 +214,7 @@ def apply(rule: Elementwise, *operands: Block, mixed: bool = False) -> Block:
     if len(operands) == 2:
         left, right = operands
         if _are_alike(left, right):
-            kernel = _same_type_kernel(rule, left.local.dtype, mixed=mixed)
+            kernel = _same_type_kernel(rule, left.local.dtype, 2, mixed=mixed)
             return Block(kernel(left.local, right.local), left.shape, left.partition, left.device)
     facts: list[torch.dtype | Shape | Partition] = []
     for operand in operands:
@@ -259,14 +259,16 @@ def apply_unary(rule: Elementwise, operand: Block, *, mixed: bool = False) -> Bl
         If ``rule`` does not accept the data type.
     """
     local = operand.local
-    kernel = _same_type_kernel(rule, local.dtype, mixed=mixed)
+    kernel = _same_type_kernel(rule, local.dtype, 1, mixed=mixed)
     return Block(kernel(local), operand.shape, operand.partition, operand.device)
 
 
 @lru_cache(maxsize=2048)
-def _same_type_kernel(rule: Elementwise, dtype: torch.dtype, *, mixed: bool) -> Callable[..., torch.Tensor]:
-    """Return what runs on operands that all have ``dtype``."""
-    met = TORCH[_operand_type(rule, (STANDARD[dtype],), mixed=mixed)]
+def _same_type_kernel(
+    rule: Elementwise, dtype: torch.dtype, operands: int, *, mixed: bool
+) -> Callable[..., torch.Tensor]:
+    """Return what runs on so many operands that all have ``dtype``."""
+    met = TORCH[_operand_type(rule, (STANDARD[dtype],) * operands, mixed=mixed)]
     kernel = rule.kernel.for_dtype(met)
     if met == dtype:
         return kernel

@@ -84,3 +84,16 @@ def test_shapes_that_do_not_broadcast_are_refused_on_every_rank() -> None:
             )
 
     on_ranks(3, body)
+
+
+def test_a_refusal_says_the_same_whatever_partitions_meet() -> None:
+    def body(device: object) -> set[str]:
+        said = set()
+        for first, second in itertools.product(partitions_of((4,), 2), repeat=2):
+            flags = [part_of(torch.ones(4, dtype=torch.bool), each, device) for each in (first, second)]
+            with pytest.raises(TypeError) as caught:
+                elementwise.apply(elementwise.ADD, *flags)
+            said.add(str(caught.value))
+        return said
+
+    assert on_ranks(2, body) == [{"add takes arrays of a numeric data type, got bool and bool"}] * 2
