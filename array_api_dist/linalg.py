@@ -169,6 +169,8 @@ def diagonal(x: Array, /, *, offset: int = 0) -> Array:
 def eig(x: Array, /) -> EigResult:
     """Return complex eigenvalues (..., M) and eigenvectors (..., M, M), in columns, of ``x``, shape (..., M, M).
 
+    The first component of an eigenvector that is no less than 0.37 of its largest is positive.
+
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
     and one that spreads each result (one allgather up to 64 KiB).
@@ -187,7 +189,8 @@ def eig(x: Array, /) -> EigResult:
 def eigh(x: Array, /) -> EighResult:
     """Return real eigenvalues (..., M), ascending, and eigenvectors (..., M, M) of the Hermitian ``x``.
 
-    Only the lower triangles are read.
+    Only the lower triangles are read. The first component of an eigenvector that is no less than 0.37 of its largest
+    is positive.
 
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then one exchange that brings each to one rank, up to 2 GiB there (above, a MemoryError on every rank),
@@ -351,7 +354,7 @@ def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
 
 
 def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
-    """Return Q with orthonormal columns and R upper triangular, x = Q R.
+    """Return Q with orthonormal columns and R upper triangular, its diagonal not negative, x = Q R.
 
     Parameters
     ----------
@@ -426,6 +429,9 @@ def solve(x1: Array, x2: Array, /) -> Array:
 
 def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     """Return the singular value decomposition x = U S Vh.
+
+    The first component of each vector on the shorter side (of Vh for a square) that is no less than 0.37 of its largest is
+    positive, so that the vectors of distinct singular values are unique.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from array_api_dist._block import Block
 from array_api_dist._matrices import Panel
 from array_api_dist._partition import Partition
 from array_api_dist.engine.matrices import agreed, by_columns, singular
+from array_api_dist.kernels import factors
 
 
 def _panels(block: Block) -> tuple[Panel, ...]:
@@ -232,6 +233,13 @@ def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
     for panel in reversed(_panels(block)):
         reflected, tau = _householder(block, local, panel, scales)
         _reflect(factor.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=False)
+        # Above the reflectors lies R: its diagonal is made positive.
+        phases = factors.diagonal_phases(reflected)
+        upper.narrow(-2, panel.start, panel.width).mul_(phases.conj().unsqueeze(-1))
+        first, last = max(low, panel.start), min(high, panel.stop)
+        if first < last:
+            of_mine = phases.narrow(-1, first - panel.start, last - first)
+            factor.narrow(-1, first - low, last - first).mul_(of_mine.unsqueeze(-2))
     batch = block.shape[:-2]
     return (
         Block(factor, (*batch, rows, width), target, device),

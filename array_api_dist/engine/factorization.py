@@ -29,6 +29,7 @@ from array_api_dist.engine.matrices import (
     whole_matrices,
 )
 from array_api_dist.engine.redistribution import redistribute, replicate
+from array_api_dist.kernels import factors
 
 
 def cholesky(block: Block, *, upper: bool = False) -> Block:
@@ -53,7 +54,7 @@ def cholesky(block: Block, *, upper: bool = False) -> Block:
 
 
 def qr(block: Block, *, complete: bool = False) -> tuple[Block, Block]:
-    """Return Q and R.
+    """Return Q and R, whose diagonal is not negative.
 
     Communication: none for whole matrices; TSQR's for P times as many rows as columns (Q partitioned along its rows,
     R replicated); the leading square once for P times as many columns; else that of ``blocked.qr``.
@@ -61,7 +62,7 @@ def qr(block: Block, *, complete: bool = False) -> tuple[Block, Block]:
     rules.check_matrices("qr", block.shape)
     whole = whole_matrices(block)
     if whole is not None:
-        factor, upper = torch.linalg.qr(whole.local, mode="complete" if complete else "reduced")
+        factor, upper = factors.qr(whole.local, complete=complete)
         return _as_matrices(whole, factor), _as_matrices(whole, upper)
     form = rules.form(block.shape, block.device.ranks)
     if form is Form.WIDE:
@@ -74,7 +75,7 @@ def qr(block: Block, *, complete: bool = False) -> tuple[Block, Block]:
 def _wide_qr(block: Block) -> tuple[Block, Block]:
     axis, rows = block.ndim - 1, block.shape[-2]
     leading = replicate(rearrangement.take_slice(block, axis, 0, 1, rows))
-    factor = leading.with_local(torch.linalg.qr(leading.local).Q)
+    factor = leading.with_local(factors.qr(leading.local)[0])
     upper = contraction.matmul(adjoint(factor), block)
     return factor, upper.with_local(torch.triu(upper.local, -upper.offset(axis)))
 
@@ -102,7 +103,7 @@ def eigh(block: Block) -> tuple[Block, Block]:
     Communication: none for whole matrices; else one exchange that brings each to one rank, and one of the result.
     """
     rules.check_square("eigh", block.shape)
-    values, vectors = _on_whole("eigh", block, lambda local: tuple(torch.linalg.eigh(local)))
+    values, vectors = _on_whole("eigh", block, factors.eigh)
     return values, vectors
 
 
@@ -115,7 +116,7 @@ def eigvalsh(block: Block) -> Block:
 def eig(block: Block) -> tuple[Block, Block]:
     """Return complex eigenvalues and eigenvectors. Communication: as ``eigh``."""
     rules.check_square("eig", block.shape)
-    values, vectors = _on_whole("eig", block, lambda local: tuple(torch.linalg.eig(local)))
+    values, vectors = _on_whole("eig", block, factors.eig)
     return values, vectors
 
 
@@ -143,15 +144,13 @@ def svd(block: Block, *, full_matrices: bool = False) -> tuple[Block, Block, Blo
         right, values, left = svd(adjoint(block), full_matrices=full_matrices)
         return adjoint(left), values, adjoint(right)
     left, values, right = _on_whole(
-        "svd", block, lambda local: tuple(torch.linalg.svd(local, full_matrices=full_matrices))
+        "svd", block, lambda local: factors.svd(local, full_matrices=full_matrices)
     )
     return left, values, right
 
 
 def _small_svd(triangle: Block) -> tuple[Block, Block, Block]:
-    left, values, right = guarded(
-        "svd", triangle, lambda local: tuple(torch.linalg.svd(local, full_matrices=False))
-    )
+    left, values, right = guarded("svd", triangle, lambda local: factors.svd(local, full_matrices=False))
     return _as_matrices(triangle, left), _as_matrices(triangle, values), _as_matrices(triangle, right)
 
 

@@ -10,6 +10,7 @@ from array_api_dist import _matrices as rules
 from array_api_dist._block import Block
 from array_api_dist.collectives import Piece
 from array_api_dist.engine.matrices import copied
+from array_api_dist.kernels import factors
 
 
 def triangle(block: Block) -> Block:
@@ -26,6 +27,9 @@ def qr(block: Block) -> tuple[Block, Block]:
     """
     part, own = torch.linalg.qr(block.local)
     upper, multiplier = _merged(block, own, with_factor=True)
+    # Not in place: both may be seen by others.
+    phases = factors.diagonal_phases(upper)
+    upper, multiplier = upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2)
     shape = (*block.shape[:-1], upper.shape[-2])
     return Block(part @ multiplier, shape, block.partition, block.device), copied(upper, block)
 

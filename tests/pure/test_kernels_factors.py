@@ -1,0 +1,85 @@
+"""Factors of matrices: unique whatever LAPACK's signs are, and still factors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from array_api_dist.kernels import factors
+
+DTYPES = [torch.float32, torch.float64, torch.complex64, torch.complex128]
+SHAPES = [(7, 7), (9, 4), (4, 9), (5, 8, 3), (5, 3, 8), (1, 1), (0, 0), (5, 0), (0, 3, 2)]
+
+
+def made(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def close(result: torch.Tensor, expected: torch.Tensor) -> bool:
+    return torch.allclose(result, expected, rtol=0, atol=200 * torch.finfo(expected.dtype).eps)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_qr_has_a_positive_diagonal(shape: tuple[int, ...], dtype: torch.dtype, *, complete: bool) -> None:
+    x = made(shape, dtype)
+    factor, upper = factors.qr(x, complete=complete)
+    assert close(factor @ upper, x)
+    assert bool((upper.diagonal(0, -2, -1).real >= 0).all())
+    turned = factors.qr(-x, complete=complete)[0]
+    count = min(shape[-2:])
+    assert close(turned[..., :count], -factor[..., :count])
+
+
+def test_zeros_on_the_diagonal_stay() -> None:
+    factor, upper = factors.qr(torch.zeros(3, 2))
+    assert torch.equal(upper, torch.zeros(2, 2))
+    assert close(factor.mT @ factor, torch.eye(2))
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_singular_vectors_do_not_hang_on_signs(
+    shape: tuple[int, ...], dtype: torch.dtype, *, full: bool
+) -> None:
+    x = made(shape, dtype)
+    left, values, right = factors.svd(x, full_matrices=full)
+    count = values.shape[-1]
+    assert close((left[..., :count] * values[..., None, :]) @ right[..., :count, :], x)
+    expected = torch.linalg.svd(x, full_matrices=full)
+    assert (left.shape, right.shape) == (expected.U.shape, expected.Vh.shape)
+    assert close(left.mH @ left, torch.eye(left.shape[-1], dtype=dtype).expand_as(left.mH @ left))
+    assert close(right @ right.mH, torch.eye(right.shape[-2], dtype=dtype).expand_as(right @ right.mH))
+    other_left, _, other_right = factors.svd(-x, full_matrices=full)
+    if shape[-2] < shape[-1]:
+        assert close(other_left, left)
+    else:
+        assert close(other_right, right)
+
+
+@pytest.mark.parametrize("function", [factors.eigh, factors.eig])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(7, 7), (5, 4, 4), (0, 0)], ids=str)
+def test_eigenvectors_have_a_positive_first_large_component(
+    function: object, shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    x = made(shape, dtype)
+    x = x + x.mH if function is factors.eigh else x
+    values, vectors = function(x)  # type: ignore[operator]
+    assert torch.allclose(x.to(vectors.dtype) @ vectors, vectors * values[..., None, :], atol=1e-4)
+    if not x.numel():
+        return
+    moduli = vectors.abs()
+    first = (moduli >= 0.37 * moduli.amax(-2, keepdim=True)).int().argmax(-2, keepdim=True)
+    component = vectors.gather(-2, first)
+    assert torch.allclose(component, component.abs().to(component.dtype), atol=1e-6)
+
+
+def test_equal_components_decide_alike_whatever_is_rounded() -> None:
+    for error in (-1e-15, 0.0, 1e-15):
+        x = torch.tensor([[0.0, 1.0 + error], [1.0 - error, 0.0]], dtype=torch.float64)
+        _, vectors = factors.eigh(x)
+        half = 0.5**0.5
+        assert close(vectors, torch.tensor([[half, half], [-half, half]], dtype=torch.float64))
