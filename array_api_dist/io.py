@@ -353,10 +353,12 @@ def _create(file: h5py.File, dataset: str, block: Block) -> None:
 
 
 def _append(temporary: Path, dataset: str, block: Block, **access: object) -> None:
-    # With parallel HDF5 opening and closing are collective, whatever fails between; writing is not.
+    # With parallel HDF5 opening and closing are collective, whatever fails between; writing is not. The data set, too:
+    # closing a file hung where one rank alone had opened a data set of shape () in it.
     with h5py.File(str(temporary), "r+", **access) as file:
+        found = _found(file, temporary, dataset)
         if block.communicator.rank < _writers(block):
-            _write_part(_found(file, temporary, dataset), block)
+            _write_part(found, block)
 
 
 def _host(tensor: torch.Tensor) -> npt.NDArray[Any]:

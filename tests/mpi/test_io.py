@@ -19,6 +19,7 @@ from array_api_dist.device import Device
 from array_api_dist.io import load_hdf5, save_hdf5
 from array_api_dist.local import to_local
 from array_api_dist.partition import Partition, repartition
+from array_api_dist.trace import trace
 
 WORLD = MPI.COMM_WORLD
 DTYPES = (
@@ -156,6 +157,17 @@ def test_where_h5py_is_parallel_the_ranks_write_at_once(
     assert opened == [("mpio", x.device.communicator.mpi)]
     assert same(load_hdf5(path, "x", device=device), values((9, 4), "float64"))
     assert same(load_hdf5(path, "kept", device=device), values((9, 4), "float64"))
+
+
+def test_agreements_are_as_documented(mpi_tmp_path: Path) -> None:
+    x = repartition(xp.ones((3 * WORLD.size, 2)), 0)
+    with trace() as found:
+        save_hdf5(mpi_tmp_path / "a.h5", "x", x)
+        load_hdf5(mpi_tmp_path / "a.h5", "x")
+    writers = 1 if h5py.get_config().mpi else WORLD.size
+    assert {(row.operation, row.collective, row.calls) for row in found.collectives} == {
+        ("save_hdf5", "broadcast", 1), ("save_hdf5", "agree", writers + 2), ("load_hdf5", "agree", 2),
+    }  # fmt: skip
 
 
 def test_a_failed_save_leaves_the_old_file_whole(mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

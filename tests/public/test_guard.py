@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from conformance.launch import environment
+import h5py
+import numpy as np
+import pytest
+
+from conformance.launch import environment, mpiexec
 
 PREFACE = """
 import sys, time
@@ -21,17 +26,7 @@ rank = x.device.rank
 def run(program: str, **variables: str) -> tuple[int, str, float]:
     started = time.monotonic()
     done = subprocess.run(
-        [
-            "mpirun",
-            "--oversubscribe",
-            "--bind-to",
-            "none",
-            "-n",
-            "2",
-            sys.executable,
-            "-c",
-            PREFACE + program,
-        ],
+        [*mpiexec(2), sys.executable, "-c", PREFACE + program],
         capture_output=True,
         text=True,
         timeout=60,
@@ -68,3 +63,29 @@ def test_lockstep_names_both_sides_of_a_difference() -> None:
     assert "out of step" in output
     assert "allreduce" in output
     assert "exscan" in output
+
+
+KILLED = """
+import os
+from array_api_dist import io
+write = io._write_part
+def die(target, block):
+    write(target, block)
+    os.kill(os.getpid(), {number})
+io.save_hdf5({path!r}, "kept", xp.arange(1000))
+io.save_hdf5({path!r}, "x", x)
+if rank == {rank}: io._write_part = die
+io.save_hdf5({path!r}, "x", x + 1)
+print("saved")
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_job_killed_while_it_saves_leaves_the_old_file_whole(tmp_path: Path, rank: int) -> None:
+    path = tmp_path / "a.h5"
+    status, output, _ = run(KILLED.format(path=str(path), rank=rank, number=int(signal.SIGKILL)))
+    assert status != 0
+    assert "saved" not in output
+    with h5py.File(str(path), "r") as file:
+        np.testing.assert_array_equal(file["x"][()], np.arange(10))
+        np.testing.assert_array_equal(file["kept"][()], np.arange(1000))
