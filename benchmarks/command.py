@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
-from typing import Annotated, Final
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -13,11 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks import facts
-from benchmarks.cases import CASES, SCALES, Case, Scale, matching
+from benchmarks.cases import CASES, DATASETS, SCALES, Case, Scale, matching
+from benchmarks.comparison import compared, geometric_mean
 from benchmarks.model.command import app as model_app
 from benchmarks.registry import SYSTEMS, chosen
 from benchmarks.report import cases, markdown, rows_of, time_text
-from benchmarks.results import Results, Row
+from benchmarks.results import Results, Row, load
 from benchmarks.runner import Plan, session
 
 app: Final = typer.Typer(
@@ -85,9 +90,16 @@ def run(
     repeats: Annotated[int, typer.Option(min=1)] = 7,
     seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 1.0,
     weak: Annotated[bool, typer.Option(help="also rows in proportion to ranks")] = True,
+    probe: Annotated[bool, typer.Option(help="also the machine's own figures, for predictions")] = True,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="print the paper's sizes and what they need")
+    ] = False,
     out: Annotated[Path, typer.Option(help="a directory for JSON, tables and plots")] = Path("bench-out"),
 ) -> None:
     """Measure."""
+    if paper:
+        console.print(paper_table(_cases(patterns)))
+        return
     try:
         entries = chosen([name for name in systems.split(",") if name])
     except ValueError as error:
@@ -96,18 +108,28 @@ def run(
         _cases(patterns), entries, _numbers(ranks), cores or facts.cores(), _scale(scale), repeats, seconds,
         weak=weak,
     )  # fmt: skip
-    results = measured(plan)
+    results = measured(plan, with_probe=probe and 2 in plan.ranks)
     out.mkdir(parents=True, exist_ok=True)
     results.save(out / "results.json")
-    (out / "results.md").write_text(markdown(results))
     _show(results)
-    console.print(f"{out / 'results.json'}, {out / 'results.md'}")
+    _publish(results, out)
 
 
-def measured(plan: Plan) -> Results:
+def _publish(results: Results, out: Path) -> None:
+    """Write tables and plots beside the data."""
+    # Not before: matplotlib takes its time.
+    from benchmarks.plots import draw
+
+    (out / "results.md").write_text(markdown(results))
+    console.print(
+        ", ".join(str(path) for path in (out / "results.json", out / "results.md", *draw(results, out)))
+    )
+
+
+def measured(plan: Plan, *, with_probe: bool) -> Results:
     """Return the results of a plan."""
     machine = facts.machine() | {
-        "command": "python -m benchmarks " + shlex.join(sys.argv[1:]),
+        "command": _command(sys.argv[1:]),
         "cores": plan.cores,
     }
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
@@ -120,7 +142,93 @@ def measured(plan: Plan) -> Results:
                 rows += opened.measure(case, factor)
                 progress.advance(task)
             systems = opened.systems
-    return Results(machine, systems, tuple(rows))
+    return Results(machine, systems, tuple(rows), probe_figures() if with_probe else {})
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Return the command of a run, without where it wrote: that concerns nobody else."""
+    kept = list(arguments)
+    if "--out" in kept:
+        place = kept.index("--out")
+        del kept[place : place + 2]
+    return shlex.join(["python", "-m", "benchmarks", *kept])
+
+
+def probe_figures() -> dict[str, Any]:
+    """Return the machine's figures, as two ranks see them."""
+    from benchmarks.model.validate import probed
+
+    with TemporaryDirectory(prefix="bench-") as directory:
+        found: dict[str, Any] = json.loads(probed(Path(directory) / "probe.json").read_text())
+    return found
+
+
+def paper_table(chosen_cases: Sequence[Case]) -> Table:
+    """Return the sizes of the paper's cases, and the memory that they take."""
+    table = Table("case", "operands", "GiB", "result and work GiB", title="as in Götz et al. (2020)")
+    for case in chosen_cases:
+        if case.group not in {"moments", "cdist", "kmeans", "lasso"}:
+            continue
+        shapes = case.shapes("paper")
+        rows = shapes[0][0]
+        given = case.nbytes("paper")
+        itemsize = DATASETS[case.operands[0].dataset].nbytes("paper") // prod(shapes[0])
+        # Distances have a number for each pair; the rest need blocks.
+        taken = itemsize * rows * rows if case.group == "cdist" else given // 8
+        told = ", ".join(" x ".join(f"{length:,}" for length in shape) for shape in shapes)
+        table.add_row(case.name, told, f"{given / 2**30:.2f}", f"{taken / 2**30:.2f}")
+    return table
+
+
+@app.command()
+def compare(
+    earlier: Annotated[Path, typer.Argument(help="results.json of a run")],
+    later: Annotated[Path, typer.Argument(help="results.json of another")],
+    *,
+    least: Annotated[float, typer.Option(help="smaller relative changes are none")] = 0.1,
+    yardstick: Annotated[str, typer.Option(help="a system whose own change is divided out")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="also what is within the noise")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="status 1 if anything became slower")] = False,
+) -> None:
+    """Show what became slower or faster beyond the noise, from one run to another."""
+    changes = compared(load(earlier), load(later), least=least, yardstick=yardstick or None)
+    table = Table("case", "system", "earlier / later", "p", "")
+    for change in sorted(changes, key=lambda each: each.ratio):
+        told = ("slower" if change.ratio > 1 else "faster") if change.beyond else ""
+        if change.beyond or everything:
+            name = f"{change.row.case}{f' x{change.row.factor}' if change.row.factor > 1 else ''}"
+            table.add_row(
+                name, change.row.label, f"{1 / change.ratio:.2f}", f"{change.probability:.3f}", told
+            )
+    console.print(table)
+    slower = [each for each in changes if each.beyond and each.ratio > 1]
+    faster = [each for each in changes if each.beyond and each.ratio < 1]
+    console.print(
+        f"{len(changes)} rows in both runs: {len(slower)} slower, {len(faster)} faster beyond the noise; "
+        f"geometric mean {1 / geometric_mean(changes):.2f}"
+    )
+    if strict and slower:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plot(
+    results: Annotated[Path, typer.Argument(help="results.json of a run")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="a directory; that of the results by default")] = None,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="also renew docs/performance.md and its plots")
+    ] = False,
+) -> None:
+    """Write tables and plots of results anew."""
+    found = load(results)
+    directory = out or results.parent
+    directory.mkdir(parents=True, exist_ok=True)
+    _publish(found, directory)
+    if docs:
+        from benchmarks.pages import renew
+
+        console.print(", ".join(str(path) for path in renew(found)))
 
 
 def _show(results: Results) -> None:

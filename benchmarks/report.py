@@ -7,6 +7,7 @@ from math import isnan
 from typing import Final
 
 from benchmarks.model.command import seconds_text
+from benchmarks.predictions import beside, summary
 from benchmarks.registry import OWN, Layout
 from benchmarks.results import Results, Row
 
@@ -122,8 +123,28 @@ def markdown(results: Results) -> str:
     for group in groups:
         names = [name for name in cases(results) if name.split("/", 1)[0] == group]
         parts += [f"## {group}\n", times(results, names), "", ratios(results, names), ""]
+    parts += ["## Predicted and measured\n", predictions(results), ""]
     parts += ["## What does not count\n", failures(results), ""]
     return "\n".join(parts)
+
+
+def predictions(results: Results) -> str:
+    """Return the table of the model's predictions beside what was measured."""
+    found = beside(results)
+    if not found:
+        return "Without a probe of the machine there are none."
+    ranks = sorted({each.ranks for each in found})
+    by_place = {(each.case, each.ranks): each for each in found}
+    head = ["case", *(f"{kind}, P = {each}" for each in ranks for kind in ("predicted", "measured"))]
+    body = []
+    for name in dict.fromkeys(each.case for each in found):
+        cells = [by_place.get((name, each)) for each in ranks]
+        told = [
+            (seconds_text(cell.predicted), seconds_text(cell.measured)) if cell else (UNKNOWN, UNKNOWN)
+            for cell in cells
+        ]
+        body.append([name, *(text for pair in told for text in pair)])
+    return f"{table(head, body)}\n\n{summary(found)}"
 
 
 def machine_text(results: Results) -> str:

@@ -24,6 +24,11 @@ def _only(results: Sequence[Values]) -> list[Values]:
     return [np.concatenate([np.atleast_1d(np.squeeze(each)) for each in results])]
 
 
+def _sorted(results: Sequence[Values]) -> list[Values]:
+    # The standard leaves their order open, and NumPy's is that of a hash table.
+    return [np.sort(each) for each in results]
+
+
 def _read(results: Sequence[Any]) -> list[Values]:
     import h5py
 
@@ -38,6 +43,7 @@ _FORMS: Final[dict[str, Callable[[Sequence[Any]], list[Values]]]] = {
     "qr": _signless,
     "svd": _spectrum,
     "save_hdf5": _read,
+    "unique_values": _sorted,
     "nonzero": _only,
 }
 

@@ -69,7 +69,7 @@ class Machine:
                 raise ValueError(f"a machine's {field.name} must be positive, got {value}")
 
 
-def _from_probe(report: Mapping[str, Any]) -> Machine:
+def of_probe(report: Mapping[str, Any]) -> Machine:
     """Return the machine of a probe. What it says of the network is what its own ranks saw."""
     figures, ranks = report["figures"], int(report["ranks"])
     if figures["exchange_seconds"] is None:
@@ -112,7 +112,7 @@ def load(path: Path) -> Machine:
     text = path.read_text()
     found: dict[str, Any] = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     if "figures" in found:
-        return _from_probe(found)
+        return of_probe(found)
     names = {field.name for field in fields(Machine)}
     if found.keys() != names:
         missing, unknown = sorted(names - found.keys()), sorted(found.keys() - names)

@@ -89,7 +89,7 @@ def _standard_moment(x: torch.Tensor, axis: int | None, order: int) -> torch.Ten
 
 def _laid(x: torch.Tensor, *, axis: int | None) -> torch.Tensor:
     # What there is to a change of layout on one process: a copy in the other order.
-    return x.T.contiguous() if axis == 1 else x.clone()
+    return x.T.contiguous().T if axis == 1 else x.clone()
 
 
 def _distances(x: torch.Tensor, *, exact: bool) -> torch.Tensor:

@@ -1,0 +1,43 @@
+"""Every case of the benchmarks gives the right result, on any number of ranks: correctness on tiny sizes, not time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from benchmarks.answers import difference, expected
+from benchmarks.cases import CASES, DATASETS
+from benchmarks.cases.canonical import canonical
+from benchmarks.cases.catalogue import START
+from benchmarks.systems.array_api_dist_system import ArrayApiDist
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.group != START], ids=lambda case: case.name)
+def test_the_library_gives_every_case_s_result(case, mpi_tmp_path: Path) -> None:
+    system = ArrayApiDist(mpi_tmp_path)
+    paths = [mpi_tmp_path / f"{place}-{each.dataset}" for place, each in enumerate(case.operands)]
+    if system.rank == 0:
+        for path, operand in zip(paths, case.operands, strict=True):
+            write(path, operand.dataset)
+    system.barrier()
+    operands = [
+        path if path.suffix == ".h5" else system.loaded(path, operand.axis)
+        for path, operand in zip(paths, case.operands, strict=True)
+    ]
+    result = system.functions[case.function](*operands, **case.options)
+    results = result if isinstance(result, tuple | list) else [result]
+    values = [each if isinstance(each, Path) else system.values(each) for each in results]
+    assert difference(canonical(case.function, values), expected(case, "tiny", 1), case.tolerance) is None
+
+
+def write(path: Path, name: str) -> None:
+    values = DATASETS[name].values("tiny")
+    if DATASETS[name].hdf5:
+        with h5py.File(str(path), "w") as file:
+            file.create_dataset("x", data=values)
+        return
+    with path.open("wb") as file:
+        np.save(file, values)

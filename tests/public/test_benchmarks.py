@@ -1,0 +1,180 @@
+"""The benchmarks' own logic, the peers that are at hand, and one whole run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.answers import difference, expected
+from benchmarks.cases import CASES, DATASETS, SCALES, matching
+from benchmarks.cases.canonical import canonical
+from benchmarks.cases.catalogue import START
+from benchmarks.comparison import compared
+from benchmarks.environments import PINS
+from benchmarks.model.machine import EXAMPLE
+from benchmarks.model.machine import load as load_machine
+from benchmarks.pages import BEGIN, END, PAGE, renew
+from benchmarks.predictions import predicted_seconds
+from benchmarks.registry import OWN, SYSTEMS, Layout, layouts
+from benchmarks.report import markdown
+from benchmarks.results import Results, Row, load
+
+ROOT = Path(__file__).parents[2]
+MEASURED = [case for case in CASES if case.group != START]
+AT_HAND = ("numpy", "torch", "scipy", "scikit-learn")
+MACHINE = {"cpu": "a", "cores": 2, "memory_nbytes": 1, "system": "b", "python": "3", "commit": "c", "changed": False,
+           "when": "d", "load": 0.0}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.mark.parametrize("name", AT_HAND)
+def test_peers_give_the_results_of_the_cases_that_they_have(name, tmp_path) -> None:
+    entry = SYSTEMS[name]
+    system = getattr(import_module(f"benchmarks.systems.{entry.module}"), entry.member)(tmp_path)
+    wrong = {}
+    for case in MEASURED:
+        if case.function in system.functions:
+            found = outcome(system, case, tmp_path)
+            wrong |= {case.name: found} if found else {}
+    assert wrong == {}
+
+
+def outcome(system, case, directory) -> str | None:
+    operands = []
+    for operand in case.operands:
+        dataset = DATASETS[operand.dataset]
+        if dataset.hdf5:
+            return None  # written and read on every number of ranks by the tests of tests/mpi
+        path = directory / f"{dataset.name}.npy"
+        np.save(path, dataset.values("tiny"))
+        operands.append(system.loaded(path, operand.axis))
+    result = system.functions[case.function](*operands, **case.options)
+    results = result if isinstance(result, tuple | list) else [result]
+    values = [each if isinstance(each, Path) else system.values(each) for each in results]
+    return difference(canonical(case.function, values), expected(case, "tiny", 1), case.tolerance)
+
+
+def test_a_wrong_result_is_told() -> None:
+    right = np.linspace(1, 2, 10)
+    assert difference([right], [right], 1e-9) is None
+    assert "off by" in str(difference([right + 1e-3], [right], 1e-9))
+    assert "shape" in str(difference([right[1:]], [right], 1e-9))
+    assert "off by" in str(difference([np.array([1, 2])], [np.array([1, 3])], 1e-9))
+    assert difference([np.array([np.nan])], [np.array([1.0])], 1e-9) is not None
+
+
+def test_names_of_cases_are_unique_and_patterns_must_fit() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert {case.group for case in matching(CASES, ["moments/*", "kmeans"])} == {"moments", "kmeans"}
+    with pytest.raises(ValueError, match="must fit"):
+        matching(CASES, ["nothing-like-it"])
+
+
+def test_data_sets_are_the_same_at_every_call_and_grow_by_rows() -> None:
+    for dataset in DATASETS.values():
+        assert np.array_equal(dataset.values("tiny"), dataset.values("tiny"))
+        assert dataset.values("tiny").dtype == dataset.dtype
+        assert dataset.shape("tiny", 3)[0] == dataset.shape("tiny")[0] * (3 if dataset.grows else 1)
+        assert all(a <= b for a, b in pairwise(dataset.nbytes(scale) for scale in SCALES))
+
+
+def test_every_system_has_as_many_cores() -> None:
+    for entry in SYSTEMS.values():
+        found = layouts(entry, [1, 2, 4], 4)
+        assert all(each.ranks * each.threads in {1, 4} for each in found)
+        assert any(each.ranks * each.threads == 4 for each in found)
+        assert entry.requirements is None or (PINS / f"{entry.requirements}.txt").exists()
+
+
+def test_pins_are_exact() -> None:
+    for path in PINS.glob("*.txt"):
+        assert all("==" in line for line in path.read_text().split()), path
+
+
+def test_the_model_predicts_every_computing_case() -> None:
+    machine = load_machine(EXAMPLE)
+    views = {"slice", "flat", "number", "mask", "load_hdf5", "save_hdf5"}
+    for case in MEASURED:
+        if case.function not in views:
+            found = [predicted_seconds(case, "small", ranks, machine) for ranks in (1, 2, 1024)]
+            assert all(each is not None and each > 0 for each in found), case.name
+
+
+# ---- comparing runs
+
+
+def results(*medians: float, system: str = OWN, noise: float = 0.01) -> Results:
+    spread = np.linspace(-noise, noise, 7)
+    rows = [
+        Row("reduction/sum/grid-0", "small", place + 1, system, 1, 1, 1.0, tuple(middle * (1 + spread)))
+        for place, middle in enumerate(medians)
+    ]
+    return Results(MACHINE, {system: {system: "1"}}, tuple(rows))
+
+
+def test_a_change_beyond_the_noise_is_flagged_and_one_within_is_not() -> None:
+    slower, same, noisy = compared(results(1.0, 1.0, 1.0), results(1.5, 1.02, 1.5))
+    assert slower.beyond
+    assert slower.ratio == pytest.approx(1.5)
+    assert not same.beyond
+    assert noisy.beyond
+    (noisy,) = compared(results(1.0, noise=0.9), results(1.2, noise=0.9))
+    assert not noisy.beyond
+
+
+def test_a_yardstick_s_own_change_is_divided_out() -> None:
+    def both(own: float, torch: float) -> Results:
+        one, other = results(own), results(torch, system="torch")
+        return replace(one, rows=one.rows + other.rows)
+
+    changes = compared(both(1.0, 1.0), both(2.0, 2.0), yardstick="torch")
+    assert not any(change.beyond for change in changes)
+    with pytest.raises(ValueError, match="yardstick"):
+        compared(results(1.0), results(1.0), yardstick="torch")
+
+
+def test_results_survive_a_file_and_make_tables_and_plots(tmp_path) -> None:
+    found = results(1.0)
+    found.save(tmp_path / "results.json")
+    assert load(tmp_path / "results.json") == found
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    files = renew(found, page)
+    assert all(path.stat().st_size > 0 for path in files)
+    assert page.read_text().startswith("before")
+    assert "old" not in page.read_text()
+    assert "reduction/sum/grid-0" in markdown(found)
+
+
+def test_the_page_has_its_marks() -> None:
+    assert BEGIN in PAGE.read_text()
+    assert END in PAGE.read_text()
+
+
+# ---- a whole run
+
+
+def test_a_run_measures_on_one_and_two_ranks_and_writes_results(tmp_path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "run", "overhead/sum/allreduce", "index/mask", "--scale", "tiny",
+               "--systems", OWN, "--repeats", "2", "--no-probe", "--no-weak", "--out", str(tmp_path)]  # fmt: skip
+    variables = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'ml'}"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "results.json").read_text())
+    assert {(row["ranks"], row["error"]) for row in data["rows"]} == {(1, None), (2, None)}
+    assert all(len(row["seconds"]) == 2 for row in data["rows"])
+    assert all(row["case"] in (tmp_path / "results.md").read_text() for row in data["rows"])
+    assert {Layout(row["ranks"], row["threads"]) for row in data["rows"]} >= {Layout(1, 1)}
