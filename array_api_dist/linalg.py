@@ -311,7 +311,9 @@ def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> Array:
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
-    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank).
+    messages of one above); square ones go to one rank, up to 2 GiB there (above, a MemoryError on every
+    rank); others first send M K elements of panels of 128 columns, broadcast, and their K×K triangle goes
+    there.
     """
     block = _floating(x, "matrix_rank")
     return Array._from_block(_factorization.matrix_rank(block, _tolerance(rtol, block, "matrix_rank")))
@@ -346,8 +348,9 @@ def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
-    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank); and
-    the product of the factors.
+    messages of one above); square ones go to one rank, up to 2 GiB there (above, a MemoryError on every
+    rank); others first send 2 M K elements of panels of 128 columns, broadcast, and their K×K triangle goes
+    there; and the product of the factors.
     """
     block = _floating(x, "pinv")
     return Array._from_block(_factorization.pinv(block, _tolerance(rtol, block, "pinv")))
@@ -456,8 +459,9 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
-    messages of one above), with ``full_matrices`` 2 M² elements of panels, broadcast; others go to one rank,
-    up to 2 GiB there (above, a MemoryError on every rank).
+    messages of one above), with ``full_matrices`` 2 M² elements of panels, broadcast; square ones go to one
+    rank, up to 2 GiB there (above, a MemoryError on every rank); others first send 2 M K elements of panels
+    of 128 columns, broadcast, and their K×K triangle goes there.
     """
     left, values, right = _factorization.svd(_floating(x, "svd"), full_matrices=full_matrices)
     return SVDResult(Array._from_block(left), Array._from_block(values), Array._from_block(right))
@@ -468,7 +472,9 @@ def svdvals(x: Array, /) -> Array:
 
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P)
-    messages of one above); others go to one rank, up to 2 GiB there (above, a MemoryError on every rank).
+    messages of one above); square ones go to one rank, up to 2 GiB there (above, a MemoryError on every
+    rank); others first send M K elements of panels of 128 columns, broadcast, and their K×K triangle goes
+    there.
     """
     return Array._from_block(_factorization.svdvals(_floating(x, "svdvals")))
 

@@ -210,22 +210,25 @@ def solve(function: str, block: Block, side: torch.Tensor) -> torch.Tensor:
     return side
 
 
+def triangle(block: Block) -> Block:
+    """Return R alone, min(rows, columns) rows partitioned along their columns, by Householder reflections.
+
+    Communication: the panels once, rows * min(rows, columns) elements in broadcasts.
+    """
+    block = by_columns(block)
+    return _upper(block, _reduced(block)[0], min(block.shape[-2:]))
+
+
 def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
     """Return Q and R, both partitioned along their columns, by Householder reflections panel by panel.
 
     Communication: the panels twice, 2 * rows * min(rows, columns) elements in broadcasts.
     """
     block = by_columns(block)
-    rows, columns = block.shape[-2:]
-    rank, device = min(rows, columns), block.device
-    local = block.local.clone(memory_format=torch.contiguous_format)
-    scales: dict[Panel, torch.Tensor] = {}
-    for panel in _panels(block):
-        reflected, tau = _householder(block, local, panel, scales)
-        trailing, _ = _beyond(block, local, panel.stop)
-        _reflect(trailing.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=True)
-    upper = torch.triu(local, -block.offset(block.ndim - 1)).narrow(-2, 0, rows if complete else rank)
-    width = rows if complete else rank
+    rows, device = block.shape[-2], block.device
+    width = rows if complete else min(block.shape[-2:])
+    local, scales = _reduced(block)
+    upper = _upper(block, local, width)
     target = Partition.even(block.ndim - 1, width, device.ranks)
     low, high = target.interval(device.rank)
     factor = local.new_zeros((*block.shape[:-2], rows, high - low))
@@ -235,16 +238,32 @@ def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
         _reflect(factor.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=False)
         # Above the reflectors lies R: its diagonal is made positive.
         phases = factors.diagonal_phases(reflected)
-        upper.narrow(-2, panel.start, panel.width).mul_(phases.conj().unsqueeze(-1))
+        upper.local.narrow(-2, panel.start, panel.width).mul_(phases.conj().unsqueeze(-1))
         first, last = max(low, panel.start), min(high, panel.stop)
         if first < last:
             of_mine = phases.narrow(-1, first - panel.start, last - first)
             factor.narrow(-1, first - low, last - first).mul_(of_mine.unsqueeze(-2))
-    batch = block.shape[:-2]
-    return (
-        Block(factor, (*batch, rows, width), target, device),
-        Block(upper, (*batch, upper.shape[-2], columns), block.partition, device),
-    )
+    shape = (*block.shape[:-2], rows, width)
+    return Block(factor, shape, target, device), upper
+
+
+def _reduced(block: Block) -> tuple[torch.Tensor, dict[Panel, torch.Tensor]]:
+    """Return this rank's columns of R above those of the reflectors, and the scales of the panels that it owns."""
+    local = block.local.clone(memory_format=torch.contiguous_format)
+    scales: dict[Panel, torch.Tensor] = {}
+    for panel in _panels(block):
+        reflected, tau = _householder(block, local, panel, scales)
+        trailing, _ = _beyond(block, local, panel.stop)
+        _reflect(
+            trailing.narrow(-2, panel.start, block.shape[-2] - panel.start), reflected, tau, adjoint=True
+        )
+    return local, scales
+
+
+def _upper(block: Block, local: torch.Tensor, rows: int) -> Block:
+    """Return the first ``rows`` rows of R."""
+    upper = torch.triu(local.narrow(-2, 0, rows), -block.offset(block.ndim - 1))
+    return Block(upper, (*block.shape[:-2], rows, block.shape[-1]), block.partition, block.device)
 
 
 def _householder(

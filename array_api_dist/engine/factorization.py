@@ -23,6 +23,7 @@ from array_api_dist.engine.matrices import (
     guarded,
     identity_like,
     on_single_ranks,
+    refuse_too_large,
     route_of,
     singular,
     transposed,
@@ -135,18 +136,31 @@ def svd(block: Block, *, full_matrices: bool = False) -> tuple[Block, Block, Blo
     """Return U, S and Vh.
 
     Communication: none for whole matrices; TSQR's for P times as many rows as columns or the reverse (with
-    ``full_matrices`` that of ``blocked.qr``); else one exchange that brings each matrix to one rank, and one back.
+    ``full_matrices`` that of ``blocked.qr``); else one exchange that brings a square matrix to one rank, and one back.
+    Of others that is the triangle that ``blocked.qr`` leaves, and the factors are multiplied.
     """
     rules.check_matrices("svd", block.shape)
-    if _is_split(block, Form.TALL):
-        return _tall_svd_full(block) if full_matrices else _tall_svd(by_rows(block))
-    if _is_split(block, Form.WIDE):
+    if route_of(block) is Route.SPLIT and block.shape[-2] < block.shape[-1]:
         right, values, left = svd(adjoint(block), full_matrices=full_matrices)
         return adjoint(left), values, adjoint(right)
+    if _is_split(block, Form.TALL):
+        return _long_svd_full(block, _triangle_svd) if full_matrices else _tall_svd(by_rows(block))
+    if route_of(block) is Route.SPLIT and block.shape[-2] > block.shape[-1]:
+        refuse_too_large("svd", block, _triangle_shape(block))
+        return _long_svd_full(block, _single_svd) if full_matrices else _long_svd(block)
+    return _single_svd(block, full_matrices=full_matrices)
+
+
+def _single_svd(block: Block, *, full_matrices: bool = False) -> tuple[Block, Block, Block]:
     left, values, right = _on_whole(
         "svd", block, lambda local: factors.svd(local, full_matrices=full_matrices)
     )
     return left, values, right
+
+
+def _triangle_shape(block: Block) -> Shape:
+    """Return the shape of the triangle that a factorization of long matrices leaves."""
+    return (*block.shape[:-2], block.shape[-1], block.shape[-1])
 
 
 def _small_svd(triangle: Block) -> tuple[Block, Block, Block]:
@@ -160,23 +174,38 @@ def _tall_svd(block: Block) -> tuple[Block, Block, Block]:
     return factor.with_local(factor.local @ left.local), values, right
 
 
-def _tall_svd_full(block: Block) -> tuple[Block, Block, Block]:
+def _triangle_svd(block: Block) -> tuple[Block, Block, Block]:
+    return _small_svd(replicate(block))
+
+
+def _long_svd(block: Block) -> tuple[Block, Block, Block]:
+    factor, upper = blocked.qr(block, complete=False)
+    left, values, right = _single_svd(upper)
+    return contraction.matmul(factor, left), values, right
+
+
+def _long_svd_full(
+    block: Block, decompose: Callable[[Block], tuple[Block, Block, Block]]
+) -> tuple[Block, Block, Block]:
     rows, columns = block.shape[-2:]
     last = block.ndim - 1
     factor, upper = blocked.qr(block, complete=True)
-    left, values, right = _small_svd(replicate(rearrangement.take_slice(upper, last - 1, 0, 1, columns)))
+    left, values, right = decompose(rearrangement.take_slice(upper, last - 1, 0, 1, columns))
     rotated = contraction.matmul(rearrangement.take_slice(factor, last, 0, 1, columns), left)
     rest = rearrangement.take_slice(factor, last, columns, 1, rows - columns)
     return rearrangement.concat((rotated, rest), last), values, right
 
 
 def svdvals(block: Block, function: str = "svdvals") -> Block:
-    """Return the singular values. Communication: as ``svd``, without the way down of TSQR."""
+    """Return the singular values. Communication: as ``svd``, but R is made without Q."""
     rules.check_matrices(function, block.shape)
-    if _is_split(block, Form.WIDE):
-        block = adjoint(block)
-    if _is_split(block, Form.TALL):
-        block = tall_skinny.triangle(by_rows(block))
+    if route_of(block) is Route.SPLIT:
+        block = adjoint(block) if block.shape[-2] < block.shape[-1] else block
+        if _is_split(block, Form.TALL):
+            block = tall_skinny.triangle(by_rows(block))
+        elif block.shape[-2] > block.shape[-1]:
+            refuse_too_large(function, block, _triangle_shape(block))
+            block = blocked.triangle(block)
     return _on_whole(function, block, lambda local: (torch.linalg.svdvals(local),))[0]
 
 

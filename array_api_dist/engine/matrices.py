@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from array_api_dist import _matrices as rules
 from array_api_dist._block import Block
 from array_api_dist._matrices import Route
-from array_api_dist._partition import REPLICATED, Partition
+from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.engine import rearrangement
 from array_api_dist.engine.redistribution import redistribute
 
@@ -60,17 +61,27 @@ def on_single_ranks(function: str, block: Block) -> tuple[Block, bool]:
     MemoryError
         On every rank, before communication: one rank would hold more than ``_matrices.ONE_RANK_NBYTES``.
     """
+    refuse_too_large(function, block, block.shape)
     lacks_batch = block.ndim == 2
     batched = rearrangement.expand_dims(block, (0,)) if lacks_batch else block
     axis = rules.longest_batch_axis(batched.shape)
     target = Partition.even(axis, batched.shape[axis], block.device.ranks)
-    nbytes = block.nbytes // max(batched.shape[axis], 1) * max(target.counts)
+    return redistribute(batched, target), lacks_batch
+
+
+def refuse_too_large(function: str, block: Block, shape: Shape) -> None:
+    """Raise MemoryError if matrices of ``shape``, made of those of ``block``, are too large for one rank.
+
+    One rank would hold more than ``_matrices.ONE_RANK_NBYTES`` of them.
+    """
+    length = max(shape[:-2], default=1)
+    share = -(-length // block.device.ranks)
+    nbytes = prod(shape) // max(length, 1) * share * block.local.element_size()
     if nbytes > rules.ONE_RANK_NBYTES:
         raise MemoryError(
             f"{function} brings matrices of up to {rules.ONE_RANK_NBYTES} bytes to one rank, "
             f"got {nbytes} bytes for shape {block.shape}"
         )
-    return redistribute(batched, target), lacks_batch
 
 
 def by_columns(block: Block) -> Block:

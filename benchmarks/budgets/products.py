@@ -263,74 +263,117 @@ SPECTRUM = factorization(
 )
 
 
-def _singular(problem: Problem, *, vectors: bool = True) -> Iterator[Step]:
+def _long(problem: Problem) -> Problem:
+    """Return the problem of the transposed matrices where they have more columns than rows."""
+    x = problem.x
+    rows, columns = x.shape[-2:]
+    if rows >= columns:
+        return problem
+    axes = {len(x.shape) - 2: len(x.shape) - 1, len(x.shape) - 1: len(x.shape) - 2}
+    turned = replace(
+        x, shape=(*x.shape[:-2], columns, rows), axis=None if x.axis is None else axes.get(x.axis, x.axis)
+    )
+    return problem.with_operands(turned)
+
+
+def _triangle(problem: Problem) -> Operand:
+    """Return the triangle, no longer than it is wide, that stands for a long matrix."""
+    x = problem.x
+    return Operand((*x.shape[:-2], x.shape[-1], x.shape[-1]), x.itemsize, len(x.shape) - 1)
+
+
+def _factored(problem: Problem, factors: tuple[Operand, ...], matrices: float) -> Iterator[Step]:
+    """Yield what brings a square matrix, or the triangle of another, to one rank, and what comes back of it."""
+    long = _long(problem)
+    if long.x.shape[-1] == long.x.shape[-2]:
+        yield from _on_one_rank(replace(problem, results=factors))
+        return
+    yield from _by_columns(long)
+    yield from panels(long, matrices, per_panel=4)
+    yield from _on_one_rank(replace(long, operands=(_triangle(long),), results=factors))
+
+
+def _singular(problem: Problem) -> Iterator[Step]:
     shape = form(problem)
-    if shape == "square":
-        yield from _on_one_rank(problem)
-    elif problem.times == 1:
+    if shape != "square" and problem.times == 1:
         yield from _triangles(problem)
+        return
+    long, part = _long(problem), problem.parts()
+    triangle = _triangle(long)
+    if shape == "square":
+        values = Operand(triangle.shape[:-1], 8)
+        yield from _factored(problem, (triangle, values, triangle), 2.0)
     else:
-        # All the columns of U.
-        yield from _by_columns(problem)
-        yield from panels(problem, 2.0, per_panel=4)
-        width = min(problem.x.shape[-2:])
-        triangle = prod(problem.x.shape[:-2]) * width * width * problem.x.itemsize
-        part = problem.parts()
-        yield collective("allgather", triangle + part, 2)
-        yield exchange(problem, 4 * part, 4)
-        yield collective("shift", (problem.ranks - 1) * triangle + part, problem.ranks - 1)
+        yield from _by_columns(long)
+        yield from panels(long, 2.0, per_panel=4)
+        yield collective("allgather", triangle.nbytes)
+    if long.x.shape[-2] > long.x.shape[-1]:
+        # The product of the orthogonal factor with that of the triangle, beside all the columns of U if asked for.
+        factor = Operand(long.x.shape, long.x.itemsize, len(long.x.shape) - 1)
+        yield from _once(Problem(long.ranks, (factor, triangle), (factor,), limits=long.limits))
+        yield exchange(problem, 4 * part, 4 if problem.times == 2 else 0)
+        yield collective("allgather", part if problem.times == 2 else 0, problem.times - 1)
 
 
 SINGULAR_TEXT = (
     "TSQR of those tall or wide by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of one "
-    "above){}; others go to one rank, up to 2 GiB there (above, a MemoryError on every rank)"
+    "above){}; square ones go to one rank, up to 2 GiB there (above, a MemoryError on every rank); others {} 128 "
+    "columns, broadcast, and their K×K triangle goes there"
 )
 
 
 def _values(problem: Problem) -> Iterator[Step]:
     x = problem.x
+    if form(problem) != "square":
+        yield from _triangles(problem)
+        return
     values = Operand((*x.shape[:-2], min(x.shape[-2:])), 8)
-    yield from _singular(replace(problem, results=(values,)))
-    if form(problem) == "square" and len(x.shape) == 2:
+    yield from _factored(problem, (values,), 1.0)
+    if len(x.shape) == 2:
         # Very long vectors of singular values that one rank had were spread.
         yield collective("allgather", values.part(problem.ranks))
 
 
 def _singular_memory(problem: Problem) -> int:
-    gathered = _gathered_memory(problem) if form(problem) == "square" else 0
-    return _tall_memory(problem) + gathered
+    if form(problem) != "square":
+        return _tall_memory(problem)
+    long = _long(problem)
+    # One rank has the triangle, its factors, and what LAPACK needs for them.
+    return 2 * _tall_memory(problem) + 24 * _triangle(long).nbytes
 
 
 SVD = factorization(
-    SINGULAR_TEXT.format(", with ``full_matrices`` 2 M² elements of panels, broadcast"),
+    SINGULAR_TEXT.format(
+        ", with ``full_matrices`` 2 M² elements of panels, broadcast",
+        "first send 2 M K elements of panels of",
+    ),
     _singular,
     _singular_memory,
     is_gathering=True,
 )
-SVDVALS = factorization(SINGULAR_TEXT.format(""), _values, _singular_memory, is_gathering=True)
+SVDVALS = factorization(
+    SINGULAR_TEXT.format("", "first send M K elements of panels of"),
+    _values,
+    _singular_memory,
+    is_gathering=True,
+)
 
 
 def _pseudo_inverse(problem: Problem) -> Iterator[Step]:
     x, ranks = problem.x, problem.ranks
     width = min(x.shape[-2:])
-    factors = tuple(
-        Operand((*x.shape[:-2], *shape), x.itemsize)
-        for shape in ((x.shape[-2], width), (width,), (width, x.shape[-1]))
-    )
-    if not _is_shared(x) or form(problem) != "square":
-        yield from _singular(replace(problem, results=factors))
-        return
-    yield from _singular(replace(problem, results=factors))
-    if len(x.shape) == 2:
+    yield from _singular(problem)
+    if _is_shared(x) and form(problem) == "square" and len(x.shape) == 2:
         # The factors lie apart again: their product moves one of them.
-        square = Operand((width, width), x.itemsize, 0)
-        yield from _once(Problem(ranks, (square, square), (square,), limits=problem.limits))
+        left, right = (Operand((x.shape[axis], width), x.itemsize, 0) for axis in (-2, -1))
+        product = Operand((x.shape[-1], x.shape[-2]), x.itemsize, 0)
+        yield from _once(Problem(ranks, (left, right), (product,), limits=problem.limits))
         yield collective("allgather", width * x.itemsize)
         yield exchange(problem, width * x.itemsize)
 
 
 PINV = factorization(
-    SINGULAR_TEXT.format("") + "; and the product of the factors",
+    SINGULAR_TEXT.format("", "first send 2 M K elements of panels of") + "; and the product of the factors",
     _pseudo_inverse,
     lambda problem: 2 * _singular_memory(problem),
     is_gathering=True,
@@ -360,7 +403,7 @@ def _norming(problem: Problem) -> Iterator[Step]:
         return
     if problem.times == 2:
         values = Operand((*problem.x.shape[:-2], min(problem.x.shape[-2:])), 8)
-        yield from SVDVALS.steps(replace(problem, results=(values,), times=1))
+        yield from SVDVALS.steps(replace(problem, times=1))
         yield collective("allreduce", 8 * values.size)
         return
     sums = problem.x.size // min(problem.x.shape[-2:]) * 8

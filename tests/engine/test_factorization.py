@@ -16,6 +16,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import Partition, Shape
 from array_api_dist.engine import factorization as engine
 from array_api_dist.engine import norms, rearrangement
+from array_api_dist.trace import trace
 
 DTYPES = [torch.float32, torch.complex128]
 RANKS = [1, 2, 3]
@@ -80,7 +81,7 @@ def assert_orthonormal(matrix: torch.Tensor) -> None:
 
 
 SQUARE_SHAPES = [(7, 7), (2, 6, 6), (4, 3, 3), (0, 0), (0, 3, 3)]
-ANY_SHAPES = [(13, 2), (2, 13), (7, 6), (2, 9, 2), (2, 2, 9), (5, 0), (0, 5)]
+ANY_SHAPES = [(13, 2), (2, 13), (7, 6), (4, 7), (2, 9, 2), (2, 2, 9), (2, 7, 5), (5, 0), (0, 5)]
 
 
 @pytest.mark.parametrize("ranks", RANKS)
@@ -267,8 +268,8 @@ def test_diagonals_and_traces_stay_where_they_are(ranks: int, offset: int) -> No
         expected = torch.from_numpy(np.diagonal(whole.numpy(), offset, -2, -1).copy())
         for (diagonal,) in found(lambda block: norms.diagonal(block, offset), whole, ranks):
             assert torch.equal(diagonal, expected)
-        for (trace,) in found(lambda block: norms.trace(block, offset, torch.int64), whole, ranks):
-            assert torch.equal(trace, expected.sum(-1))
+        for (diagonals,) in found(lambda block: norms.trace(block, offset, torch.int64), whole, ranks):
+            assert torch.equal(diagonals, expected.sum(-1))
 
 
 FAILURES = {
@@ -325,6 +326,31 @@ def test_one_rank_is_never_given_more_than_it_may_hold(monkeypatch: pytest.Monke
         return str(caught.value)
 
     assert len(set(on_ranks(2, body))) == 1
+
+
+@pytest.mark.parametrize("shape", [(14, 6), (6, 14)])
+def test_one_rank_is_given_the_triangle_of_a_matrix_that_is_not_square(
+    shape: Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made(shape, torch.float64)
+    functions = (engine.svd, partial(engine.svd, full_matrices=True), engine.svdvals, engine.pinv)
+    monkeypatch.setattr(rules, "COPY_NBYTES", -1)
+    # Six columns of six, and not the whole of 14 by 6.
+    monkeypatch.setattr(rules, "ONE_RANK_NBYTES", 6 * 6 * 8)
+    for function in functions:
+        assert len(list(found(function, whole, 3))) > 1
+    monkeypatch.setattr(rules, "ONE_RANK_NBYTES", 6 * 6 * 8 - 1)
+
+    def body(device: Device) -> list[str]:
+        messages = []
+        for function in functions:
+            with trace() as taken, pytest.raises(MemoryError, match="to one rank, got 288 bytes") as caught:
+                function(part_of(whole, Partition.even(0, shape[0], device.ranks), device))
+            assert taken.collectives == []
+            messages.append(str(caught.value))
+        return messages
+
+    assert len({tuple(each) for each in on_ranks(3, body)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -398,3 +424,53 @@ def test_backward_errors_are_those_of_lapack(kind: str) -> None:
 
     for name, factors in shared.items():
         assert error(name, factors) <= 10 * max(error(name, alone[name]), 2**-53), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64, torch.complex128], ids=str)
+@pytest.mark.parametrize("shape", [(45, 30), (30, 45)])
+def test_backward_errors_of_inverses_and_singular_values_are_those_of_lapack(
+    dtype: torch.dtype, shape: Shape
+) -> None:
+    """Within ten times the error of LAPACK on the whole matrix, or the rounding of its data type."""
+    square, whole = made((40, 40), dtype), made(shape, dtype)
+    functions: dict[str, tuple[Callable[[Block], Block | Sequence[Block]], torch.Tensor]] = {
+        "inv": (engine.inv, square),
+        "slogdet": (engine.slogdet, square),
+        "svd": (engine.svd, whole),
+        "full svd": (partial(engine.svd, full_matrices=True), whole),
+        "svdvals": (engine.svdvals, whole),
+        "pinv": (engine.pinv, whole),
+    }
+    alone: dict[str, Sequence[torch.Tensor]] = {
+        "inv": [torch.linalg.inv(square)],
+        "slogdet": torch.linalg.slogdet(square),
+        "svd": torch.linalg.svd(whole, full_matrices=False),
+        "full svd": torch.linalg.svd(whole),
+        "svdvals": [torch.linalg.svdvals(whole)],
+        "pinv": [torch.linalg.pinv(whole)],
+    }
+    exact_sign, exact_logarithm = torch.linalg.slogdet(square.to(torch.complex128))
+    exact_values = torch.linalg.svdvals(whole.to(torch.complex128))
+    eps = torch.finfo(dtype).eps
+
+    def error(name: str, results: Sequence[torch.Tensor]) -> float:
+        first = results[0]
+        if name == "inv":
+            residual = square @ first - torch.eye(40, dtype=dtype)
+            return float(residual.norm() / (square.norm() * first.norm()))
+        if name == "slogdet":
+            return float(max(abs(first - exact_sign), abs(results[1] - exact_logarithm)) / 40)
+        if name == "svdvals":
+            return float((first - exact_values).norm() / exact_values.norm())
+        if name == "pinv":
+            return float((whole @ first @ whole - whole).norm() / (whole.norm() ** 2 * first.norm()))
+        left, values, right = results
+        count = values.shape[-1]
+        identities = [left.mH @ left, right @ right.mH]
+        skew = max(float((each - torch.eye(each.shape[0])).norm()) for each in identities)
+        product = (left[:, :count] * values) @ right[:count]
+        return max(_backward_error(product, whole), skew / 40)
+
+    for name, (function, matrix) in functions.items():
+        for results in found(function, matrix, 4):
+            assert error(name, results) <= 10 * max(error(name, alone[name]), eps), name
