@@ -41,6 +41,9 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     """An array whose parts live on the ranks of its device. Made by the functions of the namespace only.
 
     Attributes beside the standard's: ``partition``, how the array is laid over the ranks.
+
+    An operator communicates what its function does. In place, with an array: the other operand moves to the partition of
+    this one where they differ; one allgather of the result where this one is replicated and the other is not.
     """
 
     __slots__ = ("__weakref__", "_block", "_replica")  # pyright: ignore[reportUninitializedInstanceVariable]  # Python sets __weakref__
@@ -162,7 +165,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Return the whole array as NumPy's, on every rank.
 
-        Communication: one allgather when it is partitioned; ``copy=False`` then raises ValueError.
+        Communication: none when it is replicated, else one allgather (``copy=False`` then raises ValueError).
         """
         whole = self._whole(copy=copy, error=ValueError).resolve_conj().resolve_neg()
         return np.array(whole.cpu().numpy(), dtype=dtype, copy=copy)
@@ -184,7 +187,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     ) -> Any:
         """Return a capsule of the whole array, on every rank.
 
-        Communication: one allgather when it is partitioned; ``copy=False`` then raises BufferError.
+        Communication: none when it is replicated, else one allgather (``copy=False`` then raises BufferError).
         """
         whole = self._whole(copy=copy, error=BufferError)
         try:
@@ -219,6 +222,13 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     # ---- elements
 
     def __getitem__(self, key: Key, /) -> Array:
+        """Return elements: a copy in meaning, a view in cost where slices allow it.
+
+        Communication: none for slices of positive step, new axes, and integers along other axes (one exchange where
+        the result is lopsided); along the partitioned axis one exchange for a negative step, and one broadcast for an
+        integer (from 64 KiB on one exchange; reading an element of an array of up to 4096 allgathers it once); a
+        mask: what ``nonzero`` takes, with the elements in place of positions; integer arrays: what ``take`` takes.
+        """
         block = self._block
         if block.partition.axis is not None and block.size <= REPLICA_SIZE and _is_element(key, block.ndim):
             if self._replica is None:
@@ -227,6 +237,14 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return Array._from_block(indexing.get(block, _engine_key(key)))
 
     def __setitem__(self, key: Key, value: Array | Scalar, /) -> None:
+        """Write elements; what shares their memory keeps its own.
+
+        Communication: none when the value is replicated or partitioned as what is written, else it moves there once;
+        a mask moves to the partition of the array, and values other than a scalar follow an allgather of P counts
+        (where the mask's first axis is not the partitioned one: counts for each run, and two exchanges); integer
+        arrays or values that are partitioned travel to the owners, by an all-to-all of counts and at most three
+        exchanges.
+        """
         operand = _operand_of(value, self)
         self._own()
         indexing.set(self._block, _engine_key(key), operand, mixed=are_mixed_kinds_allowed())

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from budgets import FUNCTION_CASES, METHOD_CASES, Case
+from budgets.limits import NO_COPIES, without_copies
 from budgets.measure import Layout, Seen, excess, measured, prepared, problem_of
+from budgets.report import HEADING, table, without_memory
 from harness import on_ranks
+from standard import FFT, FUNCTIONS, LINALG
+from standard import METHODS as STANDARD_METHODS
 
-from array_api_dist import (
-    _array,
-    _contraction,
-    _fourier,
-    _indexing,
-    _matrices,
-)
+import array_api_dist as xp
+from array_api_dist._array import Array
 from array_api_dist._device import Device
-from array_api_dist.collectives import base
-from array_api_dist.engine import contraction, rearrangement, reduction, searching
+from array_api_dist.collectives.instrument import operations
 from array_api_dist.trace import trace
 from benchmarks.budgets import BUDGETS, METHODS, Formula, Limits
 
 RANKS = [2, 3, 4, 8]
 CASES = {**FUNCTION_CASES, **METHOD_CASES}
 FORMULAS = {**BUDGETS, **METHODS}
-NO_COPIES = Limits(
-    scatter=0, lookup=0, small=0, matrices=0, triangles=0, transforms=0, gathered=0, panel=8, replica=0
-)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -42,20 +38,62 @@ def _counting() -> Iterator[None]:
 @pytest.fixture
 def _no_copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is small enough to be copied instead of moved."""
-    for module, name, value in [
-        (reduction, "SCATTER_NBYTES", 0), (searching, "SMALL_NBYTES", 0), (rearrangement, "SMALL_NBYTES", 0),
-        (_indexing, "SMALL_NBYTES", 0), (_matrices, "COPY_NBYTES", 0), (_matrices, "TREE_NBYTES", 0),
-        (_matrices, "PANEL_WIDTH", 8), (_array, "REPLICA_SIZE", 0), (base, "GATHERED_NBYTES", 0),
-        (_contraction, "RING_NBYTES", 0), (_contraction, "GATHER_NBYTES", 0), (_contraction, "SCATTER_NBYTES", 0),
-        (_fourier, "plan", partial(_fourier.plan, limit=0)),
-    ]:  # fmt: skip
-        monkeypatch.setattr(module, name, value)
-    caches = (_contraction.choose, contraction._planned)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
+    with without_copies():
+        yield
+
+
+# ---- completeness
+
+
+def _standard_names() -> set[str]:
+    """Return the standard's functions and methods; what an extension shares with the namespace is one function."""
+    extensions = {
+        f"{prefix}.{name}"
+        for prefix, names in (("linalg", LINALG), ("fft", FFT))
+        for name in names
+        if getattr(getattr(xp, prefix), name) is not getattr(xp, name, None)
+    }
+    return {*FUNCTIONS, *extensions, *STANDARD_METHODS, "T", "mT", "__array_namespace_info__"}
+
+
+BY_FILES = {"load_hdf5", "save_hdf5"}
+"""Their agreements are counted beside their files, in tests/mpi/test_io.py."""
+
+
+def test_every_function_and_method_has_a_budget_and_a_case() -> None:
+    public = (_standard_names() | set(operations())) - BY_FILES
+    assert public - set(FORMULAS) == set()
+    assert set(FORMULAS) == set(CASES)
+    assert all(CASES.values())
+
+
+DESCRIBED = [name for name in BUDGETS if name != "__array_namespace_info__"]
+"""Methods that are operators or never communicate are described together, by the class."""
+
+
+@pytest.mark.parametrize(
+    "name", [*DESCRIBED, "__getitem__", "__setitem__", "__array__", "__dlpack__", "to_device"]
+)
+def test_a_docstring_states_the_budget(name: str) -> None:
+    function: Callable[..., object] = operations()[name]
+    assert _plain(FORMULAS[name].text) in _plain(inspect.getdoc(function) or "")
+
+
+def test_the_class_states_the_budget_of_operators_in_place() -> None:
+    assert _plain(METHODS["__iadd__"].text) in _plain(inspect.getdoc(Array) or "")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_page_of_budgets_tells_what_is_counted() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "budgets.md").read_text(encoding="utf-8")
+    told = page.partition(f"{HEADING}\n\n")[2].splitlines()
+    assert without_memory(told) == without_memory(list(table())), "python tests/engine/budgets --write"
+
+
+# ---- keeping them
 
 
 def _outcomes(case: Case, layouts: list[Layout], ranks: int) -> list[list[Seen]]:
