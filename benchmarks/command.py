@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,7 +23,7 @@ from benchmarks.cases import CASES, DATASETS, SCALES, Case, Scale, matching
 from benchmarks.comparison import compared, geometric_mean
 from benchmarks.model.command import app as model_app
 from benchmarks.registry import SYSTEMS, chosen
-from benchmarks.report import cases, markdown, rows_of, time_text
+from benchmarks.report import markdown, time_text
 from benchmarks.results import Results, Row, load
 from benchmarks.runner import Plan, session
 
@@ -88,7 +90,10 @@ def run(
     cores: Annotated[int, typer.Option(help="cores for each system; all by default", min=0)] = 0,
     scale: Annotated[str, typer.Option(help=", ".join(SCALES))] = "small",
     repeats: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.4,
+    minutes: Annotated[
+        float, typer.Option(help="cases that are not reached by then are named, not run")
+    ] = 8.5,
     weak: Annotated[bool, typer.Option(help="also rows in proportion to ranks")] = True,
     probe: Annotated[bool, typer.Option(help="also the machine's own figures, for predictions")] = True,
     paper: Annotated[
@@ -106,12 +111,13 @@ def run(
         raise typer.BadParameter(str(error)) from error
     plan = Plan(
         _cases(patterns), entries, _numbers(ranks), cores or facts.cores(), _scale(scale), repeats, seconds,
-        weak=weak,
+        minutes=minutes, weak=weak,
     )  # fmt: skip
-    results = measured(plan, with_probe=probe and 2 in plan.ranks)
     out.mkdir(parents=True, exist_ok=True)
+    # What asks this program to end must let it end its processes.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    results = measured(plan, out, with_probe=probe and 2 in plan.ranks)
     results.save(out / "results.json")
-    _show(results)
     _publish(results, out)
 
 
@@ -126,23 +132,31 @@ def _publish(results: Results, out: Path) -> None:
     )
 
 
-def measured(plan: Plan, *, with_probe: bool) -> Results:
-    """Return the results of a plan."""
-    machine = facts.machine() | {
-        "command": _command(sys.argv[1:]),
-        "cores": plan.cores,
-    }
+def measured(plan: Plan, out: Path, *, with_probe: bool) -> Results:
+    """Return the results of a plan; they are written as they come, so that a run that is cut short leaves some."""
+    machine = facts.machine() | {"command": _command(sys.argv[1:]), "cores": plan.cores}
+    figures = probe_figures() if with_probe else {}
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     rows: list[Row] = []
+    started = monotonic()
     with Progress(*columns, console=console, transient=True) as progress:
         runs = plan.runs()
         task = progress.add_task("", total=len(runs))
         with session(plan, lambda text: progress.update(task, description=text)) as opened:
             for case, factor in runs:
-                rows += opened.measure(case, factor)
+                if monotonic() - started > 60 * plan.minutes:
+                    rows += opened.not_reached(case, factor)
+                    continue
+                found = opened.measure(case, factor)
+                rows += found
+                _show(case, factor, found, monotonic() - started)
+                Results(machine, opened.systems, tuple(rows), figures).save(out / "results.json")
                 progress.advance(task)
             systems = opened.systems
-    return Results(machine, systems, tuple(rows), probe_figures() if with_probe else {})
+    for name, versions in systems.items():
+        if "not installed" in versions:
+            console.print(f"[red]{name}[/red] not installed: {versions['not installed']}")
+    return Results(machine, systems, tuple(rows), figures)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -231,13 +245,7 @@ def plot(
         console.print(", ".join(str(path) for path in renew(found)))
 
 
-def _show(results: Results) -> None:
-    for name in cases(results):
-        told = ", ".join(f"{label} {time_text(row)}" for label, row in rows_of(results, name).items())
-        console.print(f"[bold]{name}[/bold]: {told}", highlight=False)
-    for row in results.rows:
-        if row.error:
-            console.print(f"[red]{row.case}, {row.label}[/red]: {row.error}", highlight=False, markup=True)
-    for name, versions in results.systems.items():
-        if "not installed" in versions:
-            console.print(f"[red]{name}[/red] not installed: {versions['not installed']}")
+def _show(case: Case, factor: int, found: Sequence[Row], seconds: float) -> None:
+    told = ", ".join(f"{row.label} {row.error or time_text(row)}" for row in found)
+    more = f" x{factor}" if factor > 1 else ""
+    console.print(f"{seconds:4.0f} s [bold]{case.name}{more}[/bold]: {told}", highlight=False, soft_wrap=True)

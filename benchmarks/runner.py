@@ -18,16 +18,22 @@ from benchmarks.cases import DATASETS, Case, Scale
 from benchmarks.cases.canonical import Values
 from benchmarks.cases.catalogue import START
 from benchmarks.environments import CannotInstallError, Environment, environment_of
-from benchmarks.registry import Entry, Layout, layouts
+from benchmarks.registry import OWN, SYSTEMS, Entry, Layout, layouts
 from benchmarks.results import Row
 from benchmarks.startup import start_rows
 from benchmarks.teams import Team, TeamError
 
 LEAST_SAMPLES: Final = 3
+FEW_SECONDS: Final = 4
+"""What is slow gets so many times the seconds before it has to do with fewer samples than that."""
+
 SAMPLE_SECONDS: Final = 0.01
 """A sample of quick calls has so many of them that it takes this long."""
 
 MOST_CALLS: Final = 2000
+SLOW_SECONDS: Final = 0.2
+"""A first call that takes longer tells enough."""
+
 SLOW_SAMPLES: Final = 8
 """A sample that takes so many times as long as it should is made shorter."""
 
@@ -50,9 +56,11 @@ class Plan:
     scale : str
     repeats : int
     seconds : float
-        After so long in one case a system gets no more than three samples.
+        After so long in one case a system gets no more than three samples, after four times that no more at all.
     limit : float
         After so long a call is given up, and its system started anew.
+    minutes : float
+        After so long no further case is begun.
     weak : bool
         Whether to measure scaling cases also with rows in proportion to ranks.
     """
@@ -63,8 +71,9 @@ class Plan:
     cores: int
     scale: Scale
     repeats: int = 7
-    seconds: float = 1.0
+    seconds: float = 0.4
     limit: float = 60.0
+    minutes: float = 8.5
     weak: bool = True
 
     def runs(self) -> list[tuple[Case, int]]:
@@ -166,6 +175,14 @@ class Session:
         self._take_turns([turn for turn in turns if turn.error is None])
         return rows + [_closed(turn) for turn in turns]
 
+    def not_reached(self, case: Case, factor: int) -> list[Row]:
+        """Return the rows of a case that there was no time for."""
+        reason = f"not reached in {self._plan.minutes:.0f} minutes"
+        return [
+            Row(case.name, self._plan.scale, factor, OWN, each.ranks, each.threads, error=reason)
+            for each in self._plan.layouts(SYSTEMS[OWN], case, factor)[:1]
+        ]
+
     def _turns(self, case: Case, factor: int) -> Iterator[_Turn | Row]:
         for entry in self._plan.systems:
             if entry.name not in self._environments:
@@ -195,7 +212,8 @@ class Session:
             replies = turn.team.ask(request, self._plan.limit)
             with np.load(results) as found:
                 turn.error = difference([found[name] for name in found.files], wanted, case.tolerance)
-            if turn.error is None:
+            turn.estimate = max(float(reply["seconds"]) for reply in replies)
+            if turn.error is None and turn.estimate < SLOW_SECONDS:
                 self._estimate(turn)
         except TeamError as error:
             turn.error = str(error)
@@ -223,7 +241,9 @@ class Session:
             # Who comes first changes: what precedes a turn should not always be the same.
             start = repeat % max(len(turns), 1)
             for turn in turns[start:] + turns[:start]:
-                is_due = len(turn.samples) < LEAST_SAMPLES or turn.spent < self._plan.seconds
+                is_due = turn.spent < self._plan.seconds * (
+                    FEW_SECONDS if len(turn.samples) < LEAST_SAMPLES else 1
+                )
                 if turn.error is None and is_due:
                     self._sample(turn)
 
@@ -234,7 +254,8 @@ class Session:
             turn.error = str(error)
             return
         turn.samples.append(seconds)
-        turn.spent += seconds * turn.number
+        # With the call that doesn't count.
+        turn.spent += seconds * (turn.number + (turn.estimate < WARM_SECONDS))
         if seconds * turn.number > SLOW_SAMPLES * SAMPLE_SECONDS:
             # A busy machine: fewer calls make a sample from now on.
             self._weigh(turn, seconds)

@@ -137,7 +137,7 @@ _ALL: Final = (
     Dataset("tall", _skewed, "float32", _shapes((60, 18), (500_000, 18), (4_000_000, 18), (5_000_000, 18))),
     Dataset("rows32", _normal, "float32", _shapes((40, 18), (3_000, 18), (8_000, 18), (40_000, 18))),
     Dataset("rows64", _normal, "float64", _shapes((40, 18), (3_000, 18), (8_000, 18), (40_000, 18))),
-    Dataset("points", _normal, "float32", _shapes((200, 18), (100_000, 18), (1_000_000, 18), (5_000_000, 18))),
+    Dataset("points", _normal, "float32", _shapes((200, 18), (50_000, 18), (1_000_000, 18), (5_000_000, 18))),
     Dataset(
         "centers", _centers, "float32",
         _shapes((CLUSTERS, 18), (CLUSTERS, 18), (CLUSTERS, 18), (CLUSTERS, 18)), grows=False,

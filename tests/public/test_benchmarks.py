@@ -169,7 +169,7 @@ def test_the_page_has_its_marks() -> None:
 
 def test_a_run_measures_on_one_and_two_ranks_and_writes_results(tmp_path) -> None:
     command = [sys.executable, "-m", "benchmarks", "run", "overhead/sum/allreduce", "index/mask", "--scale", "tiny",
-               "--systems", OWN, "--repeats", "2", "--no-probe", "--no-weak", "--out", str(tmp_path)]  # fmt: skip
+               "--systems", OWN, "--repeats", "2", "--cores", "1", "--no-probe", "--no-weak", "--out", str(tmp_path)]  # fmt: skip
     variables = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'ml'}"}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
