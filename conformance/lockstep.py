@@ -103,13 +103,13 @@ class Lockstep:
     # ---- the session
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Make choices the same on every rank, and let rank 0 alone print."""
+        """Make choices the same on every rank, `--hypothesis-seed`'s too, and let rank 0 alone print."""
         # A slow rank would otherwise stop shrinking before its peers.
         hypothesis_engine.MAX_SHRINKING_SECONDS = 10**9
         settings.register_profile(
             "lockstep",
             parent=settings.default,
-            derandomize=True,
+            derandomize=config.getoption("hypothesis_seed") is None,
             database=None,
             deadline=None,
             report_multiple_bugs=False,

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
+import pytest
 import torch
 
+from array_api_dist import _array, _contraction, _fourier, _indexing, _matrices
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._placement import uneven_bounds
-from array_api_dist.collectives import Communicator
+from array_api_dist.collectives import Communicator, base
 from array_api_dist.collectives.threaded import run_ranks
+from array_api_dist.engine import contraction, rearrangement, reduction, searching
 
 T = TypeVar("T")
+
+
+@contextmanager
+def nothing_small() -> Iterator[None]:
+    """Nothing is small enough to be copied instead of moved: tiny arrays take the ways of large ones."""
+    caches = (_contraction.choose, contraction._planned)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in [
+            (reduction, "SCATTER_NBYTES", 0), (searching, "SMALL_NBYTES", 0), (rearrangement, "SMALL_NBYTES", 0),
+            (_indexing, "SMALL_NBYTES", 0), (_matrices, "COPY_NBYTES", 0), (_matrices, "TREE_NBYTES", 0),
+            (_matrices, "PANEL_WIDTH", 8), (_array, "REPLICA_SIZE", 0), (base, "GATHERED_NBYTES", 0),
+            (_contraction, "RING_NBYTES", 0), (_contraction, "GATHER_NBYTES", 0), (_contraction, "SCATTER_NBYTES", 0),
+            (_fourier, "plan", partial(_fourier.plan, limit=0)),
+        ]:  # fmt: skip
+            patch.setattr(module, name, value)
+        for cache in caches:
+            cache.cache_clear()
+        yield
+    for cache in caches:
+        cache.cache_clear()
 
 
 def partitions_of(shape: Shape, ranks: int) -> list[Partition]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from budgets import FUNCTION_CASES, METHOD_CASES, Case
-from budgets.limits import NO_COPIES, without_copies
+from budgets.limits import NO_COPIES
 from budgets.measure import Layout, Seen, excess, measured, prepared, problem_of
 from budgets.report import HEADING, table, without_memory
-from harness import on_ranks
+from harness import nothing_small, on_ranks
 from standard import FFT, FUNCTIONS, LINALG
 from standard import METHODS as STANDARD_METHODS
 
@@ -36,9 +36,8 @@ def _counting() -> Iterator[None]:
 
 
 @pytest.fixture
-def _no_copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is small enough to be copied instead of moved."""
-    with without_copies():
+def _no_copies() -> Iterator[None]:
+    with nothing_small():
         yield
 
 

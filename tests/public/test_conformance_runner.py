@@ -61,12 +61,13 @@ def fake_suite(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.parametrize("seed", [[], ["--hypothesis-seed=7"]], ids=["the examples of every run", "a seed"])
 def test_a_run_reports_every_test_and_fails_with_any_rank(
-    fake_suite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    fake_suite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], seed: list[str]
 ) -> None:
     report = tmp_path / "report.json"
     options = ["--ranks", "2", "--partition", "mixed", "--module", "math_like", "--json", str(report)]
-    assert main([*options, "--suite", str(fake_suite)]) == 1
+    assert main([*options, "--suite", str(fake_suite), *seed]) == 1
     (run,) = json.loads(report.read_text(encoding="utf-8"))["runs"]
     outcomes = {test["test"].rpartition("::")[2]: test["outcome"] for test in run["tests"]}
     assert outcomes.pop("test_fails_on_one_rank") == "failed"

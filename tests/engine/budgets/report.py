@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from harness import on_ranks
+from harness import nothing_small, on_ranks
 
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist.trace import trace
 from benchmarks.budgets import BUDGETS, METHODS, Formula, Step
 from budgets import FUNCTION_CASES, METHOD_CASES, Case
-from budgets.limits import NO_COPIES, without_copies
+from budgets.limits import NO_COPIES
 from budgets.measure import Layout, Seen, allowed, measured, prepared, problem_of
 
 RANKS: Final = (2, 4, 8)
@@ -106,7 +106,7 @@ def busiest(formula: Formula, cases: Sequence[Case]) -> list[tuple[Case, Axes]]:
 
 def table() -> Iterator[str]:
     """Yield the lines: first the names of what never communicates, then a table for each formula."""
-    with without_copies(), trace():
+    with nothing_small(), trace():
         rows = {name: tuple(_rows(name)) for name in FORMULAS}
     silent = [f"`{name}`" for name, found in rows.items() if not found]
     yield f"Never communicate, whatever the partitions: {', '.join(silent)}."
