@@ -2,6 +2,7 @@
 
     python -m conformance --ranks 1,2,3,4 --partition none,first,last,uneven,mixed
     python -m conformance --ranks 2 --partition mixed --max-examples 300 array_api_tests/test_linalg.py -k qr
+    python -m conformance --join one.json two.json    # the table of runs made one by one
 
 What is not an option of this program goes to pytest. The exit status is 0 only if nothing failed.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from conformance.launch import BAD_OUTCOMES, Job, run
 from conformance.plugin import MODULE_VARIABLE
-from conformance.report import Result, results_table, write_json
+from conformance.report import Result, read_json, results_table, write_json
 from conformance.suite import SUITE_VARIABLE, find_suite
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
         "--limit", type=float, default=120.0, help="seconds without progress that count as a hang"
     )
     made.add_argument("--json", type=Path, default=Path("conformance-report.json"), help="the report's file")
+    made.add_argument(
+        "--join", type=Path, nargs="+", metavar="REPORT", help="run nothing: join reports of earlier runs"
+    )
     made.add_argument("--module", default="array_api_dist", help="the namespace (default: array_api_dist)")
     return made
 
@@ -84,12 +88,21 @@ def combination(
     started = time.monotonic()
     outcomes = run(job)
     seconds = time.monotonic() - started
-    return Result(options.ranks, options.partition, options.device, seconds, outcomes)
+    return Result(options.ranks, options.partition, options.device, options.max_examples, seconds, outcomes)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run every combination; return the exit status."""
-    options, pytest_arguments = parser().parse_known_args(arguments)
+def joined(reports: Sequence[Path]) -> list[Result]:
+    """Return the runs of several reports in the order of ranks; the last one of each combination counts."""
+    found = {
+        (result.ranks, result.partition, result.device): result
+        for report in reports
+        for result in read_json(report)
+    }
+    return [found[key] for key in sorted(found, key=lambda key: key[0])]
+
+
+def ran(options: argparse.Namespace, pytest_arguments: list[str]) -> list[Result]:
+    """Run the suite for every combination, and write the report after each."""
     if not any(argument.startswith("array_api_tests") for argument in pytest_arguments):
         pytest_arguments.append("array_api_tests")
     suite = find_suite(options.suite)
@@ -102,7 +115,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             results.append(combination(chosen, suite, Path(directory) / f"{len(results)}", pytest_arguments))
             # After each: a run of all combinations takes a while, and may be ended by hand.
-            write_json(options.json, results, {"suite": str(suite), "max_examples": options.max_examples})
+            write_json(options.json, results, {"suite": str(suite)})
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run every combination, or join reports; return the exit status."""
+    options, pytest_arguments = parser().parse_known_args(arguments)
+    if options.join:
+        results = joined(options.join)
+        write_json(options.json, results, {"joined": [str(report) for report in options.join]})
+    else:
+        results = ran(options, pytest_arguments)
     print(f"\n{results_table(results)}\n\nreport: {options.json}", flush=True)
     bad = [outcome for result in results for outcome in result.outcomes if outcome.outcome in BAD_OUTCOMES]
     return 1 if bad or not any(result.outcomes for result in results) else 0
@@ -111,5 +135,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         sys.exit(f"conformance: {error}")

@@ -18,11 +18,15 @@ KINDS: Final = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run of the suite: on how many ranks, with which default partition and device, and how its tests ended."""
+    """A run of the suite: on how many ranks, with which default partition and device, and how its tests ended.
+
+    ``examples`` is how many Hypothesis drew for a test at most.
+    """
 
     ranks: int
     partition: str
     device: str
+    examples: int
     seconds: float
     outcomes: Sequence[Outcome]
 
@@ -64,6 +68,7 @@ def results_table(results: Sequence[Result]) -> str:
                 str(result.ranks),
                 result.partition,
                 result.device,
+                str(result.examples),
                 *map(str, result.counts()),
                 f"{result.seconds:.0f}",
                 f"{arrays:,}",
@@ -71,7 +76,9 @@ def results_table(results: Sequence[Result]) -> str:
                 share,
             ]
         )
-    return table(["P", "partition", "device", *KINDS, "seconds", "arrays", "spread", "share"], rows)
+    return table(
+        ["P", "partition", "device", "examples", *KINDS, "seconds", "arrays", "spread", "share"], rows
+    )
 
 
 def write_json(path: Path, results: Sequence[Result], facts: Mapping[str, object]) -> None:
@@ -81,6 +88,7 @@ def write_json(path: Path, results: Sequence[Result], facts: Mapping[str, object
             "ranks": result.ranks,
             "partition": result.partition,
             "device": result.device,
+            "examples": result.examples,
             "seconds": round(result.seconds, 1),
             "counts": dict(zip(KINDS, result.counts(), strict=True)),
             "arrays": result.measured("arrays"),
@@ -91,3 +99,28 @@ def write_json(path: Path, results: Sequence[Result], facts: Mapping[str, object
         for result in results
     ]
     path.write_text(json.dumps({**facts, "runs": runs}, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> list[Result]:
+    """Return the runs that ``write_json`` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        return [
+            Result(
+                run["ranks"],
+                run["partition"],
+                run["device"],
+                run["examples"],
+                run["seconds"],
+                [Outcome(**test) for test in run["tests"]],
+            )
+            for run in runs
+        ]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"a report is a JSON file that python -m conformance wrote, got {path}") from error

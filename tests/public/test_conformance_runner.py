@@ -17,7 +17,7 @@ from conformance import suite
 from conformance.__main__ import LISTS, main, xfails
 from conformance.journal import Outcome
 from conformance.plugin import Serials, is_spread
-from conformance.report import Result, results_table, write_json
+from conformance.report import Result, read_json, results_table, write_json
 
 # A stand-in for the official suite: the same layout and options, and tests of a namespace of three ranks' worth.
 FAKE_CONFTEST = """
@@ -75,7 +75,7 @@ def test_a_run_reports_every_test_and_fails_with_any_rank(
         ["test_environment", "test_global_random_state_is_the_same", "test_examples_are_the_same"], "passed"
     )
     last_row = capfd.readouterr().out.split("\n\nreport:")[0].splitlines()[-1]
-    assert last_row.split()[:5] == ["2", "mixed", "cpu", "3", "1"]
+    assert last_row.split()[:6] == ["2", "mixed", "cpu", "100", "3", "1"]
 
 
 def entries(path: Path) -> list[str]:
@@ -167,14 +167,29 @@ def test_the_report_counts_outcomes_and_spread_arrays(tmp_path: Path) -> None:
         Outcome("a", "passed", measures={"arrays": 30, "spreadable": 15, "spread": 10}),
         Outcome("b", "failed", measures={"arrays": 10, "spreadable": 10, "spread": 10}),
     ]
-    result = Result(2, "first", "cpu", 12.3, outcomes)
+    result = Result(2, "first", "cpu", 50, 12.3, outcomes)
     assert results_table([result]).splitlines()[-1].split() == (
-        ["2", "first", "cpu", "1", "1", "0", "0", "0", "0", "12", "40", "20", "80%"]
+        ["2", "first", "cpu", "50", "1", "1", "0", "0", "0", "0", "12", "40", "20", "80%"]
     )
-    write_json(tmp_path / "report.json", [result], {"max_examples": 5})
+    write_json(tmp_path / "report.json", [result], {"suite": "here"})
     read = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert (read["max_examples"], read["runs"][0]["spread"], read["runs"][0]["counts"]["failed"]) == (
-        5,
-        20,
-        1,
-    )
+    assert (read["suite"], read["runs"][0]["spread"], read["runs"][0]["counts"]["failed"]) == ("here", 20, 1)
+
+
+def test_reports_of_single_runs_are_joined(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    reports = []
+    for number, (ranks, ending) in enumerate([(3, "passed"), (2, "failed"), (2, "passed")]):
+        result = Result(ranks, "last", "cpu", 50, 7.0, [Outcome("a", ending)])
+        reports.append(tmp_path / f"{number}.json")
+        write_json(reports[-1], [result], {})
+    options = ["--json", str(tmp_path / "all.json"), "--join", *map(str, reports)]
+    assert main(options) == 0, "the later run of a combination counts"
+    rows = capfd.readouterr().out.split("\n\nreport:")[0].splitlines()[-2:]
+    assert [row.split()[:6] for row in rows] == [[n, "last", "cpu", "50", "1", "0"] for n in ("2", "3")]
+    assert main([*options[:-1]]) == 1
+
+
+def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match="a JSON file that python -m conformance wrote"):
+        read_json(tmp_path / "other.json")
