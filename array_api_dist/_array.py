@@ -21,7 +21,7 @@ from array_api_dist._show import html, text
 from array_api_dist.engine import contraction, elementwise, indexing, rearrangement
 from array_api_dist.engine.elementwise import Elementwise
 from array_api_dist.engine.redistribution import redistribute, replicate
-from array_api_dist.kernels import storage
+from array_api_dist.kernels import interchange, storage
 from array_api_dist.kernels.cast import cast as cast_tensor
 from array_api_dist.kernels.dtypes import TORCH
 from array_api_dist.promotion import are_mixed_kinds_allowed
@@ -191,8 +191,14 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         """
         whole = self._whole(copy=copy, error=BufferError)
         try:
-            target = cast("tuple[IntEnum, int] | None", dl_device)
-            return whole.__dlpack__(stream=stream, max_version=max_version, dl_device=target, copy=copy)
+            return interchange.exported(
+                whole,
+                stream=stream,
+                max_version=max_version,
+                dl_device=cast("tuple[IntEnum, int] | None", dl_device),
+                copy=copy,
+                is_copy=not self._block.partition.is_whole_everywhere,
+            )
         except (RuntimeError, ValueError) as error:
             raise BufferError(f"the array cannot be exported: {error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import pickle
 import warnings
 from typing import Any
@@ -179,13 +180,40 @@ def test_arrays_of_other_ranks_do_not_mix() -> None:
     np.testing.assert_array_equal(np.asarray(whole), np.arange(8))
 
 
+_DLPACK_KEYWORDS: list[dict[str, Any]] = [
+    {**version, **device}
+    for version in ({}, {"max_version": (0, 0)}, {"max_version": (1, 0)}, {"max_version": (2, 0)})
+    for device in ({}, {"dl_device": (1, 0)})
+]
+
+
 @pytest.mark.mpi(min_size=2)
 def test_what_lies_in_parts_is_exported_by_copies_only() -> None:
     x = repartition(xp.arange(2 * RANKS), 0)
-    with pytest.raises(BufferError, match="only be exported by a copy"):
-        x.__dlpack__(copy=False)
+    for keywords in _DLPACK_KEYWORDS:
+        with pytest.raises(BufferError, match="only be exported by a copy"):
+            x.__dlpack__(copy=False, **keywords)
+        assert "dltensor" in str(x.__dlpack__(**keywords))
+        assert "dltensor" in str(x.__dlpack__(copy=True, **keywords))
     with pytest.raises(ValueError, match="only be exported by a copy"):
         np.asarray(x, copy=False)
     whole = repartition(x, None)
     np.testing.assert_array_equal(np.from_dlpack(whole, copy=False), np.arange(2 * RANKS))
     np.testing.assert_array_equal(np.from_dlpack(x), np.arange(2 * RANKS))
+
+
+def _is_marked_as_copy(capsule: object) -> bool:
+    """Return DLPACK_FLAG_BITMASK_IS_COPIED: bit 1 of the flags, which follow a version and two pointers."""
+    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    flags = ctypes.c_uint64.from_address(pointer_of(capsule, b"dltensor_versioned") + 24).value
+    return bool(flags & 2)
+
+
+def test_an_exported_copy_says_that_it_is_one() -> None:
+    whole = repartition(xp.arange(2 * RANKS), None)
+    assert not _is_marked_as_copy(whole.__dlpack__(max_version=(1, 0)))
+    assert not _is_marked_as_copy(whole.__dlpack__(max_version=(1, 0), copy=False))
+    assert _is_marked_as_copy(whole.__dlpack__(max_version=(1, 0), copy=True))
+    assert _is_marked_as_copy(repartition(whole, 0).__dlpack__(max_version=(1, 0))) == (RANKS > 1)
+    np.testing.assert_array_equal(np.from_dlpack(repartition(whole, 0)), np.arange(2 * RANKS))
