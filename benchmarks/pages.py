@@ -25,6 +25,10 @@ from benchmarks.teams import ROOT
 PAGE: Final = ROOT / "docs" / "performance.md"
 BEGIN: Final = "<!-- measured: python -m benchmarks plot RESULTS.json --docs -->"
 END: Final = "<!-- end of what was measured -->"
+PAPER: Final = ("moments", "cdist", "kmeans", "lasso")
+DRAWN: Final = (*PAPER, "overhead")
+"""The groups whose bars the page shows; the tables have the others, too."""
+
 PREFIX: Final = "performance-"
 
 SLOWER: Final = 0.95
@@ -46,7 +50,7 @@ def renew(results: Results, page: Path = PAGE) -> list[Path]:
     tail = rest.split(END, 1)[1]
     for old in page.parent.glob(f"{PREFIX}*.png"):
         old.unlink()
-    plots = draw(results, page.parent, PREFIX)
+    plots = draw(results, page.parent, PREFIX, DRAWN)
     parts = [BEGIN, "", *measured(results, [path.name for path in plots]), END]
     page.write_text(head + "\n".join(parts) + tail)
     return [page, *plots]
@@ -56,7 +60,7 @@ def measured(results: Results, plots: list[str]) -> Iterator[str]:
     """Yield the parts of what was measured."""
     yield machine_text(results)
     for title, groups in (
-        ("The paper's four", {"moments", "cdist", "kmeans", "lasso"}),
+        ("The paper's four", set(PAPER)),
         ("Calls on small arrays: 16 × 16", {"overhead"}),
         ("What the paper leaves out", _others(results)),
     ):
@@ -71,7 +75,7 @@ def measured(results: Results, plots: list[str]) -> Iterator[str]:
 
 def _others(results: Results) -> set[str]:
     groups = {name.split("/", 1)[0] for name in cases(results)}
-    return groups - {"moments", "cdist", "kmeans", "lasso", "overhead"}
+    return groups - set(DRAWN)
 
 
 def slower(results: Results) -> str:

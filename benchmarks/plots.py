@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -22,19 +22,19 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 DPI: Final = 100
-_BARS_HIGH: Final = 40
+_BARS_HIGH: Final = 15
 """Cases in one plot of bars, at most."""
 
 
-def draw(results: Results, out: Path, prefix: str = "") -> list[Path]:
-    """Draw all plots; return their files."""
+def draw(results: Results, out: Path, prefix: str = "", groups: Collection[str] | None = None) -> list[Path]:
+    """Draw all plots, bars of some groups only if they are named; return their files."""
     out.mkdir(parents=True, exist_ok=True)
     known = {case.name: case for case in CASES}
     names = cases(results)
     files = []
     for group in dict.fromkeys(name.split("/", 1)[0] for name in names):
-        chosen = [name for name in names if name.split("/", 1)[0] == group]
-        files.append(_bars(results, chosen[:_BARS_HIGH], out / f"{prefix}bars-{group}.png"))
+        if groups is None or group in groups:
+            files += _bars_of(results, group, out / f"{prefix}bars-{group}")
     files += [
         _strong(results, names, out / f"{prefix}strong-scaling.png"),
         _weak(results, [name for name in names if known[name].scaling], out / f"{prefix}weak-scaling.png"),
@@ -43,6 +43,14 @@ def draw(results: Results, out: Path, prefix: str = "") -> list[Path]:
     if results.probe:
         files.append(_roofline(results, [known[name] for name in names], out / f"{prefix}roofline.png"))
     return files
+
+
+def _bars_of(results: Results, group: str, stem: Path) -> list[Path]:
+    """Draw a group's bars, in as many plots as can be read."""
+    names = [name for name in cases(results) if name.split("/", 1)[0] == group]
+    plots = [names[start : start + _BARS_HIGH] for start in range(0, len(names), _BARS_HIGH)]
+    ends = [".png"] if len(plots) == 1 else [f"-{number}.png" for number in range(1, len(plots) + 1)]
+    return [_bars(results, each, Path(f"{stem}{end}")) for each, end in zip(plots, ends, strict=True)]
 
 
 def _save(figure: Any, path: Path) -> Path:
@@ -93,7 +101,10 @@ def _strong(results: Results, names: Sequence[str], path: Path) -> Path:
     axes.axvline(1, color="k", linewidth=0.8)
     axes.axvline(most, color="k", linewidth=0.8, linestyle=":")
     axes.set_yticks(positions, names, fontsize="small")
-    axes.set(xlabel="times as fast as on one core", xscale="log")
+    axes.margins(y=0.01)
+    axes.set(
+        xlabel="times as fast as on one core (further left: slower still)", xscale="log", xlim=(0.1, 2 * most)
+    )
     axes.invert_yaxis()
     axes.grid(visible=True, alpha=0.3)
     figure.legend(loc="outside upper center", ncols=4, fontsize="small")

@@ -64,7 +64,11 @@ def _launched(ranks: int, *command: str) -> None:
     launcher = [shutil.which("mpirun") or "mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
     variables = {"PYTHONPATH": f"{ROOT}:{ROOT / 'ml'}", "OMP_NUM_THREADS": "1"}
     subprocess.run(
-        [*launcher, sys.executable, "-m", *command], check=True, cwd=ROOT, env=environment(variables)
+        [*launcher, sys.executable, "-m", *command],
+        check=True,
+        cwd=ROOT,
+        env=environment(variables),
+        stdout=subprocess.DEVNULL,
     )
 
 
