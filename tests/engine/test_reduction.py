@@ -7,9 +7,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from harness import joined, on_ranks, part_of, partitions_of
+from harness import joined, nothing_small, on_ranks, part_of, partitions_of
 
-from array_api_dist._partition import Partition
+from array_api_dist._block import Block
+from array_api_dist._device import Device
+from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import reduction, scan
 
@@ -155,3 +157,13 @@ def test_a_scan_of_nothing() -> None:
             ),
         )
         assert joined(blocks).tolist() == [0]
+
+
+def test_an_axis_of_one_element_is_not_scattered() -> None:
+    def body(device: Device) -> Block:
+        block = part_of(torch.ones(4, 1), Partition.even(0, 4, 1), device)
+        return reduction.reduce(reduction.MAX, block, (0,))
+
+    with nothing_small():
+        (result,) = on_ranks(1, body)
+    assert (result.shape, result.partition) == ((1,), REPLICATED)
