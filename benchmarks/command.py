@@ -93,7 +93,7 @@ def run(
     seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.4,
     minutes: Annotated[
         float, typer.Option(help="cases that are not reached by then are named, not run")
-    ] = 8.5,
+    ] = 8.0,
     weak: Annotated[bool, typer.Option(help="also rows in proportion to ranks")] = True,
     probe: Annotated[bool, typer.Option(help="also the machine's own figures, for predictions")] = True,
     paper: Annotated[
@@ -135,10 +135,10 @@ def _publish(results: Results, out: Path) -> None:
 def measured(plan: Plan, out: Path, *, with_probe: bool) -> Results:
     """Return the results of a plan; they are written as they come, so that a run that is cut short leaves some."""
     machine = facts.machine() | {"command": _command(sys.argv[1:]), "cores": plan.cores}
+    started = monotonic()
     figures = probe_figures() if with_probe else {}
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     rows: list[Row] = []
-    started = monotonic()
     with Progress(*columns, console=console, transient=True) as progress:
         runs = plan.runs()
         task = progress.add_task("", total=len(runs))

@@ -73,7 +73,7 @@ class Plan:
     repeats: int = 7
     seconds: float = 0.4
     limit: float = 60.0
-    minutes: float = 8.5
+    minutes: float = 8.0
     weak: bool = True
 
     def runs(self) -> list[tuple[Case, int]]:
