@@ -13,6 +13,7 @@ from typing import Final
 import torch
 
 from array_api_dist.collectives import Communicator, communicator_for, mpi_touches_cuda
+from array_api_dist.kernels import allocation
 
 DEVICE_VARIABLE: Final = "ARRAY_API_DIST_DEVICE"
 
@@ -54,6 +55,9 @@ register_kind(ProcessorKind("cpu", lambda _: torch.device("cpu"), lambda: True, 
 register_kind(ProcessorKind("cuda", _cuda_device, torch.cuda.is_available, mpi_touches_cuda))
 # A host kind that pretends that MPI may not touch its memory: the staging path can be tested on every machine.
 register_kind(ProcessorKind("cpu:staged", lambda _: torch.device("cpu"), lambda: True, lambda: False))
+
+# Before the first large tensor is made: torch asks only once.
+allocation.keep_pages()
 
 
 class Device:
