@@ -34,6 +34,9 @@ NOWHERE: Final = 2**63 - 1
 # Tensors that torch may as well convert whole.
 _SMALL_SIZE: Final = 1 << 16
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
+# Along axes of at most this many elements extremes are merged one after another, as many elements at a time.
+_SHORT_AXIS: Final = 64
+_PIECE_SIZE: Final = 1 << 15
 # What torch compares.
 _COMPARED: Final = {torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
 _DOUBLE: Final = {
@@ -283,7 +286,44 @@ def _arg_extreme(
         # NumPy promises the first of equals, and NaN before all; torch promises neither.
         index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
         return torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis), index
+    if tensor.ndim > 1 and tensor.shape[axis] <= _SHORT_AXIS:
+        return _extreme_of_few(tensor, axis, kernel)
     return _first_extreme(tensor, axis, kernel)
+
+
+def _extreme_of_few(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the extreme values and where they stand first along a short axis: slab after slab, piece by piece."""
+    slabs = tensor.movedim(axis, 0)
+    value = torch.empty(slabs.shape[1:], dtype=tensor.dtype, device=tensor.device)
+    index = torch.empty(slabs.shape[1:], dtype=torch.int64, device=tensor.device)
+    long = builtins.max(range(1, slabs.ndim), key=lambda at: slabs.shape[at])
+    pieces = torch.split(slabs, builtins.max(_PIECE_SIZE * slabs.shape[long] // slabs[0].numel(), 1), long)
+    first = 0
+    for piece in pieces:
+        length = piece.shape[long]
+        best, place = _extreme_of_slabs(piece, kernel)
+        value.narrow(long - 1, first, length).copy_(best)
+        index.narrow(long - 1, first, length).copy_(place)
+        first += length
+    return value, index
+
+
+def _extreme_of_slabs(slabs: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    better = torch.lt if kernel is torch.amin else torch.gt
+    merge = torch.minimum if kernel is torch.amin else torch.maximum
+    best = slabs[0].clone()
+    place = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+    for at in range(1, len(slabs)):
+        slab = slabs[at]
+        moves = better(slab, best)
+        if slab.is_floating_point():
+            # The first NaN wins, and keeps its place.
+            moves |= torch.isnan(slab)
+            moves &= torch.eq(best, best)
+        # Places ascend: the greatest one is the last that won.
+        torch.maximum(place, moves.view(torch.uint8).mul_(at), out=place)
+        merge(best, slab, out=best)
+    return best, place
 
 
 def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:

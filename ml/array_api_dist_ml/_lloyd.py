@@ -33,16 +33,17 @@ def nearest(data: Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Ar
     Extra memory: n k. Communication: none when the rows are partitioned.
     """
     xp = data.xp
-    scores = data.rows @ (-2.0 * centers.T)
-    scores += row_squares(xp, centers)[None, :]
-    labels = xp.argmin(scores, axis=1)
-    return labels, xp.min(scores, axis=1) if keep_scores else None
+    # One row for each centre: what follows runs along n, not along k.
+    scores = (-2.0 * centers) @ data.rows.T
+    scores += row_squares(xp, centers)[:, None]
+    labels = xp.argmin(scores, axis=0)
+    return labels, xp.min(scores, axis=0) if keep_scores else None
 
 
 def members(xp: Namespace, labels: Array, count: int) -> Array:
-    """Return whether (n, k) each row belongs to each cluster."""
+    """Return whether (k, n) to each cluster each row belongs."""
     numbers = xp.arange(count, dtype=labels.dtype, device=device(labels))
-    return labels[:, None] == numbers[None, :]
+    return numbers[:, None] == labels[None, :]
 
 
 def update(data: Data, labels: Array, centers: Array) -> Array:
@@ -53,13 +54,13 @@ def update(data: Data, labels: Array, centers: Array) -> Array:
     xp, rows, weights = data.xp, data.rows, data.weights
     belongs = members(xp, labels, centers.shape[0])
     if weights is None:
-        sizes = xp.astype(xp.count_nonzero(belongs, axis=0), rows.dtype)
+        sizes = xp.astype(xp.count_nonzero(belongs, axis=1), rows.dtype)
         shares = xp.astype(belongs, rows.dtype)
     else:
-        shares = xp.where(belongs, weights[:, None], constant(rows, 0.0))
-        sizes = xp.sum(shares, axis=0)
+        shares = xp.where(belongs, weights[None, :], constant(rows, 0.0))
+        sizes = xp.sum(shares, axis=1)
     del belongs
-    sums = shares.T @ rows
+    sums = shares @ rows
     if bool(xp.any(sizes == 0)):
         sums, sizes = _relocate(data, labels, centers, sums, sizes)
     held = sizes > 0

@@ -179,4 +179,4 @@ def _masses_of(sample: Sample, owners: Array, start: int, count: int) -> Array:
     """Return the weights (count,) of the rows that belong to each of ``count`` owners from ``start`` on."""
     xp = sample.xp
     belongs = xp.astype(members(xp, owners - start, count), sample.rows.dtype)
-    return _potentials(sample, belongs)
+    return _potentials(sample, belongs.T)

@@ -214,7 +214,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return _shifted(xp.astype(init, sample.rows.dtype), self._shift)
 
     def _warn_of_empty(self, data: Sample, labels: Array) -> None:
-        sizes = data.xp.count_nonzero(_lloyd.members(data.xp, labels, self.n_clusters), axis=0)
+        sizes = data.xp.count_nonzero(_lloyd.members(data.xp, labels, self.n_clusters), axis=1)
         distinct = int(data.xp.count_nonzero(sizes))
         if distinct < self.n_clusters:
             warnings.warn(

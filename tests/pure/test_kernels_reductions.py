@@ -271,3 +271,17 @@ def test_merged_moments_are_those_of_the_whole(array: np.ndarray, cut: int, orde
 def test_only_two_orders_of_moments_exist() -> None:
     with pytest.raises(ValueError, match="order must be 2 or 4, got 3"):
         kernels.moments(torch.zeros(3), (0,), 3)
+
+
+@pytest.mark.parametrize("length", [2, 8, 64, 65])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.uint8])
+def test_extremes_along_a_short_outer_axis_are_the_first_ones(length: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(1)
+    values = torch.randint(0, 5, (3, length, 40000)).to(dtype)
+    if dtype.is_floating_point:
+        values[torch.rand(values.shape) < 0.01] = torch.nan
+    for kernel, truth in ((kernels.argmin, np.argmin), (kernels.argmax, np.argmax)):
+        value, index = kernel(values, 1)
+        expected = truth(values.numpy(), axis=1)
+        np.testing.assert_array_equal(index, expected)
+        np.testing.assert_array_equal(value, np.take_along_axis(values.numpy(), expected[:, None], 1)[:, 0])
