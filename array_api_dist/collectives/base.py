@@ -17,6 +17,7 @@ import torch
 
 from array_api_dist.collectives import recorder
 from array_api_dist.collectives.lockstep import Lockstep, is_lockstep_wanted
+from array_api_dist.collectives.merging import even_counts, merged, merged_in_pairs
 from array_api_dist.collectives.packing import (
     Buffers,
     as_bytes,
@@ -41,10 +42,7 @@ GATHERED_NBYTES: Final = 1 << 18
 """States of at most this many bytes over all ranks are gathered and merged everywhere; larger ones scattered first."""
 
 LEAST_SLAB_NBYTES: Final = 1 << 13
-"""Nor are states scattered in slabs smaller than this, where the transport can reduce them itself."""
-
-SERIAL_STATES: Final = 8
-"""More states than these are merged in rounds of pairs: each round is one merge of stacked states."""
+"""Nor are states scattered in slabs smaller than this: a message for each of many peers costs more than it moves."""
 
 
 class BaseCommunicator(ABC):
@@ -187,11 +185,13 @@ class BaseCommunicator(ABC):
 
     def _states(self, state: State) -> list[State]:
         """Return the states of all ranks: one message that holds all tensors."""
-        dense = [packed(self._host(tensor)) for tensor in state]
-        data = torch.cat([as_bytes(tensor) for tensor in dense])
+        data = self._bytes_of(state)
         size = data.numel()
         every = self._allgather_bytes(data, [size] * self.ranks)
         return [self._unpacked(every[rank * size : (rank + 1) * size], state) for rank in range(self.ranks)]
+
+    def _bytes_of(self, state: State) -> torch.Tensor:
+        return torch.cat([as_bytes(packed(self._host(tensor))) for tensor in state])
 
     def _unpacked(self, data: torch.Tensor, like: State) -> State:
         parts, reached = [], 0
@@ -219,8 +219,10 @@ class BaseCommunicator(ABC):
             native = self._native_allreduce(self._host(state[0]), operator)
             if native is not None:
                 return (native.to(state[0].device),)
-        if nbytes * self.ranks <= GATHERED_NBYTES or state[0].ndim == 0:
+        if nbytes * self.ranks <= GATHERED_NBYTES:
             return merged_in_pairs(self._states(state), operator)
+        if nbytes <= LEAST_SLAB_NBYTES * self.ranks or state[0].ndim == 0:
+            return self._doubled(state, operator)
         flat = tuple(packed(tensor).reshape(-1) for tensor in state)
         counts = even_counts(flat[0].numel(), self.ranks)
         slabs = self._scattered(flat, operator, 0, counts)
@@ -234,6 +236,39 @@ class BaseCommunicator(ABC):
             data.view(tensor.dtype).reshape(tensor.shape).to(tensor.device)
             for data, tensor in zip(gathered, state, strict=True)
         )
+
+    def _doubled(self, state: State, operator: Operator) -> State:
+        """Return the states of all ranks merged by recursive doubling, in log2(P) messages of a state (Thakur et al. 2005).
+
+        What two groups of neighbours merge, all of their ranks merge alike: the bits are the same everywhere.
+        """
+        # Ranks beyond a power of two: the even ones of the first pairs hand theirs to the odd ones, and wait.
+        size = 1 << (self.ranks.bit_length() - 1)
+        pairs = self.ranks - size
+        rank, is_paired = self.rank, self.rank < 2 * pairs
+        if is_paired and rank % 2 == 0:
+            self._swap([(rank + 1, self._bytes_of(state))], [])
+            return self._received(state, rank + 1)
+        if is_paired:
+            state = operator.merge(self._received(state, rank - 1), state)
+        place = rank // 2 if is_paired else rank - pairs
+        distance = 1
+        while distance < size:
+            other = place ^ distance
+            peer = 2 * other + 1 if other < pairs else other + pairs
+            theirs = self._received(state, peer, sending=state)
+            state = operator.merge(theirs, state) if other < place else operator.merge(state, theirs)
+            distance *= 2
+        if is_paired:
+            self._swap([(rank - 1, self._bytes_of(state))], [])
+        return tuple(state)
+
+    def _received(self, like: State, source: int, *, sending: State | None = None) -> State:
+        """Return the state that ``source`` sends, which may get one from here at the same time."""
+        place = torch.empty(nbytes_of(like), dtype=torch.uint8)
+        outgoing = [] if sending is None else [(source, self._bytes_of(sending))]
+        self._swap(outgoing, [(source, place)])
+        return self._unpacked(place, like)
 
     def reduce_scatter(self, state: State, operator: Operator, axis: int, counts: Sequence[int]) -> State:
         """Return this rank's slab of the merged states."""
@@ -268,12 +303,30 @@ class BaseCommunicator(ABC):
         start = perf_counter()
         self._check("exscan", state, operator.name)
         nbytes = nbytes_of(state)
-        if nbytes * self.ranks <= GATHERED_NBYTES or state[0].ndim == 0:
+        if nbytes * self.ranks <= GATHERED_NBYTES:
             result = merged([initial, *self._states(state)[: self.rank]], operator)
+        elif nbytes <= LEAST_SLAB_NBYTES * self.ranks or state[0].ndim == 0:
+            result = self._scanned_by_doubling(state, operator, initial)
         else:
             result = self._scanned(state, operator, initial)
         recorder.note("exscan", 1, nbytes, nbytes, start)
         return result
+
+    def _scanned_by_doubling(self, state: State, operator: Operator, initial: State) -> State:
+        """Return the exscan in log2(P) messages of a state: of one rank, then of two, then of four."""
+        before: State | None = None
+        distance = 1
+        while distance < self.ranks:
+            source, target = self.rank - distance, self.rank + distance
+            place = torch.empty(nbytes_of(state), dtype=torch.uint8)
+            outgoing = [(target, self._bytes_of(state))] if target < self.ranks else []
+            self._swap(outgoing, [(source, place)] if source >= 0 else [])
+            if source >= 0:
+                theirs = self._unpacked(place, state)
+                state = operator.merge(theirs, state)
+                before = theirs if before is None else operator.merge(theirs, before)
+            distance *= 2
+        return merged([initial] if before is None else [initial, before], operator)
 
     def _scanned(self, state: State, operator: Operator, initial: State) -> State:
         """Return the exscan of a large state, and equal ``initial`` ones: each rank scans a slab of it for all ranks."""
@@ -363,18 +416,22 @@ class BaseCommunicator(ABC):
                 found.setdefault(piece.peer, []).append(piece.view)
         return found
 
+    def _transposed(self, mine: torch.Tensor) -> torch.Tensor:
+        """Return the numbers that every rank has for this one."""
+        received = torch.empty_like(mine)
+        others = [rank for rank in range(self.ranks) if rank != self.rank]
+        self._swap(
+            [(rank, as_bytes(mine[rank : rank + 1])) for rank in others],
+            [(rank, as_bytes(received[rank : rank + 1])) for rank in others],
+        )
+        received[self.rank] = mine[self.rank]
+        return received
+
     def exchange_counts(self, counts: Sequence[int]) -> list[int]:
         """Return what each rank has for this one."""
         start = perf_counter()
         self._check("exchange_counts", ())
-        mine = torch.tensor(list(counts), dtype=torch.int64)
-        received = torch.empty_like(mine)
-        pairs = [(rank, as_bytes(mine[rank : rank + 1])) for rank in range(self.ranks) if rank != self.rank]
-        places = [
-            (rank, as_bytes(received[rank : rank + 1])) for rank in range(self.ranks) if rank != self.rank
-        ]
-        self._swap(pairs, places)
-        received[self.rank] = mine[self.rank]
+        received = self._transposed(torch.tensor(list(counts), dtype=torch.int64))
         nbytes = 8 * (self.ranks - 1)
         recorder.note("exchange_counts", 1, nbytes, nbytes, start)
         return [int(count) for count in received.tolist()]
@@ -429,30 +486,3 @@ class _StagedRequest:
     def wait(self) -> None:
         self._request.wait()
         self._target.copy_(self._place)
-
-
-def even_counts(length: int, ranks: int) -> list[int]:
-    """Return ``ranks`` counts that differ by at most one and sum up to ``length``."""
-    share, rest = divmod(length, ranks)
-    return [share + (rank < rest) for rank in range(ranks)]
-
-
-def merged(states: Sequence[State], operator: Operator) -> State:
-    """Return the states merged in their order."""
-    total = states[0]
-    for state in states[1:]:
-        total = operator.merge(total, state)
-    return tuple(total)
-
-
-def merged_in_pairs(states: Sequence[State], operator: Operator) -> State:
-    """Return the states merged in their order: many of them in log2(P) merges of neighbours, not P."""
-    if len(states) <= SERIAL_STATES:
-        return merged(states, operator)
-    stacked = tuple(torch.stack(tensors) for tensors in zip(*states, strict=True))
-    while (count := stacked[0].shape[0]) > 1:
-        even = count // 2 * 2
-        left, right = (tuple(tensor[first:even:2] for tensor in stacked) for first in (0, 1))
-        pairs = operator.merge(left, right)
-        stacked = tuple(torch.cat((pair, tensor[even:])) for pair, tensor in zip(pairs, stacked, strict=True))
-    return tuple(tensor[0] for tensor in stacked)

@@ -157,6 +157,16 @@ class MpiCommunicator(BaseCommunicator):
         ]
         MPI.Request.Waitall(requests)
 
+    def _transposed(self, mine: torch.Tensor) -> torch.Tensor:
+        received = torch.empty_like(mine)
+        # MPI has log2(P) rounds for this (Bruck et al. 1997), where there are many ranks. The count is that for one rank.
+        source, target = (
+            (MPI.buffer.fromaddress(each.data_ptr(), each.nbytes), 1, MPI.INT64_T)
+            for each in (mine, received)
+        )
+        self._comm.Alltoall(source, target)
+        return received
+
     def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request:
         source, target = (self._rank - displacement) % self._ranks, (self._rank + displacement) % self._ranks
         requests = [

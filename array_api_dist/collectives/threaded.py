@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import torch
 
-from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator, merged_in_pairs
+from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
+from array_api_dist.collectives.merging import merged_in_pairs
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Communicator, Operator, Request
 from array_api_dist.collectives.recorder import RECORDER

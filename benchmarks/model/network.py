@@ -25,9 +25,6 @@ GATHERED_NBYTES: Final = 1 << 18
 LEAST_SLAB_NBYTES: Final = 1 << 13
 """Nor are they scattered in slabs smaller than this."""
 
-SCALAR_NBYTES: Final = 24
-"""A state of single numbers is never scattered."""
-
 MERGE_OPERATIONS: Final = 6
 """About how many operations a merge of extremes, pairs or moments takes."""
 
@@ -142,19 +139,38 @@ class Network:
         return min(doubling, halving)
 
     def merge(self, nbytes: float) -> float:
-        """Return an allreduce by a merge that MPI lacks: of all states where they are small, else by slabs."""
+        """Return an allreduce by a merge that MPI lacks: of all states where they are small, by doubling, or by slabs."""
         merges = rounds(self.ranks) * MERGE_OPERATIONS * self.machine.operation_seconds
-        if nbytes * self.ranks <= GATHERED_NBYTES or nbytes <= SCALAR_NBYTES:
-            # Of single numbers all are merged, however many ranks there are.
+        if nbytes * self.ranks <= GATHERED_NBYTES:
             return self.allgather(nbytes) + (self.ranks - 1) * nbytes * self.gamma + merges
+        if nbytes <= LEAST_SLAB_NBYTES * self.ranks:
+            return self._doubling(nbytes) + merges
         return self.reduce_scatter(nbytes) + self.allgather(nbytes / self.ranks) + merges
 
+    def _doubling(self, nbytes: float) -> float:
+        """Return a message of a state a round, packed and unpacked, and its merge."""
+        machine = self.machine
+        software = machine.message_seconds + 2 * machine.operation_seconds
+        each = software + nbytes * (self.scattered_beta + self.gamma)
+        return self.tree_latency + rounds(self.ranks) * each
+
     def exscan(self, nbytes: float) -> float:
-        """Return a gather of all states and a merge of the lower ones, or above a size by slabs, there and back."""
+        """Return a gather of all states and a merge of the lower ones, a scan by doubling, or by slabs, there and back."""
         if nbytes * self.ranks <= GATHERED_NBYTES:
             return self.allgather(nbytes) + self.ranks * nbytes * self.gamma
+        if nbytes <= LEAST_SLAB_NBYTES * self.ranks:
+            # What comes is merged twice: with what is sent on, and with the result.
+            merges = rounds(self.ranks) * (2 * self.machine.operation_seconds + nbytes * self.gamma)
+            return self._doubling(nbytes) + merges
         moved = nbytes * (self.ranks - 1) / self.ranks
         return 2 * self.exchange(self.ranks - 1, moved) + nbytes * self.gamma
+
+    def transposed(self, nbytes: float) -> float:
+        """Return an all-to-all of a few bytes: the faster of Bruck's and one message for each peer (Thakur et al., 4.3)."""
+        if self.ranks == 1:
+            return 0.0
+        bruck = self.tree_latency + rounds(self.ranks) * nbytes / 2 * self.scattered_beta
+        return min(bruck, self.latency + (self.ranks - 1) * self.machine.message_seconds)
 
     def shift(self, messages: float, nbytes: float) -> float:
         """Return a ring's messages, one after another."""
@@ -175,8 +191,7 @@ def seconds_of(step: Step, network: Network) -> float:
         messages = min(step.messages, calls * (network.ranks - 1) + step.nbytes / network.message_nbytes)
         return calls * (machine.exchange_seconds + network.exchange(messages / calls, step.nbytes / calls))
     if step.kind == "exchange_counts":
-        counts = network.exchange(network.ranks - 1, step.nbytes / calls)
-        return calls * (machine.exchange_seconds + counts)
+        return calls * (machine.exchange_seconds + network.transposed(step.nbytes / calls))
     if step.kind == "shift":
         return calls * machine.collective_seconds + network.shift(step.messages, step.nbytes)
     each: dict[str, Callable[[float], float]] = {

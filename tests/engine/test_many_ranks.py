@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from array_api_dist.collectives import Communicator, Operator, operators
-from array_api_dist.collectives.base import SERIAL_STATES, merged, merged_in_pairs
+from array_api_dist.collectives import Communicator, Operator, base, operators
+from array_api_dist.collectives.merging import SERIAL_STATES, merged, merged_in_pairs
 from array_api_dist.collectives.protocol import State
 from array_api_dist.collectives.threaded import run_ranks
 
@@ -78,3 +78,65 @@ def test_an_allreduce_over_many_ranks_merges_in_rounds() -> None:
     for (found,) in run_ranks(12, body):
         assert found[1] == 11
         assert torch.isnan(found[2])
+
+
+@pytest.fixture(params=["gathered", "doubled", "by slabs"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How states travel: all to all, in log2(P) messages, or a slab to each."""
+    if request.param != "gathered":
+        monkeypatch.setattr(base, "GATHERED_NBYTES", 0)
+        monkeypatch.setattr(base, "LEAST_SLAB_NBYTES", 1 << 20 if request.param == "doubled" else 0)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5, 8, 13])
+def test_states_merge_in_the_order_of_the_ranks_whatever_way_they_travel(ranks: int, way: str) -> None:
+    def body(communicator: Communicator) -> tuple[State, State]:
+        state = (torch.tensor([communicator.rank % 10]), torch.tensor([1]))
+        initial = (torch.tensor([0]), torch.tensor([0]))
+        return communicator.allreduce(state, keep_left()), communicator.exscan(state, keep_left(), initial)
+
+    digits = "".join(str(rank % 10) for rank in range(ranks))
+    for rank, (total, before) in enumerate(run_ranks(ranks, body)):
+        assert [int(each) for each in total] == [int(digits), ranks]
+        assert [int(each) for each in before] == [int(digits[:rank] or "0"), rank]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 6, 8])
+def test_merged_states_have_the_same_bits_on_every_rank(ranks: int, way: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    given = torch.randn((ranks, 3, 5, 4), dtype=torch.float64, generator=generator)
+
+    def body(communicator: Communicator) -> torch.Tensor:
+        parts = given[communicator.rank]
+        count = torch.full(parts.shape[1:], communicator.rank + 1.0, dtype=torch.float64)
+        return torch.stack(communicator.allreduce((count, parts[1], parts[2].abs()), operators.MOMENTS))
+
+    found = run_ranks(ranks, body)
+    assert all(torch.equal(each, found[0]) for each in found)
+    moments = [
+        (torch.full((5, 4), rank + 1.0, dtype=torch.float64), each[1], each[2].abs())
+        for rank, each in enumerate(given)
+    ]
+    torch.testing.assert_close(found[0], torch.stack(merged(moments, operators.MOMENTS)), rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize(("ranks", "most"), [(8, 3), (64, 6), (48, 6)])
+def test_a_doubled_state_takes_a_message_a_round(
+    ranks: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "GATHERED_NBYTES", 0)
+
+    def body(communicator: Communicator) -> int:
+        sent: list[int] = []
+        swap = communicator._swap
+
+        def counting(outgoing: list[object], incoming: list[object]) -> None:
+            sent.append(len(outgoing))
+            swap(outgoing, incoming)
+
+        communicator._swap = counting
+        communicator.allreduce((torch.ones(3, dtype=torch.float64), torch.arange(3)), operators.ARGMAX)
+        return sum(sent)
+
+    assert max(run_ranks(ranks, body)) == most
