@@ -83,7 +83,9 @@ def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     Communication: none unless the partitioned axis has length 1 and is stretched; then one allgather of that
     operand.
     """
-    common = _shapes.broadcast_shapes(*(block_of(each, dt.ALL, "broadcast_arrays").shape for each in arrays))
+    blocks = [block_of(each, dt.ALL, "broadcast_arrays") for each in arrays]
+    same_device("broadcast_arrays", *blocks)
+    common = _shapes.broadcast_shapes(*(block.shape for block in blocks))
     return tuple(broadcast_to(each, common) for each in arrays)
 
 

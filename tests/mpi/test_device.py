@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 from mpi4py import MPI
 
 import array_api_dist as xp
+from array_api_dist._array import Array
 from array_api_dist.device import Device, ProcessorKind, default_device_set, register_kind
 from array_api_dist.partition import default_partition, repartition
 
@@ -67,6 +70,27 @@ def test_a_group_of_its_own_is_another_device() -> None:
     assert alone != Device("cpu")
     with pytest.raises(TypeError, match="all ranks can be pickled"):
         pickle.dumps(alone)
+
+
+MEETINGS: dict[str, Callable[[Array, Array], object]] = {
+    "add": lambda x, y: x + y, "iadd": operator.iadd, "matmul": lambda x, y: x @ y, "where": lambda x, y: xp.where(x > 0, x, y),
+    "clip": xp.clip, "concat": lambda x, y: xp.concat([x, y]), "stack": lambda x, y: xp.stack([x, y]),
+    "broadcast_arrays": xp.broadcast_arrays, "meshgrid": xp.meshgrid, "take": lambda x, y: xp.take(x, xp.astype(y, xp.int64)),
+    "getitem": lambda x, y: x[xp.astype(y, xp.int64)], "mask": lambda x, y: x[y > 0], "setitem": lambda x, y: x.__setitem__(slice(None), y),
+    "searchsorted": xp.searchsorted, "isin": xp.isin, "diff": lambda x, y: xp.diff(x, prepend=y),
+    "repeat": lambda x, y: xp.repeat(x, xp.astype(y, xp.int64)), "solve": lambda x, y: xp.linalg.solve(xp.eye(12), y),
+    "tensordot": lambda x, y: xp.tensordot(x, y, axes=1), "vecdot": xp.vecdot, "outer": xp.linalg.outer,
+    "take_along_axis": lambda x, y: xp.take_along_axis(x, xp.astype(y, xp.int64)),
+    "cross": lambda x, y: xp.linalg.cross(x[:3], y[:3]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_arrays_of_two_devices_do_not_mix(name: str) -> None:
+    alone = Device("cpu", comm=MPI.COMM_SELF)
+    x, y = xp.ones(12), xp.ones(12, device=alone)
+    with pytest.raises(ValueError, match="device"):
+        MEETINGS[name](x, y)
 
 
 def test_a_device_outlives_the_group_it_was_made_of_and_is_no_other_group_s() -> None:
