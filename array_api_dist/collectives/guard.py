@@ -18,6 +18,9 @@ from mpi4py import MPI
 EXIT_PATIENCE_SECONDS: Final = 5.0
 """How long a rank that ends with an error status waits for its peers to end too before it ends the job."""
 
+NOTICE_SECONDS: Final = 30.0
+"""How long a rank that ended well waits for its peers before it says so, once."""
+
 
 def _peers() -> list[int]:
     """Return the other ranks of the job."""
@@ -64,9 +67,16 @@ def _leave_together(world: MPI.Intracomm) -> None:
     sys.stdout.flush()
     failed = bool(_exit_statuses) and _exit_statuses[-1] not in (None, 0)
     request = world.Ibarrier()
-    deadline = time.monotonic() + EXIT_PATIENCE_SECONDS
+    deadline = time.monotonic() + (EXIT_PATIENCE_SECONDS if failed else NOTICE_SECONDS)
     pause = 0.0001
     while not request.Test():
+        if not failed and time.monotonic() > deadline:
+            sys.stderr.write(
+                f"[rank {MPI.COMM_WORLD.Get_rank()}] has ended and waits for ranks that go on: if one of them waits for "
+                "it in a collective, the job never ends (ARRAY_API_DIST_LOCKSTEP=1 shows where ranks part)\n"
+            )
+            sys.stderr.flush()
+            deadline = float("inf")
         if failed and time.monotonic() > deadline:
             rank = MPI.COMM_WORLD.Get_rank()
             sys.stderr.write(

@@ -50,8 +50,12 @@ def test_an_exit_with_an_error_on_one_rank_ends_the_job() -> None:
 
 
 def test_a_rank_that_ended_well_waits_for_a_slower_one() -> None:
-    status, output, seconds = run("if rank == 0: time.sleep(7)\nprint('done', rank)")
+    status, output, seconds = run(
+        "from array_api_dist.collectives import guard\nguard.NOTICE_SECONDS = 1\n"
+        "if rank == 0: time.sleep(7)\nprint('done', rank)"
+    )
     assert status == 0, output
+    assert output.count("[rank 1] has ended and waits for ranks that go on") == 1
     assert output.count("done") == 2
     assert seconds > 7
 
