@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from enum import Enum, IntEnum
 from types import EllipsisType, ModuleType
 from typing import Any, Final, Self, TypeAlias, cast
@@ -269,6 +270,10 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         if self.ndim == 0:
             raise TypeError("an array with 0 axes has no length")
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        # Without it Python would ask for elements up to the first IndexError, and find none in an array of 0 axes.
+        return (self[index] for index in range(len(self)))
 
     # ---- operators: each shares its rule with the function of the namespace
 

@@ -131,6 +131,17 @@ def test_slices_and_assignments_behave_as_copies(axis: int | None) -> None:
     assert float(alias[0, 0]) == 50.0
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_iterating_gives_the_rows_and_a_number_has_none(policy: str) -> None:
+    values = np.arange(10.0).reshape(5, 2)
+    with default_partition(policy):
+        rows, numbers = list(xp.asarray(values)), list(xp.asarray(values[:, 0]))
+    np.testing.assert_array_equal([np.asarray(row) for row in rows], values)
+    assert [float(number) for number in numbers] == values[:, 0].tolist()
+    with pytest.raises(TypeError, match="0 axes"):
+        iter(xp.asarray(1.0))
+
+
 def test_local_parts_become_a_global_array_and_back() -> None:
     mine = to_local(repartition(xp.arange(3 * RANKS), 0)) * 0 + RANK
     x = from_local(mine[: RANK + 1])

@@ -25,6 +25,7 @@ def test_attributes_say_what_an_array_is() -> None:
     assert_type(x.T, Array)
     assert_type(x.mT, Array)
     assert_type(len(x), int)
+    assert_type(next(iter(x)), Array)
     assert_type(x.to_device(x.device), Array)
     assert_type(x.__array_namespace__(api_version="2025.12"), ModuleType)
 
