@@ -190,7 +190,7 @@ def promote(left: DType, right: DType, *, mixed: builtins.bool = False) -> DType
             return DEFAULT_FLOAT  # uint64 with a signed integer, as NumPy has it
         return left if left in FLOATING else right
     raise TypeError(
-        f"the standard defines no promotion of {left} with {right}: convert one with astype(), "
+        f"the standard does not promote {left} with {right}: convert one with astype(), "
         f"for instance x.astype({left if left in FLOATING else right})"
         + (
             ", or allow it with array_api_dist.promotion.mixed_kinds()"
@@ -247,7 +247,7 @@ def promote_scalar(dtype: DType, scalar: Scalar, *, mixed: builtins.bool = False
     if mixed and dtype in INTEGER and isinstance(scalar, (float, complex)):
         return DEFAULT_FLOAT if isinstance(scalar, float) else DEFAULT_COMPLEX
     raise TypeError(
-        f"a Python {type(scalar).__name__} cannot meet an array of data type {dtype}: "
+        f"a Python {type(scalar).__name__} does not promote to the data type of the array, {dtype}: "
         "convert the array with astype() first"
     )
 

@@ -286,7 +286,7 @@ def test_an_integer_value_is_written_to_a_floating_array_only_when_kinds_may_mix
     def body(device: Device) -> None:
         block = part_of(torch.zeros(4), Partition.even(0, 4, 2), device)
         value = part_of(torch.tensor(3), REPLICATED, device)
-        with pytest.raises(TypeError, match="promotion"):
+        with pytest.raises(TypeError, match="does not promote"):
             indexing.set(block, (slice(None),), value)
         indexing.set(block, (slice(None),), value, mixed=True)
         assert block.local.tolist() == [3.0, 3.0]
