@@ -40,4 +40,5 @@ def test_freed_memory_is_used_again_without_a_first_touch() -> None:
 
 def test_the_environment_wins_over_the_package() -> None:
     says_no = {"THP_MEM_ALLOC_ENABLE": "0", "MALLOC_MMAP_THRESHOLD_": "1000000", "OMP_NUM_THREADS": "1"}
-    assert faults("allocation.keep_pages()", **says_no) > 20 * 6000
+    # How many faults fresh memory takes depends on the system's own pages: as many as without the package.
+    assert faults("allocation.keep_pages()", **says_no) >= 0.9 * faults("", **says_no)
