@@ -29,7 +29,7 @@ from benchmarks.runner import Plan, session
 
 app: Final = typer.Typer(
     help="The library beside its peers: cases x systems x ranks, on the same data, in one run.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False,
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
 app.add_typer(model_app, name="model")
 console: Final = Console()

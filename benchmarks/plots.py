@@ -47,7 +47,8 @@ def draw(results: Results, out: Path, prefix: str = "", groups: Collection[str] 
 
 def _bars_of(results: Results, group: str, stem: Path) -> list[Path]:
     """Draw a group's bars, in as many plots as can be read."""
-    names = [name for name in cases(results) if name.split("/", 1)[0] == group]
+    counted = {row.case for row in results.rows if row.factor == 1 and row.seconds}
+    names = [name for name in cases(results) if name.split("/", 1)[0] == group and name in counted]
     plots = [names[start : start + _BARS_HIGH] for start in range(0, len(names), _BARS_HIGH)]
     ends = [".png"] if len(plots) == 1 else [f"-{number}.png" for number in range(1, len(plots) + 1)]
     return [_bars(results, each, Path(f"{stem}{end}")) for each, end in zip(plots, ends, strict=True)]
@@ -192,5 +193,6 @@ def _roofline(results: Results, chosen: Iterable[Case], path: Path) -> Path:
         title=f"{OWN} on all cores",
     )  # fmt: skip
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small")
+    if groups:
+        axes.legend(fontsize="small")
     return _save(figure, path)

@@ -23,6 +23,7 @@ from benchmarks.environments import PINS
 from benchmarks.model.machine import EXAMPLE
 from benchmarks.model.machine import load as load_machine
 from benchmarks.pages import BEGIN, END, PAGE, renew
+from benchmarks.plots import draw
 from benchmarks.predictions import predicted_seconds
 from benchmarks.registry import OWN, SYSTEMS, Layout, layouts
 from benchmarks.report import markdown
@@ -33,6 +34,15 @@ MEASURED = [case for case in CASES if case.group != START]
 AT_HAND = ("numpy", "torch", "scipy", "scikit-learn")
 MACHINE = {"cpu": "a", "cores": 2, "memory_nbytes": 1, "system": "b", "python": "3", "commit": "c", "changed": False,
            "when": "d", "load": 0.0}  # fmt: skip
+
+
+PROBE = {
+    "ranks": 2, "mpi_library": "a", "ranks_per_host": {"a": 2},
+    "figures": {"exchange_seconds": 5e-6, "barrier_seconds": 1e-6, "exchange_bytes_per_second": 2e9,
+                "empty_exchange_seconds": 3e-6, "copy_bytes_per_second": 3e9, "sum_bytes_per_second": 9e9,
+                "fresh_bytes_per_second": 1e9, "allreduce_seconds": 2e-6, "operation_seconds": 2e-6,
+                "multiply_flops": 3e10},
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +167,17 @@ def test_results_survive_a_file_and_make_tables_and_plots(tmp_path) -> None:
     assert page.read_text().startswith("before")
     assert "old" not in page.read_text()
     assert "reduction/sum/grid-0" in markdown(found)
+
+
+def test_what_was_not_reached_is_named_and_the_rest_is_drawn(tmp_path) -> None:
+    missing = tuple(
+        Row(case.name, "small", 1, OWN, 1, 1, error="not reached in 8 minutes") for case in MEASURED[::7]
+    )
+    found = replace(results(1.0), rows=(*results(1.0).rows, *missing), probe=PROBE)
+    files = draw(found, tmp_path)
+    assert {path.name for path in files} == {path.name for path in tmp_path.iterdir()}
+    assert "bars-reduction.png" in {path.name for path in files}
+    assert all(f"{row.case}, {row.label}: not reached" in markdown(found) for row in missing)
 
 
 def test_the_page_has_its_marks() -> None:
