@@ -245,14 +245,13 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
     Notes
     -----
     Communication: none unless a partitioned axis is rolled; then one exchange, in which each element moves at
-    most once (and for ``axis=None`` at most one to flatten the array and one to shape it back).
+    most once.
     """
     block = block_of(x, dt.ALL, "roll")
     if axis is None:
         if isinstance(shift, tuple):
             raise ValueError(f"shift is one integer when axis is None, got {shift}")
-        rolled = rearrangement.roll(_flat(block), (shift,), (0,))
-        return _separate(rolled if block.ndim == 1 else reshaping.reshape(rolled, block.shape))
+        return _separate(reshaping.roll(block, shift))
     given = axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(normalize_axis(each, block.ndim) for each in given)
     shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)

@@ -10,8 +10,9 @@ import torch
 
 from array_api_dist._block import Block
 from array_api_dist._exchange import flat_partition
-from array_api_dist._partition import Partition, Shape
+from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
+from array_api_dist.engine import rearrangement
 from array_api_dist.engine.redistribution import redistribute, signed_view
 
 
@@ -84,10 +85,27 @@ def reshape(block: Block, shape: Shape) -> Block:
     return Block(local.reshape(local_shape), shape, target, block.device)
 
 
+def roll(block: Block, shift: int) -> Block:
+    """Return the elements moved on by ``shift`` in row-major order; shape and partition stay.
+
+    Communication: none when replicated; else one exchange in which each moves at most once.
+    """
+    shift = shift % block.size if block.size else 0
+    if shift == 0:
+        return block
+    flat = REPLICATED if block.partition.axis is None else flat_partition(block.partition, block.shape)
+    if flat is None:
+        local = _scattered(block, block.shape, block.partition, shift)
+    else:
+        line = Block(block.local.reshape(-1), (block.size,), flat, block.device)
+        local = rearrangement.roll(line, (shift,), (0,)).local
+    return block.with_local(local.reshape(block.local.shape))
+
+
 def _stretches(
-    shape: Shape, partition: Partition, rank: int, other: Partition, other_shape: Shape
-) -> list[torch.Tensor]:
-    """Return, per peer, the positions in ``rank``'s part (row-major, ascending) that the peer owns under ``other``."""
+    shape: Shape, partition: Partition, rank: int, other: Partition, other_shape: Shape, shift: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return of each element of ``rank``'s part its row-major place moved on by ``shift``, and who owns that there."""
     assert partition.axis is not None
     assert other.axis is not None
     start, stop = partition.interval(rank)
@@ -95,22 +113,33 @@ def _stretches(
     front = torch.arange(prod(shape[: partition.axis])) * (shape[partition.axis] * inner)
     within = torch.arange(start * inner, stop * inner)
     flat = (front[:, None] + within).reshape(-1)
+    moved = (flat + shift) % prod(shape) if shift else flat
     row = prod(other_shape[other.axis + 1 :])
-    along = flat // row % other_shape[other.axis]
-    owners = torch.bucketize(along, torch.tensor(other.bounds[1:]), right=True)
-    order = torch.argsort(owners, stable=True)
-    cuts = torch.searchsorted(owners[order], torch.arange(len(other.bounds))).tolist()
-    return [order[first:last] for first, last in pairwise(cuts)]
+    along = moved // row % other_shape[other.axis]
+    return moved, torch.bucketize(along, torch.tensor(other.bounds[1:]), right=True)
 
 
-def _scattered(block: Block, shape: Shape, target: Partition) -> torch.Tensor:
-    """Exchange elements whose parts are not intervals of the row-major order; both sides compute the same positions."""
+def _by_peer(owners: torch.Tensor, ranks: int, order: torch.Tensor | None = None) -> list[torch.Tensor]:
+    """Return the positions in the part that each peer owns, in ``order`` (ascending for None)."""
+    by_owner = torch.argsort(owners if order is None else owners[order], stable=True)
+    by_owner = by_owner if order is None else order[by_owner]
+    cuts = torch.searchsorted(owners[by_owner], torch.arange(ranks + 1)).tolist()
+    return [by_owner[first:last] for first, last in pairwise(cuts)]
+
+
+def _scattered(block: Block, shape: Shape, target: Partition, shift: int = 0) -> torch.Tensor:
+    """Exchange elements whose parts are not intervals of the row-major order; both sides compute the same positions.
+
+    With ``shift`` each moves on by as many places. A pair of ranks tells its elements in the order of their places here.
+    """
     device = block.device
     moved = signed_view(block.local.dtype)
     source = block.local.reshape(-1).view(moved)
     result = torch.empty(prod(target.local_shape(shape, device.rank)), dtype=moved, device=source.device)
-    outgoing = _stretches(block.shape, block.partition, device.rank, target, shape)
-    incoming = _stretches(shape, target, device.rank, block.partition, block.shape)
+    _, takers = _stretches(block.shape, block.partition, device.rank, target, shape, shift)
+    origins, givers = _stretches(shape, target, device.rank, block.partition, block.shape, -shift)
+    outgoing = _by_peer(takers, device.ranks)
+    incoming = _by_peer(givers, device.ranks, torch.argsort(origins) if shift else None)
     sends = [Piece(peer, source[at.to(source.device)]) for peer, at in enumerate(outgoing) if len(at)]
     buffers = [torch.empty(len(at), dtype=moved, device=source.device) for at in incoming]
     receives = [Piece(peer, buffer) for peer, buffer in enumerate(buffers) if len(buffer)]

@@ -24,6 +24,8 @@ CASES: list[tuple[Callable[[Block], Block], Callable[[np.ndarray], np.ndarray]]]
     (lambda b: rearrangement.flip(b, (0, 1, 2)), np.flip),
     (lambda b: rearrangement.roll(b, (2, -1), (0, 1)), lambda a: np.roll(a, (2, -1), (0, 1))),
     (lambda b: rearrangement.roll(b, (17,), (2,)), lambda a: np.roll(a, 17, 2)),
+    (lambda b: reshaping.roll(b, 17), lambda a: np.roll(a, 17)),
+    (lambda b: reshaping.roll(b, -4), lambda a: np.roll(a, -4)),
     (lambda b: rearrangement.take_slice(b, 1, 1, 2, 3), lambda a: a[:, 1:6:2]),
     (lambda b: rearrangement.take_slice(b, 1, 5, -2, 3), lambda a: a[:, 5::-2]),
     (lambda b: rearrangement.take_slice(b, 0, 2, 1, 0), lambda a: a[2:2]),
