@@ -90,8 +90,8 @@ OPERATORS: Final[dict[str, str]] = {
 """The operators that also come reflected and in place, and their functions."""
 
 LOOKING: Final = [
-    "__bool__", "__complex__", "__copy__", "__deepcopy__", "__float__", "__index__", "__int__", "__len__",
-    "__reduce__", "__repr__", "_repr_html_", "__array_namespace__", "__dlpack_device__", "T", "mT", "__abs__",
+    "__bool__", "__complex__", "__copy__", "__deepcopy__", "__float__", "__index__", "__int__", "__iter__",
+    "__len__", "__reduce__", "__repr__", "_repr_html_", "__array_namespace__", "__dlpack_device__", "T", "mT", "__abs__",
     "__invert__", "__neg__", "__pos__",
 ]  # fmt: skip
 
