@@ -22,6 +22,9 @@ __all__ = [
     "eps_of",
     "is_foreign",
     "is_leader",
+    "is_spread",
+    "laid_out_as",
+    "on_every_rank",
     "on_host",
     "quiet",
     "row_blocks",
@@ -103,6 +106,40 @@ def is_foreign(x: object) -> bool:
     return bool(_compat.is_array_api_obj(x) and not _compat.is_numpy_array(x))
 
 
+def _partition_of(x: Array) -> Any:
+    """Return how ``x`` is laid over ranks, by its public attribute; None for an array that knows of none."""
+    return getattr(x, "partition", None)
+
+
+def is_spread(x: Array) -> bool:
+    """Return whether the rows of ``x`` lie on several ranks."""
+    return getattr(_partition_of(x), "axis", None) == 0
+
+
+def laid_out_as(model: Array, x: Array) -> Array:
+    """Return ``x`` laid over the ranks as ``model``, which broadcasts to its shape; itself where that is so already.
+
+    Communication: what doesn't lie where it is wanted moves there once.
+    """
+    if _partition_of(x) is None:
+        return x
+    xp = array_namespace(x)
+    placed = xp.empty_like(xp.broadcast_to(model, x.shape), dtype=x.dtype)
+    if _partition_of(placed) == _partition_of(x):
+        return x
+    placed[...] = x
+    return placed
+
+
+def on_every_rank(x: Array) -> Array:
+    """Return ``x`` whole on every rank, under any placement; itself where that is so already.
+
+    Communication: an allgather when it is partitioned.
+    """
+    # Arrays without axes lie on every rank, and so does what they are broadcast to.
+    return laid_out_as(constant(x, 0), x)
+
+
 def is_leader(x: Array) -> bool:
     """Return whether this process is the one to print: rank 0 of the array's device, or the only process."""
     return getattr(device(x), "rank", 0) == 0
@@ -140,8 +177,8 @@ def on_host(x: Array) -> npt.NDArray[Any]:
 
 
 def quiet() -> AbstractContextManager[object]:
-    """Return a context in which NumPy does not warn of 0 / 0 and the like, to which NaN is the answer."""
-    return np.errstate(divide="ignore", invalid="ignore")
+    """Return a context in which NumPy does not warn of 0 / 0 and the like, to which NaN or infinity is the answer."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")
 
 
 def row_squares(xp: Namespace, x: Array) -> Array:

@@ -30,7 +30,7 @@ from array_api_dist_ml._namespace import (
 from array_api_dist_ml._progress import progress_bar
 from array_api_dist_ml._seeding import Sample
 from array_api_dist_ml._validation import check_finite, checked_table, checked_weights
-from array_api_dist_ml.distances import cdist
+from array_api_dist_ml.distances import pairwise
 
 _INITS: Final = {
     "k-means++": _seeding.plus_plus,
@@ -238,7 +238,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: none when the rows are partitioned.
         """
         data, centers = self._seen(X)
-        return cdist(data.rows, centers)
+        return pairwise(data.rows, centers)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
         """Return the negative inertia of the rows of ``X``.

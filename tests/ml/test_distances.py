@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.spatial.distance
-from spaces import Space, host
+from spaces import RANKS, Space, host
 
+import array_api_dist as xp
 import array_api_dist_ml as ml
+from array_api_dist.collectives.memory import PeakMeter
+from array_api_dist.partition import default_partition, repartition
+from array_api_dist.trace import trace
 from array_api_dist_ml import distances
 
 RANDOM = np.random.default_rng(3)
@@ -65,8 +70,8 @@ def test_a_row_of_zeros_is_at_cosine_distance_one(space: Space) -> None:
 @pytest.mark.usefixtures("_blocks")
 def test_a_callable_gets_arrays_of_the_namespace(space: Space) -> None:
     def canberra(a: Any, b: Any) -> Any:
-        xp = space.xp
-        return xp.sum(xp.abs(a - b) / (xp.abs(a) + xp.abs(b)), axis=2)
+        of = space.xp
+        return of.sum(of.abs(a - b) / (of.abs(a) + of.abs(b)), axis=2)
 
     found = ml.cdist(space.array(X), space.array(Y), canberra)
     np.testing.assert_allclose(host(found), scipy.spatial.distance.cdist(X, Y, "canberra"), rtol=1e-12)
@@ -109,11 +114,81 @@ def test_unfit_arguments_are_told(space: Space) -> None:
         ml.cdist(x, y[:, :2])
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead"):
         ml.cdist(x[0, :], y)
-    with pytest.raises(ValueError, match="'p' parameter"):
-        ml.cdist(x, y, "minkowski", p=0.5)
+    for p in (0.5, np.inf):
+        with pytest.raises(ValueError, match="'p' parameter"):
+            ml.cdist(x, y, "minkowski", p=p)
+    for bad, what in ((np.nan, "NaN"), (np.inf, "infinity")):
+        with pytest.raises(ValueError, match=f"Input x contains {what}"):
+            ml.cdist(space.array(np.where(X > 1, bad, X)), y)
+        with pytest.raises(ValueError, match=f"Input y contains {what}"):
+            ml.nearest(x, space.array(np.where(Y > 1, bad, Y)), 2)
+    with pytest.raises(ValueError, match=r"Found array with 0 feature\(s\)"):
+        ml.cdist(x[:, :0])
     with pytest.raises(ValueError, match="'gamma' parameter"):
         ml.cdist(x, y, "rbf", gamma=0.0)
     with pytest.raises(ValueError, match=r"'k' parameter .* Got 12 instead"):
         ml.nearest(x, y, 12)
     with pytest.raises(ValueError, match="'rbf' is not"):
         ml.nearest(x, y, 2, "rbf")
+
+
+@pytest.mark.parametrize("precise", [False, True])
+def test_squares_that_overflow_make_no_nan(space: Space, precise: bool) -> None:
+    x = np.asarray([[1e200, 2e200], [-1e200, 2e200], [1.0, 0.0]])
+    # NumPy tells of squares that are infinite.
+    with np.errstate(over="ignore"):
+        for metric in ("euclidean", "sqeuclidean", "cosine", "rbf"):
+            found = host(ml.cdist(space.array(x), space.array(x), metric, precise=precise))
+            assert not np.isnan(found).any()
+    lengths = np.max(np.abs(x), axis=1, keepdims=True)
+    angles = host(ml.cdist(space.array(x), metric="cosine"))
+    np.testing.assert_allclose(angles, reference(x / lengths, x / lengths, "cosine"), atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("of_x", [0, 1, None])
+@pytest.mark.parametrize("of_y", [0, 1, None])
+def test_every_rank_gets_the_operand_that_passes_once(
+    metric: str, of_x: int | None, of_y: int | None
+) -> None:
+    long, short = RANDOM.normal(size=(3000, 4)), RANDOM.normal(size=(500, 4))
+    x, y = repartition(xp.asarray(long), of_x), repartition(xp.asarray(short), of_y)
+    with trace() as taken:
+        found = ml.cdist(x, y, metric)
+    stays_as_x = of_x == 0 or of_y != 0
+    moved, stayed = (short, long) if stays_as_x else (long, short)
+    # Beside it: the operand that stays, where it is not laid by rows yet, and a few single numbers.
+    allowed = moved.nbytes + (0 if 0 in (of_x, of_y) else stayed.nbytes // RANKS) + 200
+    assert taken.totals.bytes_received <= allowed
+    assert found.partition.axis == (0 if stays_as_x else 1)
+    np.testing.assert_allclose(host(found), reference(long, short, metric), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
+def test_beside_the_result_there_is_one_bounded_block(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "BLOCK_ELEMENTS", 1 << 15)
+    with default_partition("first"):
+        x, y = xp.asarray(RANDOM.normal(size=(4000, 3))), xp.asarray(RANDOM.normal(size=(700, 3)))
+    meter = PeakMeter()
+    meter.start()
+    found = ml.cdist(x, y, metric)
+    peak = meter.stop()
+    assert peak is not None
+    # A few temporaries of a block, and vectors of norms.
+    assert peak <= 8 * prod(found.shape) // RANKS + 6 * 8 * (1 << 15) + 8 * 4000
+
+
+def test_the_nearest_of_many_rows_are_found_where_those_lie() -> None:
+    with default_partition("first"):
+        many = xp.asarray(RANDOM.normal(size=(5000, 4)))
+    few = xp.asarray(RANDOM.normal(size=(6, 4)))
+    with trace() as taken:
+        _, indices = ml.nearest(few, many, 3)
+    expected = np.argsort(reference(host(few), host(many), "euclidean"), axis=1)[:, :3]
+    np.testing.assert_array_equal(host(indices), expected)
+    assert taken.totals.bytes_received < host(many).nbytes / 8
+    copies, parts = repartition(many, None), repartition(few, 0)
+    with trace() as taken:
+        ml.nearest(many, few, 3)
+        ml.nearest(copies, parts, 3)
+    assert taken.totals.bytes_received <= 2 * host(few).nbytes + 200
