@@ -5,197 +5,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
-from operator import mul
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from array_api_dist_ml._descent import Floats, Problem, Rules, Solution, dot, problem
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_host
 from array_api_dist_ml._validation import beside, checked_pair, checked_table, checked_weights
 
 __all__ = ["Lasso", "lasso_path"]
-
-# Up to this many columns, fewer than rows, all their products are formed at once.
-GRAM_COLUMNS: Final = 4096
-
-
-# ---- the problem, reduced to what coordinate descent needs
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """The lasso min ½|y - Xw|² + penalty |w|₁ as numbers on the host, equal on every rank.
-
-    Attributes
-    ----------
-    columns : int
-    correlations : list of float
-        Xᵀy.
-    energy : float
-        yᵀy.
-    squares : list of float
-        The diagonal of XᵀX.
-    product : callable
-        Makes one row of XᵀX.
-    rows : dict
-        The rows made so far: those of the coordinates that ever moved.
-    """
-
-    columns: int
-    correlations: list[float]
-    energy: float
-    squares: list[float]
-    product: Callable[[int], list[float]]
-    rows: dict[int, list[float]] = field(default_factory=dict)
-
-    def row(self, column: int) -> list[float]:
-        """Return a row of XᵀX."""
-        if column not in self.rows:
-            self.rows[column] = self.product(column)
-        return self.rows[column]
-
-    def gradient(self, weights: Sequence[float]) -> list[float]:
-        """Return Xᵀ(y - Xw)."""
-        gradient = list(self.correlations)
-        for column, weight in enumerate(weights):
-            if weight != 0.0:
-                gradient = _added(gradient, -weight, self.row(column))
-        return gradient
-
-
-def _added(vector: list[float], factor: float, other: list[float]) -> list[float]:
-    return [value + factor * change for value, change in zip(vector, other, strict=True)]
-
-
-def _dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return float(sum(map(mul, left, right)))
-
-
-def _problem(xp: Namespace, table: Array, target: Array) -> _Problem:
-    """Return the reduced problem.
-
-    Communication, with the rows partitioned: three allreduces of at most m² numbers when the columns are fewer than
-    the rows; else one of m numbers more for each coordinate that ever moves.
-    """
-    rows, columns = table.shape
-    correlations = _floats(table.T @ target)
-    energy = float(xp.sum(target * target))
-    if columns <= min(rows, GRAM_COLUMNS):
-        gram = on_host(table.T @ table)
-        squares = [float(value) for value in gram.diagonal()]
-        return _Problem(columns, correlations, energy, squares, lambda column: gram[column].tolist())
-    squares = _floats(xp.sum(table * table, axis=0))
-    return _Problem(
-        columns, correlations, energy, squares, lambda column: _floats(table.T @ table[:, column])
-    )
-
-
-def _floats(vector: Array) -> list[float]:
-    return [float(value) for value in on_host(vector).tolist()]
-
-
-# ---- coordinate descent, on Python's numbers: the same steps in every namespace and on every rank
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """When to stop, and what is allowed.
-
-    Attributes
-    ----------
-    penalty : float
-        n times alpha.
-    """
-
-    penalty: float
-    positive: bool
-    max_iter: int
-    tol: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Solution:
-    weights: list[float]
-    gap: float
-    sweeps: int
-
-
-def _gap(problem: _Problem, rules: _Rules, weights: list[float], gradient: list[float]) -> float:
-    """Return the duality gap; without a penalty the squared norm of the gradient."""
-    if rules.penalty == 0.0:
-        return _dot(gradient, gradient)
-    explained = _dot(weights, problem.correlations)
-    curved = _dot(weights, [c - g for c, g in zip(problem.correlations, gradient, strict=True)])
-    residual = problem.energy + curved - 2.0 * explained
-    steepest = max(gradient) if rules.positive else max(map(abs, gradient))
-    scale = rules.penalty / steepest if steepest > rules.penalty else 1.0
-    primal = 0.5 * residual + rules.penalty * sum(map(abs, weights))
-    dual = -0.5 * scale**2 * residual + scale * (problem.energy - explained)
-    return primal - dual
-
-
-def _solved(problem: _Problem, rules: _Rules, start: Sequence[float]) -> _Solution:
-    """Return the solution by cyclic coordinate descent from ``start``.
-
-    The duality gap decides when to stop; it is looked at when a sweep changed no weight by more than ``tol`` of the
-    largest.
-    """
-    weights = list(start)
-    gradient = problem.gradient(weights)
-    gap = _gap(problem, rules, weights, gradient)
-    allowed = rules.tol * problem.energy
-    if 0.0 <= gap <= allowed:
-        return _Solution(weights, gap, 0)
-    for sweep in range(1, rules.max_iter + 1):
-        change, gradient = _sweep(problem, rules, weights, gradient)
-        largest = max(map(abs, weights))
-        if largest > 0.0 and change > rules.tol * largest and sweep < rules.max_iter:
-            continue
-        gap = _gap(problem, rules, weights, gradient)
-        if gap <= allowed:
-            return _Solution(weights, gap, sweep)
-    warnings.warn(
-        "Objective did not converge. You might want to increase the number of iterations, check the scale of the "
-        f"features or consider increasing regularisation. Duality gap: {gap:.3e}, tolerance: {allowed:.3e}",
-        ConvergenceWarning,
-        stacklevel=3,
-    )
-    return _Solution(weights, gap, rules.max_iter)
-
-
-def _sweep(
-    problem: _Problem, rules: _Rules, weights: list[float], gradient: list[float]
-) -> tuple[float, list[float]]:
-    """Move each coordinate of ``weights`` to its optimum; return the largest change and the new gradient."""
-    largest = 0.0
-    for column, square in enumerate(problem.squares):
-        before = weights[column]
-        if square == 0.0 or (before == 0.0 and abs(gradient[column]) <= rules.penalty):
-            continue
-        after = _shrunk(gradient[column] + before * square, rules) / square
-        if after != before:
-            weights[column] = after
-            gradient = _added(gradient, before - after, problem.row(column))
-            largest = max(largest, abs(after - before))
-    return largest, gradient
-
-
-def _shrunk(value: float, rules: _Rules) -> float:
-    """Return ``value`` drawn towards 0 by the penalty."""
-    if value > rules.penalty:
-        return value - rules.penalty
-    if value < -rules.penalty and not rules.positive:
-        return value + rules.penalty
-    return 0.0
-
-
-# ---- what users call
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +40,21 @@ def _centered(table: Array, target: Array, *, fit_intercept: bool) -> _Centered:
         return _Centered(xp, table, target, None, 0.0)
     table_mean, target_mean = xp.mean(table, axis=0), xp.mean(target)
     return _Centered(xp, table - table_mean[None, :], target - target_mean, table_mean, float(target_mean))
+
+
+def _solved(reduced: Problem, rules: Rules, start: Floats) -> Solution:
+    """Return the solution from ``start``, and warn where ``max_iter`` did not suffice."""
+    solution = reduced.descended(rules, start)
+    allowed = rules.tol * reduced.energy
+    if solution.sweeps >= rules.max_iter and solution.gap > allowed:
+        warnings.warn(
+            "Objective did not converge. You might want to increase the number of iterations, check the scale of the "
+            f"features or consider increasing regularisation. Duality gap: {solution.gap:.3e}, "
+            f"tolerance: {allowed:.3e}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return solution
 
 
 class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -246,8 +86,10 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     Notes
     -----
     Communication of a fit, with X partitioned along its rows and at most as many columns as rows: the checks' sums, and
-    five allreduces of at most m² numbers, however many sweeps. With more columns than rows: an allreduce of m numbers
-    for each coordinate that ever moves. Extra memory: a centred copy of X (none without an intercept) and m² numbers.
+    five allreduces of at most m² numbers, however many sweeps. With more columns than rows, and more than 512: rounds
+    of descent on a working set of columns, after each of which the residual is updated, with two allreduces of sums and
+    two of the set's products and of m numbers. Extra memory: a centred copy of X (none without an intercept), and m²
+    numbers, or the working set's columns.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[object]]] = {
@@ -303,15 +145,15 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             )
         table, target = checked_pair(self, X, y)
         data = _centered(table, target, fit_intercept=self.fit_intercept)
-        start = [0.0] * table.shape[1]
+        start = np.zeros(table.shape[1])
         if self.warm_start and hasattr(self, "coef_"):
-            start = _floats(self.coef_)
-        rules = _Rules(self.alpha * table.shape[0], self.positive, self.max_iter, self.tol)
-        solution = _solved(_problem(data.xp, data.table, data.target), rules, start)
+            start = np.array(on_host(self.coef_), dtype=np.float64)
+        rules = Rules(self.alpha * table.shape[0], self.positive, self.max_iter, self.tol)
+        solution = _solved(problem(data.xp, data.table, data.target), rules, start)
         self.coef_ = data.xp.asarray(solution.weights, dtype=table.dtype, device=device(table))
         self.intercept_ = data.target_mean
         if data.table_mean is not None:
-            self.intercept_ -= _dot(_floats(data.table_mean), solution.weights)
+            self.intercept_ -= dot(np.asarray(on_host(data.table_mean), dtype=np.float64), solution.weights)
         self.n_iter_ = solution.sweeps
         self.dual_gap_ = solution.gap / table.shape[0]
         return self
@@ -382,24 +224,24 @@ def lasso_path(
 
     Notes
     -----
-    Communication: that of one fit of ``Lasso``, however many penalties.
+    Communication: that of one fit of ``Lasso``, however many penalties; of as many fits where columns outnumber rows.
     """
     _check_penalties(alphas, eps)
     model = Lasso(fit_intercept=fit_intercept, positive=positive, max_iter=max_iter, tol=tol)
     model._validate_params()
     table, target = checked_pair(model, X, y)
     data = _centered(table, target, fit_intercept=fit_intercept)
-    problem = _problem(data.xp, data.table, data.target)
+    reduced = problem(data.xp, data.table, data.target)
     rows = table.shape[0]
-    grid = _grid(problem, rows, eps, alphas, positive=positive)
-    weights = [0.0] * table.shape[1]
-    solutions = []
+    grid = _grid(reduced, rows, eps, alphas, positive=positive)
+    weights = np.zeros(table.shape[1])
+    solutions: list[Solution] = []
     for alpha in grid:
-        solution = _solved(problem, _Rules(alpha * rows, positive, max_iter, tol), weights)
+        solution = _solved(reduced, Rules(alpha * rows, positive, max_iter, tol), weights)
         weights = solution.weights
         solutions.append(solution)
     xp, where = data.xp, device(table)
-    coefs = [list(column) for column in zip(*(solution.weights for solution in solutions), strict=True)]
+    coefs = np.stack([solution.weights for solution in solutions], axis=1)
     return (
         xp.asarray(grid, dtype=table.dtype, device=where),
         xp.asarray(coefs, dtype=table.dtype, device=where),
@@ -418,11 +260,11 @@ def _check_penalties(alphas: int | Sequence[float], eps: float) -> None:
 
 
 def _grid(
-    problem: _Problem, rows: int, eps: float, alphas: int | Sequence[float], *, positive: bool
+    reduced: Problem, rows: int, eps: float, alphas: int | Sequence[float], *, positive: bool
 ) -> list[float]:
     """Return the penalties in descending order."""
     if not isinstance(alphas, int):
         return sorted((float(alpha) for alpha in alphas), reverse=True)
-    steepest = problem.correlations if positive else map(abs, problem.correlations)
-    greatest = max(max(steepest) / rows, 1e-15)
+    steepest = reduced.correlations if positive else np.abs(reduced.correlations)
+    greatest = max(float(np.max(steepest)) / rows, 1e-15)
     return [greatest * eps ** (step / max(alphas - 1, 1)) for step in range(alphas)]

@@ -15,8 +15,9 @@ from spaces import Space, host
 
 import array_api_dist as xp
 import array_api_dist_ml as ml
-from array_api_dist.partition import default_partition
+from array_api_dist.partition import default_partition, repartition
 from array_api_dist.trace import trace
+from array_api_dist_ml import _descent
 
 RANDOM = np.random.default_rng(8)
 
@@ -43,6 +44,49 @@ def test_weights_are_scikit_learns(space: Space, data: tuple[Any, Any], alpha: f
         assert found.n_iter_ == expected.n_iter_
         assert found.score(space.array(x), space.array(y)) == pytest.approx(expected.score(x, y), abs=1e-9)
         np.testing.assert_allclose(host(found.predict(space.array(x))), expected.predict(x), atol=1e-5)
+
+
+@pytest.fixture
+def _rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few columns descend at a time, as where there are many."""
+    for name, value in (("GRAM_COLUMNS", 0), ("FEW_COLUMNS", 0), ("NEW_COLUMNS", 2)):
+        monkeypatch.setattr(_descent, name, value)
+
+
+@pytest.mark.usefixtures("_rounds")
+@pytest.mark.parametrize("data", [LONG, WIDE], ids=["long", "wide"])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"positive": True}], ids=str)
+def test_weights_by_residual_updates_are_scikit_learns(
+    space: Space, data: tuple[Any, Any], options: dict[str, bool]
+) -> None:
+    x, y = data
+    settings = {"alpha": 0.1, "max_iter": 100_000, "tol": 1e-12, **options}
+    expected = Reference(**settings).fit(x, y)
+    found = ml.Lasso(**settings).fit(space.array(x), space.array(y))
+    np.testing.assert_allclose(host(found.coef_), expected.coef_, atol=1e-6)
+    assert found.intercept_ == pytest.approx(expected.intercept_, abs=1e-5)
+    assert found.dual_gap_ <= 1e-12 * float(np.mean(y**2))
+
+
+@pytest.mark.usefixtures("_rounds")
+def test_a_path_by_residual_updates_is_scikit_learns(space: Space) -> None:
+    x, y = WIDE[0] - WIDE[0].mean(axis=0), WIDE[1] - WIDE[1].mean()
+    alphas = np.geomspace(1.0, 0.05, 6) * np.abs(x.T @ y).max() / len(x)
+    options = {"alphas": alphas.tolist(), "tol": 1e-12, "max_iter": 100_000}
+    expected = reference_path(x, y, **options)
+    for mine, theirs in zip(ml.lasso_path(space.array(x), space.array(y), **options), expected, strict=True):
+        np.testing.assert_allclose(host(mine), theirs, atol=1e-6)
+
+
+@pytest.mark.usefixtures("_rounds")
+def test_rounds_go_on_from_a_warm_start_and_end_at_max_iter(space: Space) -> None:
+    x, y = (space.array(values) for values in WIDE)
+    model = ml.Lasso(0.1, warm_start=True, tol=1e-9, max_iter=100_000).fit(x, y)
+    first = host(model.coef_)
+    assert model.fit(x, y).n_iter_ == 0
+    np.testing.assert_array_equal(host(model.coef_), first)
+    with pytest.warns(ConvergenceWarning, match="Duality gap"):
+        assert ml.Lasso(0.001, max_iter=3, tol=1e-12).fit(x, y).n_iter_ == 3
 
 
 @pytest.mark.parametrize("data", [LONG, WIDE], ids=["long", "wide"])
@@ -144,3 +188,20 @@ def test_a_long_fit_takes_as_many_collectives_as_a_short_one() -> None:
     long, many = _collectives(0.001)
     assert many > few
     assert long <= short <= 10
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_many_columns_take_rounds_of_few_collectives_and_no_product_of_all(axis: int) -> None:
+    columns = 1500
+    with default_partition("first"):
+        x, y = (xp.asarray(values) for values in problem(60, columns))
+    x = repartition(x, axis)
+    with trace() as communication:
+        model = ml.Lasso(0.3, tol=1e-8, max_iter=10_000).fit(x, y)
+    moved = int(np.count_nonzero(host(model.coef_)))
+    assert model.n_iter_ > 30
+    assert moved > 10
+    assert sum(row.calls for row in communication.collectives) <= 100
+    peak = communication.totals.peak_extra_bytes
+    assert peak is not None
+    assert peak < columns * columns * 8 // 4
