@@ -55,6 +55,8 @@ def routed_positions(
 
     Communication: one allgather of P keys, one all-to-all of counts, two exchanges of 8 bytes a key.
     """
+    # torch warns about the copies that it would make itself.
+    keys, wanted = keys.contiguous(), wanted.contiguous()
     owners = _parts_of(keys, wanted, side, communicator)
     order, counts = grouped(owners, communicator.ranks)
     route = Route.agreed(communicator, counts)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from harness import joined, on_ranks, part_of, partitions_of
 
+from array_api_dist._block import Block
+from array_api_dist._device import Device
 from array_api_dist._partition import Partition
 from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import ordering, searching, uniqueness
@@ -163,6 +165,24 @@ WANTED = {
     "imaginary": 1j * RNG.integers(-9, 9, 30),
     "complex NaN": np.asarray([complex(np.nan, 1), 2j, 1 + 2j, complex(1, np.nan), 2j]),
 }
+
+
+def test_look_ups_of_one_column_make_torch_warn_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SMALL_NBYTES", 0)
+    ordered, wanted = torch.arange(8), torch.arange(35).reshape(5, 7)
+
+    def body(device: Device) -> Block:
+        columns = part_of(wanted, Partition.even(1, 7, 5), device)
+        strided = columns.with_local(wanted[columns.partition.local_slices(2, device.rank)])
+        return searching.searchsorted(part_of(ordered, Partition.even(0, 8, 5), device), strided, "left")
+
+    # Else it warns once in a process only.
+    torch.set_warn_always(True)
+    try:
+        found = joined(on_ranks(5, body))
+    finally:
+        torch.set_warn_always(False)
+    assert torch.equal(found, torch.searchsorted(ordered, wanted))
 
 
 @pytest.mark.parametrize("small", [0, 1 << 20])
