@@ -89,9 +89,8 @@ def is_spread(partition: Any, shape: tuple[int, ...]) -> bool:
     return sum(start < stop for start, stop in pairwise(bounds)) >= 2
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Load all of the package that is tested, and count its arrays."""
-    package = os.environ[MODULE_VARIABLE]
+def watch_package(config: pytest.Config, package: str) -> None:
+    """Load all of a package, and count its arrays if they lie in parts."""
     import_all(package)
     if f"{package}._array" in sys.modules:
         spread = Spread()
@@ -100,3 +99,8 @@ def pytest_configure(config: pytest.Config) -> None:
         serials = Serials(importlib.import_module(f"{package}.partition")._serial)
         config.pluginmanager.register(serials, "serials")
         register_random(serials)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the package that the official suite tests."""
+    watch_package(config, os.environ[MODULE_VARIABLE])

@@ -20,13 +20,13 @@ KINDS: Final = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 class Result:
     """A run of the suite: on how many ranks, with which default partition and device, and how its tests ended.
 
-    ``examples`` is how many Hypothesis drew for a test at most.
+    ``examples`` is how many Hypothesis drew for a test at most; None where it draws none.
     """
 
     ranks: int
     partition: str
     device: str
-    examples: int
+    examples: int | None
     seconds: float
     outcomes: Sequence[Outcome]
 
@@ -68,7 +68,7 @@ def results_table(results: Sequence[Result]) -> str:
                 str(result.ranks),
                 result.partition,
                 result.device,
-                str(result.examples),
+                "-" if result.examples is None else str(result.examples),
                 *map(str, result.counts()),
                 f"{result.seconds:.0f}",
                 f"{arrays:,}",
