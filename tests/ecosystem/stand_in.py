@@ -178,7 +178,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=dropped)
 
 
+_default_rng: Final = np.random.default_rng
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start every test with the same random state on every rank, whichever tests ran before."""
-    np.random.seed(crc32(item.nodeid.encode()))  # noqa: NPY002 - the one that scikit-learn falls back to
+    seed = crc32(item.nodeid.encode())
+    np.random.seed(seed)  # noqa: NPY002 - the one that scikit-learn falls back to
+    # Some tests of array-api-extra's ask for other numbers every time: ranks must get the same.
+    np.random.default_rng = lambda given=None: _default_rng(seed if given is None else given)
