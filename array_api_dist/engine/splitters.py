@@ -19,7 +19,8 @@ _LIMITS = torch.iinfo(torch.int64)
 
 
 def _count(keys: torch.Tensor, values: torch.Tensor, *, right: bool) -> torch.Tensor:
-    return torch.searchsorted(keys, values, right=right)
+    # torch warns about the copies that it would make itself.
+    return torch.searchsorted(keys.contiguous(), values.contiguous(), right=right)
 
 
 def _summed(counts: torch.Tensor, communicator: Communicator) -> torch.Tensor:
@@ -181,6 +182,7 @@ def cuts_at(
     -----
     Communication: that of ``keys_at``, one allreduce and one exscan of a count per splitter and lane.
     """
+    keys = keys.contiguous()
     wanted = torch.tensor(list(positions), dtype=torch.int64, device=keys.device)
     splitters = keys_at(keys, [min(position, total - 1) for position in positions], communicator)
     below = _count(keys, splitters, right=False)

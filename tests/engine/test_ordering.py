@@ -185,6 +185,24 @@ def test_look_ups_of_one_column_make_torch_warn_of_nothing(monkeypatch: pytest.M
     assert torch.equal(found, torch.searchsorted(ordered, wanted))
 
 
+def test_sorting_strided_lanes_makes_torch_warn_of_nothing() -> None:
+    values = torch.arange(20).flip(0).reshape(10, 2)
+    # Else it warns once in a process only.
+    torch.set_warn_always(True)
+    try:
+        found = joined(
+            on_ranks(
+                3,
+                lambda device: ordering.sort(
+                    part_of(values, Partition.even(0, 10, 3), device), 0, descending=False
+                ),
+            )
+        )
+    finally:
+        torch.set_warn_always(False)
+    assert torch.equal(found, values.sort(0).values)
+
+
 @pytest.mark.parametrize("small", [0, 1 << 20])
 @pytest.mark.parametrize("name", MEMBERS)
 def test_membership_by_every_way(small: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
