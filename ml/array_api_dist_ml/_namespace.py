@@ -23,10 +23,12 @@ __all__ = [
     "is_foreign",
     "is_leader",
     "is_spread",
+    "itemsize_of",
     "laid_out_as",
     "on_every_rank",
     "on_host",
     "quiet",
+    "ranks_of",
     "row_blocks",
     "row_squares",
 ]
@@ -145,6 +147,11 @@ def is_leader(x: Array) -> bool:
     return getattr(device(x), "rank", 0) == 0
 
 
+def ranks_of(x: Array) -> int:
+    """Return how many ranks hold, or may hold, parts of ``x``."""
+    return int(getattr(device(x), "ranks", 1))
+
+
 def as_float(xp: Namespace, x: Array) -> Array:
     """Return ``x`` in a real floating dtype: its own, else float64."""
     return x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
@@ -164,6 +171,11 @@ def constant(like: Array, value: float) -> Array:
 def eps_of(xp: Namespace, x: Array) -> float:
     """Return the distance from 1.0 to the next number of ``x``'s dtype."""
     return float(cast("Any", xp.finfo(x.dtype)).eps)
+
+
+def itemsize_of(x: Array) -> int:
+    """Return how many bytes a number of ``x``'s real floating dtype takes."""
+    return int(cast("Any", array_namespace(x).finfo(x.dtype)).bits) // 8
 
 
 def on_host(x: Array) -> npt.NDArray[Any]:
@@ -186,11 +198,16 @@ def row_squares(xp: Namespace, x: Array) -> Array:
     return xp.sum(x * x, axis=1)
 
 
-def row_blocks(shape: tuple[int, ...], elements: int = BLOCK_ELEMENTS) -> list[slice]:
-    """Return slices that cut axis 0 into interleaved blocks of at most ``elements`` elements (at least one row).
+def row_blocks(
+    shape: tuple[int, ...], elements: int = BLOCK_ELEMENTS, *, interleaved: bool = True
+) -> list[slice]:
+    """Return slices that cut axis 0 into blocks of at most ``elements`` elements (at least one row).
 
     Interleaved, because each block of an array partitioned along axis 0 is then spread over all its ranks,
-    and stays where it is.
+    and stays where it is. Others may have the rows that follow one another in memory.
     """
+    rows = max(1, max(elements, 1) * shape[0] // max(prod(shape), 1))
+    if not interleaved:
+        return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
     step = max(1, min(-(-prod(shape) // max(elements, 1)), shape[0]))
     return [slice(start, None, step) for start in range(step)]

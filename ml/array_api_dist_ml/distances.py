@@ -6,25 +6,26 @@ beside the operands and the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
-from math import inf, prod
+from math import inf, isqrt, prod
 from numbers import Integral, Real
-from typing import Final, TypeAlias
+from typing import Final
 
+from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, form_of
 from array_api_dist_ml._namespace import (
     BLOCK_ELEMENTS,
     Array,
-    Namespace,
     array_namespace,
     as_float,
     constant,
     device,
     is_spread,
+    itemsize_of,
     laid_out_as,
     on_every_rank,
     quiet,
+    ranks_of,
     row_blocks,
     row_squares,
 )
@@ -32,198 +33,12 @@ from array_api_dist_ml._validation import check_finite, check_kind
 
 __all__ = ["cdist", "nearest"]
 
-Metric: TypeAlias = Callable[[Array, Array], Array]
-"""``metric(a, b)``, with a of shape (n, 1, f) and b of shape (1, m, f), gives the distances (n, m)."""
-
-METRICS: Final = ("euclidean", "sqeuclidean", "manhattan", "chebyshev", "minkowski", "cosine", "rbf")
 # Up to this many nearest rows, a pass for each is faster than sorting.
 FEW: Final = 8
-# A block is at least this wide where rows are many: a product of a few columns takes as long as one of one.
-NARROW: Final = 64
-# Of pairs of rows times features so many are merged at once.
-FEATURE_ELEMENTS: Final = 1 << 16
-
-
-# ---- kernels: all pairs of two sets of rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """One operand, or a block of it.
-
-    Attributes
-    ----------
-    values : Array, shape (n, f)
-    squares : Array or None, shape (n,)
-        The squared norms, for the kernels that ask for them.
-    """
-
-    values: Array
-    squares: Array | None = None
-
-    def __getitem__(self, rows: slice) -> _Rows:
-        return _Rows(self.values[rows, :], None if self.squares is None else self.squares[rows])
-
-    @property
-    def norms_squared(self) -> Array:
-        """The squared norms."""
-        assert self.squares is not None, "the form of the metric says that its kernel needs them"
-        return self.squares
-
-    @property
-    def is_extreme(self) -> bool:
-        """Whether the squares of these finite rows overflow. Communication: one sum when they are partitioned."""
-        if self.squares is None:
-            return False
-        xp = array_namespace(self.values)
-        return not bool(xp.isfinite(xp.sum(self.squares)))
-
-
-_Kernel: TypeAlias = Callable[[_Rows, _Rows], Array]
-
-
-def _expanded(x: _Rows, y: _Rows) -> Array:
-    """Return squared distances by the quadratic expansion, never negative."""
-    xp = array_namespace(x.values, y.values)
-    squared = x.values @ (-2.0 * y.values.T)
-    squared += x.norms_squared[:, None]
-    squared += y.norms_squared[None, :]
-    return xp.maximum(squared, constant(squared, 0.0))
-
-
-def _cosine(x: _Rows, y: _Rows) -> Array:
-    xp = array_namespace(x.values, y.values)
-    similarity = x.values @ y.values.T
-    similarity /= _or_one(xp, xp.sqrt(x.norms_squared))[:, None]
-    similarity /= _or_one(xp, xp.sqrt(y.norms_squared))[None, :]
-    return xp.clip(1.0 - similarity, 0.0, 2.0)
-
-
-def _or_one(xp: Namespace, divisors: Array) -> Array:
-    """Return the divisors, 1 for those that are 0."""
-    return xp.where(divisors > 0, divisors, xp.ones_like(divisors))
-
-
-def _cosine_of_extremes(x: _Rows, y: _Rows) -> Array:
-    """Return cosine distances of rows whose squares overflow: an angle doesn't change with their lengths."""
-
-    def scaled(rows: _Rows) -> _Rows:
-        xp = array_namespace(rows.values)
-        values = rows.values / _or_one(xp, xp.max(xp.abs(rows.values), axis=1, keepdims=True))
-        return _Rows(values, row_squares(xp, values))
-
-    return _cosine(scaled(x), scaled(y))
-
-
-def _added(xp: Namespace, first: Array, second: Array) -> Array:
-    first += second
-    return first
-
-
-def _greater(xp: Namespace, first: Array, second: Array) -> Array:
-    return xp.maximum(first, second)
-
-
-def _sum(xp: Namespace, values: Array) -> Array:
-    return xp.sum(values, axis=2)
-
-
-def _greatest(xp: Namespace, values: Array) -> Array:
-    return xp.max(values, axis=2)
-
-
-def _as_it_is(values: Array) -> Array:
-    return values
-
-
-def _by_differences(
-    each: Callable[[Array], Array] = _as_it_is,
-    merge: Callable[[Namespace, Array], Array] = _sum,
-    join: Callable[[Namespace, Array, Array], Array] = _added,
-) -> _Kernel:
-    """Return the kernel that takes ``each`` of the absolute differences and merges them over the features.
-
-    Of many pairs one feature at a time is joined to those before: no temporary is larger than the values.
-    """
-
-    def kernel(x: _Rows, y: _Rows) -> Array:
-        xp = array_namespace(x.values, y.values)
-        (n, features), m = x.values.shape, y.values.shape[0]
-        at_once = min(features, FEATURE_ELEMENTS // (n * m))
-        if at_once <= 1:
-            columns = (
-                each(xp.abs(x.values[:, number][:, None] - y.values[:, number][None, :]))
-                for number in range(features)
-            )
-            return reduce(lambda first, second: join(xp, first, second), columns)
-        # Interleaved, so that features that lie on several ranks stay there.
-        step = -(-features // at_once)
-        parts = (
-            merge(xp, each(xp.abs(x.values[:, None, start::step] - y.values[None, :, start::step])))
-            for start in range(step)
-        )
-        return reduce(lambda first, second: join(xp, first, second), parts)
-
-    return kernel
-
-
-def _square(values: Array) -> Array:
-    return values * values
-
-
-def _root(squared: Array) -> Array:
-    return array_namespace(squared).sqrt(squared)
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How a metric is computed.
-
-    Attributes
-    ----------
-    kernel : callable
-        Of two sets of rows.
-    finish : callable
-        What is applied to the kernel's values, after those of a row with itself are set to 0.
-    of_extremes : callable or None
-        The kernel for rows whose squared norms overflow; None where the kernel doesn't ask for squared norms.
-    has_depth : bool
-        Whether the kernel's temporaries are (n, m, f), and not (n, m).
-    is_distance : bool
-        Whether a row is at distance 0 from itself.
-    """
-
-    kernel: _Kernel
-    finish: Callable[[Array], Array] = _as_it_is
-    of_extremes: _Kernel | None = None
-    has_depth: bool = False
-    is_distance: bool = True
-
-
-def _form(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> _Form:
-    if not isinstance(metric, str):
-        given = metric
-        return _Form(
-            lambda x, y: given(x.values[:, None, :], y.values[None, :, :]), has_depth=True, is_distance=False
-        )
-    exact = _by_differences(_square)
-    squares, of_extremes = (exact, None) if precise else (_expanded, exact)
-    forms = {
-        "euclidean": _Form(squares, _root, of_extremes),
-        "sqeuclidean": _Form(squares, of_extremes=of_extremes),
-        "rbf": _Form(squares, _decay(gamma), of_extremes),
-        "manhattan": _Form(_by_differences()),
-        "chebyshev": _Form(_by_differences(merge=_greatest, join=_greater)),
-        "minkowski": _Form(
-            _by_differences(lambda differences: differences**p), lambda sums: sums ** (1.0 / p)
-        ),
-        "cosine": _Form(_cosine, of_extremes=_cosine_of_extremes),
-    }
-    return forms[metric]
-
-
-def _decay(gamma: float) -> Callable[[Array], Array]:
-    return lambda squared: array_namespace(squared).exp(squared * -gamma)
+# So much of a temporary, on each rank, is worked on at once: it stays in the cache.
+TILE_BYTES: Final = 1 << 22
+# So many rows pass at once where others move than those of the result's layout.
+WIDTH: Final = 1 << 12
 
 
 # ---- what is refused
@@ -284,7 +99,7 @@ class _Meeting:
     Attributes
     ----------
     staying, passing : Array
-    form : _Form
+    form : Form
     is_turned : bool
         Whether the passing operand is the metric's first one.
     moves : bool
@@ -293,7 +108,7 @@ class _Meeting:
 
     staying: Array
     passing: Array
-    form: _Form
+    form: Form
     is_turned: bool = False
     moves: bool = True
 
@@ -304,20 +119,21 @@ class _Meeting:
         """
         staying = self._rows(self.staying)
         is_extreme = staying.is_extreme
-        length, depth = self.staying.shape[0], self._depth
+        length, elements, spread = self.staying.shape[0], self._elements, is_spread(self.staying)
         for place in self._places():
             values = self.passing[place, :]
             passing = self._rows(on_every_rank(values) if self.moves else values)
             rescue = self.form.of_extremes if is_extreme or passing.is_extreme else None
             kernel = rescue or self.form.kernel
-            for rows in row_blocks((length, (place.stop - place.start) * depth), BLOCK_ELEMENTS):
+            shape = (length, (place.stop - place.start) * self._depth)
+            for rows in row_blocks(shape, elements, interleaved=spread):
                 pair = (passing, staying[rows]) if self.is_turned else (staying[rows], passing)
-                yield rows, place, kernel(*pair)
+                yield rows, place, kernel(*pair, elements)
 
     def _places(self) -> Iterator[slice]:
         """Yield the rows of the passing operand that pass at once."""
         length, (count, features) = self.staying.shape[0], self.passing.shape
-        width = max(NARROW, BLOCK_ELEMENTS // (length * self._depth))
+        width = WIDTH if self.moves else max(NARROW, BLOCK_ELEMENTS // (length * self._depth))
         width = max(1, min(width, BLOCK_ELEMENTS // features))
         for start in range(0, count, width):
             yield slice(start, min(start + width, count))
@@ -325,23 +141,36 @@ class _Meeting:
     @property
     def _depth(self) -> int:
         """How many numbers of a temporary belong to a pair of rows."""
-        return self.staying.shape[1] if self.form.has_depth else 1
+        return 1 if self.form.takes_products else self.staying.shape[1]
 
-    def _rows(self, values: Array) -> _Rows:
-        if self.form.of_extremes is None:
-            return _Rows(values)
+    @property
+    def _elements(self) -> int:
+        """How many elements a temporary may have, over all ranks together."""
+        if not self.moves:
+            # Each temporary's sum or minimum may be a collective: few of them.
+            return BLOCK_ELEMENTS * ranks_of(self.staying)
+        share = TILE_BYTES // itemsize_of(self.staying)
+        return share * ranks_of(self.staying) if is_spread(self.staying) else share
+
+    def _rows(self, values: Array) -> Rows:
+        is_cut = is_spread(values.T)
+        if not self.form.takes_products:
+            return Rows(values, is_cut=is_cut)
         # Squares that overflow are looked for by their infinity.
         with quiet():
-            return _Rows(values, row_squares(array_namespace(values), values))
+            return Rows(values, is_cut=is_cut, squares=row_squares(array_namespace(values), values))
 
 
-def _without_diagonal(block: Array, rows: slice, columns: slice, length: int) -> Array:
-    """Return the block at ``rows`` and ``columns`` of a square matrix with zeros on its diagonal."""
-    xp = array_namespace(block)
-    across, down = (
-        xp.arange(*each.indices(length), dtype=xp.int64, device=device(block)) for each in (rows, columns)
-    )
-    return xp.where(across[:, None] == down[None, :], constant(block, 0.0), block)
+def _mend_diagonal(distances: Array, value: Array) -> None:
+    """Set the diagonal of a square matrix to a value."""
+    xp = array_namespace(distances)
+    side = isqrt(TILE_BYTES // itemsize_of(distances))
+    for rows in row_blocks(distances.shape, side * distances.shape[0]):
+        is_diagonal = xp.eye(
+            len(range(*rows.indices(distances.shape[0]))), dtype=xp.bool, device=device(distances)
+        )
+        # No name for what is there: the whole would be copied before it is written to.
+        distances[rows, rows] = xp.where(is_diagonal, value, distances[rows, rows])
 
 
 def cdist(
@@ -407,7 +236,7 @@ def pairwise(
 ) -> Array:
     """Return what ``cdist`` does, of operands that are known to be fit."""
     n, m = x.shape[0], y.shape[0]
-    form = _form(metric, p, 1.0 / max(1, x.shape[1]) if gamma is None else gamma, precise=precise)
+    form = form_of(metric, p, 1.0 / max(1, x.shape[1]) if gamma is None else gamma, precise=precise)
     distances, stays = _result(x, y)
     if n == 0 or m == 0:
         return distances
@@ -418,9 +247,9 @@ def pairwise(
         staying = laid_out_as(distances[:, :1] if stays else distances[:1, :].T, staying)
     for own, others, values in _Meeting(staying, passing, form, is_turned=not stays, moves=moves).blocks():
         rows, columns = (own, others) if stays else (others, own)
-        is_square = is_self and form.is_distance
-        found = _without_diagonal(values, rows, columns, n) if is_square else values
-        distances[rows, columns] = form.finish(found)
+        distances[rows, columns] = form.finish(values)
+    if is_self and form.takes_products:
+        _mend_diagonal(distances, form.finish(constant(distances, 0.0)))
     return distances
 
 
@@ -486,7 +315,7 @@ def nearest(
         )
     x, y = _operands(x, y)
     xp = array_namespace(x)
-    form = _form(metric, p, 1.0, precise=precise)
+    form = form_of(metric, p, 1.0, precise=precise)
     if not is_spread(x):
         # Laid out as a new array: over the ranks when it is large.
         x = laid_out_as(xp.empty(x.shape, dtype=x.dtype, device=device(x))[:, :1], x)

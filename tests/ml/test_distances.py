@@ -16,7 +16,7 @@ import array_api_dist_ml as ml
 from array_api_dist.collectives.memory import PeakMeter
 from array_api_dist.partition import default_partition, repartition
 from array_api_dist.trace import trace
-from array_api_dist_ml import distances
+from array_api_dist_ml import _metrics, distances
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.normal(size=(17, 3))
@@ -33,13 +33,19 @@ def reference(x: npt.NDArray[Any], y: npt.NDArray[Any], metric: str) -> npt.NDAr
     return np.asarray(found)
 
 
-@pytest.fixture(params=[1 << 22, 60], ids=["one block", "many blocks"])
+@pytest.fixture(params=["one block", "many blocks", "features outside"])
 def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distances, "BLOCK_ELEMENTS", request.param)
+    if request.param == "many blocks":
+        monkeypatch.setattr(distances, "BLOCK_ELEMENTS", 60)
+        monkeypatch.setattr(distances, "TILE_BYTES", 8 * 40)
+        monkeypatch.setattr(distances, "WIDTH", 7)
+    if request.param != "one block":
+        # So that few rows are enough to run along memory.
+        monkeypatch.setattr(_metrics, "NARROW", 5)
 
 
 @pytest.mark.usefixtures("_blocks")
-@pytest.mark.parametrize("metric", distances.METRICS)
+@pytest.mark.parametrize("metric", _metrics.METRICS)
 @pytest.mark.parametrize("precise", [False, True])
 def test_distances_are_scipys(space: Space, metric: str, precise: bool) -> None:
     for x, y in ((X, Y), (Y, X)):
@@ -48,7 +54,7 @@ def test_distances_are_scipys(space: Space, metric: str, precise: bool) -> None:
 
 
 @pytest.mark.usefixtures("_blocks")
-@pytest.mark.parametrize("metric", distances.METRICS)
+@pytest.mark.parametrize("metric", _metrics.METRICS)
 def test_a_row_is_at_no_distance_from_itself(space: Space, metric: str) -> None:
     found = host(ml.cdist(space.array(X + 1e3), metric=metric, p=3.0, gamma=0.7))
     assert (found.diagonal() == (1.0 if metric == "rbf" else 0.0)).all()
@@ -167,6 +173,7 @@ def test_every_rank_gets_the_operand_that_passes_once(
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
 def test_beside_the_result_there_is_one_bounded_block(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distances, "BLOCK_ELEMENTS", 1 << 15)
+    monkeypatch.setattr(distances, "TILE_BYTES", 8 << 15)
     with default_partition("first"):
         x, y = xp.asarray(RANDOM.normal(size=(4000, 3))), xp.asarray(RANDOM.normal(size=(700, 3)))
     meter = PeakMeter()

@@ -1,0 +1,211 @@
+"""Metrics: what is computed of all pairs of two sets of rows, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from typing import Final, TypeAlias
+
+from array_api_dist_ml._namespace import Array, Namespace, array_namespace, constant, row_squares
+
+__all__ = ["METRICS", "NARROW", "Form", "Metric", "Rows", "form_of"]
+
+Metric: TypeAlias = Callable[[Array, Array], Array]
+"""``metric(a, b)``, with a of shape (n, 1, f) and b of shape (1, m, f), gives the distances (n, m)."""
+
+METRICS: Final = ("euclidean", "sqeuclidean", "manhattan", "chebyshev", "minkowski", "cosine", "rbf")
+# With fewer rows than this the features are the axis that runs along memory.
+NARROW: Final = 64
+
+
+class Rows:
+    """One operand, or a block of it.
+
+    Attributes
+    ----------
+    values : Array, shape (n, f)
+    is_cut : bool
+        Whether the features lie on several ranks.
+    squares : Array or None, shape (n,)
+        The squared norms, for the kernels that ask for them.
+    """
+
+    def __init__(self, values: Array, *, is_cut: bool, squares: Array | None = None) -> None:
+        self.values: Final = values
+        self.is_cut: Final = is_cut
+        self.squares: Final = squares
+
+    def __getitem__(self, rows: slice) -> Rows:
+        squares = None if self.squares is None else self.squares[rows]
+        return Rows(self.values[rows, :], is_cut=self.is_cut, squares=squares)
+
+    @cached_property
+    def columns(self) -> Array:
+        """The values as (f, 1, n), transposed in memory too: what runs along the rows then runs along memory."""
+        xp, across = array_namespace(self.values), self.values.T
+        found = xp.empty_like(xp.broadcast_to(across[:1, :], across.shape))
+        found[...] = across
+        return found[:, None, :]
+
+    @property
+    def norms_squared(self) -> Array:
+        """The squared norms."""
+        assert self.squares is not None, "the form of the metric says that its kernel needs them"
+        return self.squares
+
+    @property
+    def is_extreme(self) -> bool:
+        """Whether the squares of these finite rows overflow. Communication: one sum when they are partitioned."""
+        if self.squares is None:
+            return False
+        xp = array_namespace(self.values)
+        return not bool(xp.isfinite(xp.sum(self.squares)))
+
+
+Kernel: TypeAlias = Callable[[Rows, Rows, int], Array]
+"""Of two sets of rows; a temporary may have as many elements as the number says."""
+
+
+def _expanded(x: Rows, y: Rows, _elements: int) -> Array:
+    """Return squared distances by the quadratic expansion, never negative."""
+    xp = array_namespace(x.values, y.values)
+    a, b = x.values, y.values
+    squared = (-2.0 * a) @ b.T if a.shape[0] < b.shape[0] else a @ (-2.0 * b).T
+    squared += x.norms_squared[:, None]
+    squared += y.norms_squared[None, :]
+    return xp.maximum(squared, constant(squared, 0.0))
+
+
+def _cosine(x: Rows, y: Rows, _elements: int) -> Array:
+    xp = array_namespace(x.values, y.values)
+    similarity = x.values @ y.values.T
+    similarity /= _or_one(xp, xp.sqrt(x.norms_squared))[:, None]
+    similarity /= _or_one(xp, xp.sqrt(y.norms_squared))[None, :]
+    return xp.clip(1.0 - similarity, 0.0, 2.0)
+
+
+def _or_one(xp: Namespace, divisors: Array) -> Array:
+    """Return the divisors, 1 for those that are 0."""
+    return xp.where(divisors > 0, divisors, xp.ones_like(divisors))
+
+
+def _cosine_of_extremes(x: Rows, y: Rows, elements: int) -> Array:
+    """Return cosine distances of rows whose squares overflow: an angle doesn't change with their lengths."""
+
+    def scaled(rows: Rows) -> Rows:
+        xp = array_namespace(rows.values)
+        values = rows.values / _or_one(xp, xp.max(xp.abs(rows.values), axis=1, keepdims=True))
+        return Rows(values, is_cut=rows.is_cut, squares=row_squares(xp, values))
+
+    return _cosine(scaled(x), scaled(y), elements)
+
+
+def _added(xp: Namespace, first: Array, second: Array) -> Array:
+    first += second
+    return first
+
+
+def _greater(xp: Namespace, first: Array, second: Array) -> Array:
+    return xp.maximum(first, second)
+
+
+def _sum(xp: Namespace, values: Array, axis: int) -> Array:
+    return xp.sum(values, axis=axis)
+
+
+def _greatest(xp: Namespace, values: Array, axis: int) -> Array:
+    return xp.max(values, axis=axis)
+
+
+def _absolute(differences: Array) -> Array:
+    return array_namespace(differences).abs(differences)
+
+
+def _by_differences(
+    each: Callable[[Array], Array] = _absolute,
+    merge: Callable[[Namespace, Array, int], Array] = _sum,
+    join: Callable[[Namespace, Array, Array], Array] = _added,
+) -> Kernel:
+    """Return the kernel that takes ``each`` of the differences and merges them over the features."""
+
+    def merged(xp: Namespace, x: Rows, y: Rows, elements: int) -> Array:
+        (n, features), m = x.values.shape, y.values.shape[0]
+        runs_along_rows = m >= NARROW and not (x.is_cut or y.is_cut)
+
+        def part(chosen: slice) -> Array:
+            if runs_along_rows:
+                return merge(xp, each(x.values.T[chosen, :, None] - y.columns[chosen, ...]), 0)
+            return merge(xp, each(x.values[:, None, chosen] - y.values[None, :, chosen]), 2)
+
+        # The nearest number of equal shares: one where a block was cut to measure.
+        at_once = -(-features // max(1, round(features * n * m / elements)))
+        parts = (part(slice(start, start + at_once)) for start in range(0, features, at_once))
+        return reduce(lambda first, second: join(xp, first, second), parts)
+
+    def kernel(x: Rows, y: Rows, elements: int) -> Array:
+        xp = array_namespace(x.values, y.values)
+        # Distances are the same from either side: the longer operand is the one to run along memory.
+        if x.values.shape[0] > y.values.shape[0]:
+            return merged(xp, y, x, elements).T
+        return merged(xp, x, y, elements)
+
+    return kernel
+
+
+def _square(differences: Array) -> Array:
+    differences *= differences
+    return differences
+
+
+def _root(squared: Array) -> Array:
+    return array_namespace(squared).sqrt(squared)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a metric is computed.
+
+    Attributes
+    ----------
+    kernel : callable
+        Of two sets of rows.
+    finish : callable
+        What is applied to the kernel's values.
+    of_extremes : callable or None
+        Of a kernel that asks for squared norms: the one for rows whose squared norms overflow.
+    """
+
+    kernel: Kernel
+    finish: Callable[[Array], Array] = lambda values: values
+    of_extremes: Kernel | None = None
+
+    @property
+    def takes_products(self) -> bool:
+        """Whether the kernel multiplies rows: its temporaries have one number for each pair, not f, and it rounds."""
+        return self.of_extremes is not None
+
+
+def form_of(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> Form:
+    """Return how the metric of that name, or the callable, is computed."""
+    if not isinstance(metric, str):
+        given = metric
+        return Form(lambda x, y, _elements: given(x.values[:, None, :], y.values[None, :, :]))
+    exact = _by_differences(_square)
+    squares = Form(exact) if precise else Form(_expanded, of_extremes=exact)
+    forms = {
+        "euclidean": replace(squares, finish=_root),
+        "sqeuclidean": squares,
+        "rbf": replace(squares, finish=_decay(gamma)),
+        "manhattan": Form(_by_differences()),
+        "chebyshev": Form(_by_differences(merge=_greatest, join=_greater)),
+        "minkowski": Form(
+            _by_differences(lambda differences: _absolute(differences) ** p), lambda sums: sums ** (1.0 / p)
+        ),
+        "cosine": Form(_cosine, of_extremes=_cosine_of_extremes),
+    }
+    return forms[metric]
+
+
+def _decay(gamma: float) -> Callable[[Array], Array]:
+    return lambda squared: array_namespace(squared).exp(squared * -gamma)
