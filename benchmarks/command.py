@@ -90,10 +90,10 @@ def run(
     cores: Annotated[int, typer.Option(help="cores for each system; all by default", min=0)] = 0,
     scale: Annotated[str, typer.Option(help=", ".join(SCALES))] = "small",
     repeats: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.4,
+    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.2,
     minutes: Annotated[
         float, typer.Option(help="cases that are not reached by then are named, not run")
-    ] = 8.0,
+    ] = 9.0,
     weak: Annotated[bool, typer.Option(help="also rows in proportion to ranks")] = True,
     probe: Annotated[bool, typer.Option(help="also the machine's own figures, for predictions")] = True,
     paper: Annotated[
@@ -135,14 +135,15 @@ def _publish(results: Results, out: Path) -> None:
 def measured(plan: Plan, out: Path, *, with_probe: bool) -> Results:
     """Return the results of a plan; they are written as they come, so that a run that is cut short leaves some."""
     machine = facts.machine() | {"command": _command(sys.argv[1:]), "cores": plan.cores}
-    started = monotonic()
-    figures = probe_figures() if with_probe else {}
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     rows: list[Row] = []
     with Progress(*columns, console=console, transient=True) as progress:
         runs = plan.runs()
         task = progress.add_task("", total=len(runs))
         with session(plan, lambda text: progress.update(task, description=text)) as opened:
+            # Environments are made once, runs take the time that they are given.
+            started = monotonic()
+            figures = probe_figures() if with_probe else {}
             for case, factor in runs:
                 if monotonic() - started > 60 * plan.minutes:
                     rows += opened.not_reached(case, factor)

@@ -24,7 +24,7 @@ from benchmarks.startup import start_rows
 from benchmarks.teams import Team, TeamError
 
 LEAST_SAMPLES: Final = 3
-FEW_SECONDS: Final = 4
+FEW_SECONDS: Final = 3
 """What is slow gets so many times the seconds before it has to do with fewer samples than that."""
 
 SAMPLE_SECONDS: Final = 0.01
@@ -56,11 +56,11 @@ class Plan:
     scale : str
     repeats : int
     seconds : float
-        After so long in one case a system gets no more than three samples, after four times that no more at all.
+        After so long in one case a system gets no more than three samples, after three times that no more at all.
     limit : float
         After so long a call is given up, and its system started anew.
     minutes : float
-        After so long no further case is begun.
+        After so long, counted from when the environments are made, no further case is begun.
     weak : bool
         Whether to measure scaling cases also with rows in proportion to ranks.
     """
@@ -71,9 +71,9 @@ class Plan:
     cores: int
     scale: Scale
     repeats: int = 7
-    seconds: float = 0.4
+    seconds: float = 0.2
     limit: float = 60.0
-    minutes: float = 8.0
+    minutes: float = 9.0
     weak: bool = True
 
     def runs(self) -> list[tuple[Case, int]]:
