@@ -357,7 +357,7 @@ def pinv(x: Array, /, *, rtol: float | Array | None = None) -> Array:
 
 
 def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
-    """Return Q with orthonormal columns and R upper triangular, its diagonal not negative, x = Q R.
+    """Return Q with orthonormal columns and R upper triangular, x = Q R, with the signs of LAPACK's reflections.
 
     Parameters
     ----------
@@ -380,7 +380,10 @@ def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRRe
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
     then TSQR of those tall by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of
-    one above), the leading square of wide ones, of others 2 M K elements of panels of 128 columns, broadcast.
+    one above; the first K rows of Q to one rank and K signs from there), the leading square of wide ones, of others
+    2 M K elements of panels of 128 columns, broadcast.
+
+    Sources: Demmel, Grigori, Hoemmen and Langou 2012 (TSQR); Ballard et al. 2014 (signs of reflections).
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")

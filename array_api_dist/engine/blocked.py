@@ -236,13 +236,6 @@ def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
     for panel in reversed(_panels(block)):
         reflected, tau = _householder(block, local, panel, scales)
         _reflect(factor.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=False)
-        # Above the reflectors lies R: its diagonal is made positive.
-        phases = factors.diagonal_phases(reflected)
-        upper.local.narrow(-2, panel.start, panel.width).mul_(phases.conj().unsqueeze(-1))
-        first, last = max(low, panel.start), min(high, panel.stop)
-        if first < last:
-            of_mine = phases.narrow(-1, first - panel.start, last - first)
-            factor.narrow(-1, first - low, last - first).mul_(of_mine.unsqueeze(-2))
     shape = (*block.shape[:-2], rows, width)
     return Block(factor, shape, target, device), upper
 
@@ -278,7 +271,7 @@ def _householder(
         if panel in scales:
             made, tau = held, scales[panel]
         else:
-            made, tau = torch.geqrf(held)
+            made, tau = factors.reflections(held)
             held.copy_(made)
             scales[panel] = tau
     reflected = _broadcast(block, panel, made, rows)

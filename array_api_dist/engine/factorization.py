@@ -55,7 +55,7 @@ def cholesky(block: Block, *, upper: bool = False) -> Block:
 
 
 def qr(block: Block, *, complete: bool = False) -> tuple[Block, Block]:
-    """Return Q and R, whose diagonal is not negative.
+    """Return Q and R, with the signs of Householder's reflections.
 
     Communication: none for whole matrices; TSQR's for P times as many rows as columns (Q partitioned along its rows,
     R replicated); the leading square once for P times as many columns; else that of ``blocked.qr``.
@@ -169,7 +169,7 @@ def _small_svd(triangle: Block) -> tuple[Block, Block, Block]:
 
 
 def _tall_svd(block: Block) -> tuple[Block, Block, Block]:
-    factor, upper = tall_skinny.qr(block)
+    factor, upper = tall_skinny.any_qr(block)
     left, values, right = _small_svd(upper)
     return factor.with_local(factor.local @ left.local), values, right
 

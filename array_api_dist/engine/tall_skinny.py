@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -20,18 +21,50 @@ def triangle(block: Block) -> Block:
 
 
 def qr(block: Block) -> tuple[Block, Block]:
-    """Return Q, partitioned as ``block`` along its rows, and R, replicated.
+    """Return Q, partitioned as ``block`` along its rows, and R, replicated, with the signs of reflections.
+
+    Communication: as :func:`any_qr`; the first K rows of Q that rank 0 lacks to it, and a broadcast of K signs.
+    """
+    factor, upper = any_qr(block)
+    phases = factors.diagonal_phases(upper.local)
+    # Not in place: both may be seen by others.
+    part = factor.local * phases.unsqueeze(-2)
+    phases = phases * _signs(factor, part)
+    return factor.with_local(factor.local * phases.unsqueeze(-2)), upper.with_local(
+        upper.local * phases.conj().unsqueeze(-1)
+    )
+
+
+def any_qr(block: Block) -> tuple[Block, Block]:
+    """Return Q, partitioned as ``block`` along its rows, and R, replicated, with any signs.
 
     Communication: one allgather of the ranks' triangles when they are small, else log2(P) messages of a triangle up
     a binary tree and down again, and one broadcast of a triangle.
     """
     part, own = torch.linalg.qr(block.local)
     upper, multiplier = _merged(block, own, with_factor=True)
-    # Not in place: both may be seen by others.
-    phases = factors.diagonal_phases(upper)
-    upper, multiplier = upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2)
     shape = (*block.shape[:-1], upper.shape[-2])
     return Block(part @ multiplier, shape, block.partition, block.device), copied(upper, block)
+
+
+def _signs(block: Block, part: torch.Tensor) -> torch.Tensor:
+    """Return the signs (..., K) of reflections for Q, partitioned as ``block``, of which this rank has ``part``."""
+    order, rank = block.shape[-1], block.device.rank
+    bounds = [min(bound, order) for bound in block.partition.bounds]
+    top = part.new_empty((*part.shape[:-2], order, order))
+    slots = [top.narrow(-2, low, high - low) for low, high in pairwise(bounds)]
+    own = part.narrow(-2, 0, bounds[rank + 1] - bounds[rank])
+    # Rank 0 has the first rows, mostly all that are asked for.
+    if bounds[1] < order:
+        others = [Piece(source, slots[source]) for source in range(1, len(slots)) if slots[source].numel()]
+        sends = [Piece(0, own)] if rank and own.numel() else []
+        block.communicator.exchange(sends, [] if rank else others)
+    if rank:
+        signs = top.real.new_empty(top.shape[:-1])
+    else:
+        slots[0].copy_(own)
+        signs = factors.signs_of_top(top)
+    return block.communicator.broadcast(signs, 0)
 
 
 def _merged(block: Block, own: torch.Tensor, *, with_factor: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,13 +10,98 @@ from torch import Tensor
 _LARGE: Final = 0.37
 """A component counts as large from this share of the largest one on: few numbers that occur are so far apart."""
 
+_ROUNDINGS: Final = 16
+"""So many roundings of a column's length count as nothing."""
+
+_PANEL: Final = 32
+"""So many columns are eliminated one by one before the others follow in one product."""
+
 
 def qr(x: Tensor, *, complete: bool = False) -> tuple[Tensor, Tensor]:
-    """Return Q and R, whose diagonal is not negative."""
-    factor, upper = torch.linalg.qr(x, mode="complete" if complete else "reduced")
-    phases = diagonal_phases(upper)
-    turn(factor, upper, phases)
-    return factor, upper
+    """Return Q and R, see :func:`reflections`."""
+    rows, columns = x.shape[-2:]
+    held, tau = reflections(x)
+    width = rows if complete else min(rows, columns)
+    vectors = held.narrow(-1, 0, min(width, columns))
+    if width > columns:
+        vectors = torch.cat((vectors, vectors.new_zeros((*x.shape[:-1], width - columns))), -1)
+    return torch.linalg.householder_product(vectors, tau), torch.triu(held.narrow(-2, 0, width))
+
+
+def reflections(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what ``torch.geqrf`` does, R above the vectors (..., M, N) and their scales (..., K), but not by rounding.
+
+    A reflection makes the diagonal element negative whose column starts with a positive number or with zero, else
+    positive, and a column with nothing below its first number is left as it is. Where the first number is zero, or the
+    rest nothing, but for rounding, LAPACK's answer hangs on that; here it counts as such.
+    """
+    held, tau = torch.geqrf(x)
+    # Of a column's length: the share of its first number.
+    share, nothing = tau.real - 1, _nothing(x)
+    if not bool(((tau != 0) & ((share < nothing) | (share > 1 - nothing))).any()):
+        return held, tau
+    order = tau.shape[-1]
+    factor = torch.linalg.householder_product(held.narrow(-1, 0, order), tau)
+    upper = torch.triu(held.narrow(-2, 0, order))
+    turn(factor, upper, diagonal_phases(upper))
+    signs, is_left, eliminated = _eliminated(factor.narrow(-2, 0, order))
+    below = factor.narrow(-2, order, factor.shape[-2] - order)
+    below = torch.linalg.solve_triangular(eliminated.triu(), below, upper=True, left=False)
+    vectors = torch.cat((eliminated.tril(-1), below.masked_fill(is_left.unsqueeze(-2), 0)), -2)
+    held = torch.cat((upper * signs.unsqueeze(-1), held.new_zeros((*below.shape[:-1], held.shape[-1]))), -2)
+    held.narrow(-1, 0, order).add_(vectors)
+    pivots = eliminated.diagonal(0, -2, -1)
+    return held, (-signs * pivots).masked_fill(is_left, 0)
+
+
+def signs_of_top(top: Tensor) -> Tensor:
+    """Return the signs (..., K) that :func:`reflections` give R's diagonal.
+
+    Parameters
+    ----------
+    top : Tensor, shape (..., K, K)
+        The first rows of Q where R's diagonal is positive.
+    """
+    return _eliminated(top)[0]
+
+
+def _eliminated(top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Eliminate Q less the signs of R's diagonal, which gives the reflections (Ballard et al. 2014, TSQR-HR).
+
+    Returns
+    -------
+    signs, is_left : Tensor, shape (..., K)
+        The signs, and which columns are not reflected.
+    eliminated : Tensor, shape (..., K, K)
+        Below the diagonal the vectors; the diagonal has 1 for columns that are not reflected.
+    """
+    rest, order, nothing = top.clone(), top.shape[-1], _nothing(top)
+    signs = top.real.new_empty(top.shape[:-1])
+    is_left = torch.empty_like(signs, dtype=torch.bool)
+    for start in range(0, order, _PANEL):
+        width = min(_PANEL, order - start)
+        panel = rest[..., start:, start : start + width]
+        for column in range(width):
+            pivot = panel[..., column, column]
+            first = pivot.real
+            left = first.abs() > 1 - nothing
+            sign = torch.where(left, torch.sgn(first), torch.where(first < -nothing, 1.0, -1.0))
+            signs[..., start + column], is_left[..., start + column] = sign, left
+            pivot.copy_(torch.where(left, 1.0, pivot - sign))
+            below = panel[..., column + 1 :, column]
+            below.div_(pivot.unsqueeze(-1)).masked_fill_(left.unsqueeze(-1), 0)
+            right = panel[..., column, column + 1 :]
+            panel[..., column + 1 :, column + 1 :] -= below.unsqueeze(-1) * right.unsqueeze(-2)
+        beside = rest[..., start : start + width, start + width :]
+        lower = panel[..., :width, :]
+        beside.copy_(torch.linalg.solve_triangular(lower, beside, upper=False, unitriangular=True))
+        rest[..., start + width :, start + width :] -= panel[..., width:, :] @ beside
+    return signs, is_left, rest
+
+
+def _nothing(x: Tensor) -> float:
+    """Return the share of a vector's length that is rounding."""
+    return _ROUNDINGS * torch.finfo(x.dtype).eps
 
 
 def diagonal_phases(upper: Tensor) -> Tensor:

@@ -209,6 +209,10 @@ def _orthogonal(problem: Problem) -> Iterator[Step]:
     shape = form(problem)
     if shape == "tall" and problem.times == 1:
         yield from _triangles(problem)
+        # The first rows of Q to one rank, which tells the signs of R's diagonal.
+        triangle = _triangle(problem)
+        yield exchange(problem, triangle.nbytes)
+        yield collective("broadcast", triangle.nbytes // max(triangle.shape[-1], 1))
     elif shape == "wide":
         yield from _by_columns(problem)
         rows = problem.x.shape[-2]
@@ -228,8 +232,8 @@ def _tall_memory(problem: Problem) -> int:
 
 
 QR = factorization(
-    "TSQR of those tall by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of one above), the "
-    "leading square of wide ones, of others 2 M K elements of panels of 128 columns, broadcast",
+    "TSQR of those tall by a factor of P (one allgather of K×K triangles up to 8 MiB, log2(P) messages of one above; the "
+    "first K rows of Q to one rank and K signs from there), the leading square of wide ones, of others 2 M K elements of panels of 128 columns, broadcast",
     _orthogonal,
     _tall_memory,
     agrees=False,

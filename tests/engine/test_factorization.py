@@ -16,6 +16,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import Partition, Shape
 from array_api_dist.engine import factorization as engine
 from array_api_dist.engine import norms, rearrangement
+from array_api_dist.kernels import factors as kernels
 from array_api_dist.trace import trace
 
 DTYPES = [torch.float32, torch.complex128]
@@ -110,6 +111,28 @@ def test_qr_reconstructs(ranks: int, dtype: torch.dtype, *, complete: bool) -> N
             assert torch.equal(upper, upper.triu())
             assert_orthonormal(factor)
             assert_close(factor @ upper, whole)
+            # LAPACK's, signs included, however the matrix was cut.
+            assert_close(upper, expected.R)
+
+
+def of_zeros_and_ones(rows: int, columns: int) -> torch.Tensor:
+    """Return a matrix of full rank whose first columns start with zeros, and whose last have nothing below."""
+    numbers = torch.arange(rows).unsqueeze(-1) + 1
+    return ((numbers % (torch.arange(columns) + 2)) == 0).to(torch.float64)
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("ranks", MORE_RANKS)
+def test_signs_that_rounding_could_decide_do_not_hang_on_the_cut(ranks: int) -> None:
+    for whole in (
+        of_zeros_and_ones(30, 4), of_zeros_and_ones(9, 7), torch.eye(9, dtype=torch.float64).roll(1, 0),
+        torch.eye(24, 3, dtype=torch.float64),
+        of_zeros_and_ones(30, 4).mT,
+    ):  # fmt: skip
+        expected = kernels.qr(whole)
+        for factor, upper in found(engine.qr, whole, ranks):
+            assert_close(upper, expected[1])
+            assert_close(factor, expected[0])
 
 
 @pytest.mark.usefixtures("merging")

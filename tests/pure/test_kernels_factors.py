@@ -1,4 +1,4 @@
-"""Factors of matrices: unique whatever LAPACK's signs are, and still factors."""
+"""Factors of matrices: unique whatever is rounded, and still factors."""
 
 from __future__ import annotations
 
@@ -22,20 +22,59 @@ def close(result: torch.Tensor, expected: torch.Tensor) -> bool:
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_qr_has_a_positive_diagonal(shape: tuple[int, ...], dtype: torch.dtype, *, complete: bool) -> None:
+def test_qr_is_lapacks(shape: tuple[int, ...], dtype: torch.dtype, *, complete: bool) -> None:
     x = made(shape, dtype)
     factor, upper = factors.qr(x, complete=complete)
     assert close(factor @ upper, x)
-    assert bool((upper.diagonal(0, -2, -1).real >= 0).all())
-    turned = factors.qr(-x, complete=complete)[0]
-    count = min(shape[-2:])
-    assert close(turned[..., :count], -factor[..., :count])
+    expected = torch.linalg.qr(x, mode="complete" if complete else "reduced")
+    assert close(factor, expected.Q)
+    assert close(upper, expected.R)
 
 
-def test_zeros_on_the_diagonal_stay() -> None:
-    factor, upper = factors.qr(torch.zeros(3, 2))
-    assert torch.equal(upper, torch.zeros(2, 2))
-    assert close(factor.mT @ factor, torch.eye(2))
+DEGENERATE = {
+    "identity": torch.eye(4),
+    "triangle": torch.triu(torch.ones(4, 4)),
+    "zeros": torch.zeros(3, 2),
+    "zeros first": torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]),
+    "negative": -torch.eye(3)[:, :2],
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_columns_that_lapack_leaves_or_that_start_with_zero_have_its_signs(name: str) -> None:
+    x = DEGENERATE[name].to(torch.float64)
+    factor, upper = factors.qr(x)
+    expected = torch.linalg.qr(x)
+    assert close(upper, expected.R)
+    assert close(factor, expected.Q)
+    if name == "zeros":
+        return
+    # Rounding on other ranks must not decide either.
+    for error in (-1e-16, 1e-16):
+        factor, upper = factors.qr(x + error)
+        assert close(upper, expected.R)
+        assert close(factor, expected.Q)
+        assert close(factors.qr(x + error, complete=True)[1][: x.shape[1]], expected.R)
+        assert torch.equal(factors.signs_of_top(positive(x)[: x.shape[1]] + error), signs(expected.R))
+
+
+def positive(x: torch.Tensor) -> torch.Tensor:
+    """Return Q where R's diagonal is positive."""
+    factor, upper = torch.linalg.qr(x)
+    return factor * factors.diagonal_phases(upper).unsqueeze(-2)
+
+
+def signs(upper: torch.Tensor) -> torch.Tensor:
+    return torch.sgn(upper.diagonal(0, -2, -1).real)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(7, 7), (9, 4), (5, 8, 3), (1, 1), (0, 0), (5, 0), (150, 70)], ids=str)
+def test_the_first_rows_of_q_tell_the_signs_of_reflections(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    x = made(shape, dtype)
+    assert torch.equal(factors.signs_of_top(positive(x)[..., : shape[-1], :]), signs(torch.linalg.qr(x).R))
 
 
 @pytest.mark.parametrize("full", [False, True])
