@@ -14,4 +14,7 @@ def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """
     if tensor.is_complex() and not dtype.is_complex and dtype != torch.bool:
         return tensor.real.to(dtype)  # said aloud, so that torch does not warn
+    if tensor.dtype == torch.bool and tensor.is_cpu and dtype.is_floating_point:
+        # Whose loop is vectorised: an eighth of the time.
+        tensor = tensor.view(torch.uint8)
     return tensor.to(dtype)

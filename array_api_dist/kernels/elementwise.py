@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
+from array_api_dist.kernels import predicates, unsigned
 from array_api_dist.kernels import special_values as special
-from array_api_dist.kernels import unsigned
 
 Function: TypeAlias = Callable[..., Tensor]
 Rows: TypeAlias = Mapping[torch.dtype, Function]
@@ -27,6 +27,7 @@ _UNSIGNED: Final = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
 _INTEGER: Final = _SIGNED + _UNSIGNED
 _REAL: Final = (torch.float32, torch.float64)
 _COMPLEX: Final = (torch.complex64, torch.complex128)
+_WIDE: Final = (torch.int32, torch.int64, *_REAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +122,7 @@ COPYSIGN: Final = Kernel("copysign", torch.copysign)
 COS: Final = Kernel("cos", torch.cos)
 COSH: Final = Kernel("cosh", torch.cosh, _rows(_REAL, special.cosh))
 DIVIDE: Final = Kernel("divide", torch.divide)
-EQUAL: Final = Kernel("equal", torch.eq)
+EQUAL: Final = Kernel("equal", torch.eq, _rows(_WIDE, predicates.equal))
 EXP: Final = Kernel("exp", torch.exp)
 EXPM1: Final = Kernel("expm1", torch.expm1, _rows(_COMPLEX, special.expm1_complex))
 FLOOR: Final = _integral(torch.floor, "floor")
@@ -133,15 +134,25 @@ FLOOR_DIVIDE: Final = Kernel(
         **_unsigned(unsigned.widened(special.floor_divide_integers), unsigned.floor_divide),
     },
 )
-GREATER: Final = Kernel("greater", torch.gt, _comparing(torch.gt))
-GREATER_EQUAL: Final = Kernel("greater_equal", torch.ge, _comparing(torch.ge))
+GREATER: Final = Kernel("greater", torch.gt, {**_comparing(torch.gt), **_rows(_WIDE, predicates.greater)})
+GREATER_EQUAL: Final = Kernel(
+    "greater_equal", torch.ge, {**_comparing(torch.ge), **_rows(_WIDE, predicates.greater_equal)}
+)
 HYPOT: Final = Kernel("hypot", torch.hypot)
 IMAG: Final = Kernel("imag", torch.imag)
-ISFINITE: Final = Kernel("isfinite", torch.isfinite, _rows(_INTEGER, _everywhere(True)))
-ISINF: Final = Kernel("isinf", torch.isinf, _rows(_INTEGER, _everywhere(False)))
-ISNAN: Final = Kernel("isnan", torch.isnan, _rows(_INTEGER, _everywhere(False)))
-LESS: Final = Kernel("less", torch.lt, _comparing(torch.lt))
-LESS_EQUAL: Final = Kernel("less_equal", torch.le, _comparing(torch.le))
+ISFINITE: Final = Kernel(
+    "isfinite", torch.isfinite, {**_rows(_INTEGER, _everywhere(True)), **_rows(_REAL, predicates.isfinite)}
+)
+ISINF: Final = Kernel(
+    "isinf", torch.isinf, {**_rows(_INTEGER, _everywhere(False)), **_rows(_REAL, predicates.isinf)}
+)
+ISNAN: Final = Kernel(
+    "isnan", torch.isnan, {**_rows(_INTEGER, _everywhere(False)), **_rows(_REAL, predicates.isnan)}
+)
+LESS: Final = Kernel("less", torch.lt, {**_comparing(torch.lt), **_rows(_WIDE, predicates.less)})
+LESS_EQUAL: Final = Kernel(
+    "less_equal", torch.le, {**_comparing(torch.le), **_rows(_WIDE, predicates.less_equal)}
+)
 LOG: Final = Kernel("log", torch.log)
 LOG10: Final = Kernel("log10", torch.log10)
 LOG1P: Final = Kernel("log1p", torch.log1p, _rows(_COMPLEX, special.log1p_complex))
@@ -158,7 +169,7 @@ NEGATIVE: Final = Kernel(
     "negative", torch.neg, {**_wrapping(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
 )
 NEXTAFTER: Final = Kernel("nextafter", torch.nextafter)
-NOT_EQUAL: Final = Kernel("not_equal", torch.ne)
+NOT_EQUAL: Final = Kernel("not_equal", torch.ne, _rows(_WIDE, predicates.not_equal))
 POSITIVE: Final = Kernel("positive", _SAME)
 POW: Final = Kernel(
     "pow",
@@ -193,7 +204,7 @@ SIGN: Final = Kernel(
         **_rows(_COMPLEX, special.sign_complex),
     },
 )
-SIGNBIT: Final = Kernel("signbit", torch.signbit)
+SIGNBIT: Final = Kernel("signbit", torch.signbit, _rows(_REAL, predicates.signbit))
 SIN: Final = Kernel("sin", torch.sin)
 SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
 SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))

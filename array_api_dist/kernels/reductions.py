@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import torch
 
+from array_api_dist.kernels import predicates
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.tiles import (
@@ -36,7 +37,9 @@ _SMALL_SIZE: Final = 1 << 16
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
 # Along axes of at most this many elements extremes are merged one after another, as many elements at a time.
 _SHORT_AXIS: Final = 64
-_PIECE_SIZE: Final = 1 << 15
+_PIECE_SIZE: Final = 1 << 16
+# Lanes of more truth values than this are counted one by one.
+_LONG_LANE: Final = 1 << 10
 # What torch compares.
 _COMPARED: Final = {torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
 _DOUBLE: Final = {
@@ -196,7 +199,12 @@ def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _truth(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor if tensor.dtype == torch.bool else movable(tensor) != 0
+    if tensor.dtype == torch.bool:
+        return tensor
+    values = movable(tensor)
+    if values.is_complex():
+        return values != 0
+    return predicates.not_equal(values, values.new_zeros(()))
 
 
 def all(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -213,7 +221,15 @@ def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
 
 def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return how many elements over ``axes`` are not zero, in int64."""
-    return sum(_truth(tensor), axes, torch.int64)
+    truth = _truth(tensor)
+    lanes = math.prod(length for axis, length in enumerate(truth.shape) if axis not in axes)
+    if truth.is_cpu and truth.is_contiguous() and axes and lanes * _LONG_LANE < truth.numel():
+        kept = truth.ndim - len(axes)
+        if builtins.all(axis >= kept for axis in axes):
+            # NumPy's loop counts 32 truth values at once.
+            counts = [np.count_nonzero(lane) for lane in truth.view(lanes, -1).numpy()]
+            return torch.tensor(counts, dtype=torch.int64).view(truth.shape[:kept])
+    return sum(truth, axes, torch.int64)
 
 
 # ---- extremes
@@ -309,20 +325,16 @@ def _extreme_of_few(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[to
 
 
 def _extreme_of_slabs(slabs: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
-    better = torch.lt if kernel is torch.amin else torch.gt
-    merge = torch.minimum if kernel is torch.amin else torch.maximum
-    best = slabs[0].clone()
-    place = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-    for at in range(1, len(slabs)):
-        slab = slabs[at]
-        moves = better(slab, best)
-        if slab.is_floating_point():
-            # The first NaN wins, and keeps its place.
-            moves |= torch.isnan(slab)
-            moves &= torch.eq(best, best)
-        # Places ascend: the greatest one is the last that won.
-        torch.maximum(place, moves.view(torch.uint8).mul_(at), out=place)
-        merge(best, slab, out=best)
+    best = kernel(slabs, 0)
+    has_nan = slabs.is_floating_point() and bool(predicates.isnan(best).any())
+    place = torch.full(best.shape, len(slabs) - 1, dtype=torch.uint8, device=best.device)
+    # Backwards: the first of equals is the last to be written.
+    for at in range(len(slabs) - 2, -1, -1):
+        misses = predicates.not_equal(slabs[at], best)
+        if has_nan:
+            misses &= slabs[at] == slabs[at]
+        # All bits for a miss: the number is then above every place.
+        torch.minimum(place, misses.view(torch.uint8).neg_().bitwise_or_(at), out=place)
     return best, place
 
 

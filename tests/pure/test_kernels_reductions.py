@@ -215,6 +215,10 @@ def test_many_truths_are_counted_exactly() -> None:
     truth = torch.rand(70000, 11) < 0.3
     for axes in ((0,), (1,), (0, 1)):
         np.testing.assert_array_equal(kernels.count_nonzero(truth, axes), truth.numpy().sum(axes))
+    for axes in ((0, 1), (1,), (0,)):
+        # Long lanes are counted one by one.
+        truth = torch.rand(3, 5000) > 0.5
+        np.testing.assert_array_equal(kernels.count_nonzero(truth, axes), truth.numpy().sum(axes))
 
 
 @pytest.mark.parametrize("order", [2, 4])

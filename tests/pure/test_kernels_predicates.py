@@ -1,0 +1,62 @@
+"""Comparisons and predicates by NumPy's loops give what torch's do, on any memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from array_api_dist.kernels import predicates
+
+SPECIAL = [0.0, -0.0, 1.5, -1.5, float("nan"), float("inf"), -float("inf")]
+COMPARISONS = {
+    "equal": torch.eq, "greater": torch.gt, "greater_equal": torch.ge, "less": torch.lt, "less_equal": torch.le,
+    "not_equal": torch.ne,
+}  # fmt: skip
+PREDICATES = {
+    "isfinite": torch.isfinite, "isinf": torch.isinf, "isnan": torch.isnan, "signbit": torch.signbit
+}  # fmt: skip
+DTYPES = [torch.float32, torch.float64, torch.int32, torch.int64]
+
+
+@pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["by NumPy", "by torch"])
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicates, "_FEW", request.param)
+
+
+def made(dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+    choices = torch.tensor(SPECIAL)
+    values = choices[torch.randint(len(SPECIAL), shape, generator=torch.Generator().manual_seed(len(shape)))]
+    return values.to(dtype) if dtype.is_floating_point else values.nan_to_num(3.0, 7.0, -7.0).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_broadcast_and_take_any_strides(name: str, dtype: torch.dtype) -> None:
+    ours: Callable[..., torch.Tensor] = getattr(predicates, name)
+    x, y = made(dtype, (9, 14)), made(dtype, (9, 14)).flip(0)
+    pairs = [
+        (x, y),
+        (x.mT, y.mT),
+        (x[::2, 1::3], y[::2, 1::3]),
+        (x, y[0]),
+        (x[:, :1], y[0]),
+        (x, y[0, 0]),
+        (x[0, 0], y),
+    ]
+    with warnings.catch_warnings(action="error"):
+        for left, right in (*pairs, (x[:0], y[:0])):
+            found = ours(left, right)
+            assert found.dtype == torch.bool
+            assert torch.equal(found, COMPARISONS[name](left, right))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", PREDICATES)
+def test_predicates_take_any_strides(name: str, dtype: torch.dtype) -> None:
+    ours: Callable[..., torch.Tensor] = getattr(predicates, name)
+    x = made(dtype, (9, 14))
+    for values in (x, x.mT, x[::2, 1::3], x[0, 4], x[:0]):
+        assert torch.equal(ours(values), PREDICATES[name](values))
