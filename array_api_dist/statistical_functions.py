@@ -89,10 +89,11 @@ def min(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 
 def mean(x: Array, /, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    """Return the means over ``axis``, accumulated in double precision; NaN where there is nothing to average.
+    """Return the means over ``axis``; NaN where there is nothing to average.
 
     Notes
     -----
+    Accumulated in blocks of the precision of ``x``, and over the blocks in double precision.
     Communication: none unless the partitioned axis is reduced; then one allreduce of the sums in double
     precision (from 1 MiB on one reduce-scatter).
     """

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from array_api_dist.collectives.protocol import Operator, State
-from array_api_dist.kernels import elementwise, reductions
+from array_api_dist.kernels import elementwise, moments
 from array_api_dist.kernels.elementwise import Kernel
 
 
@@ -56,4 +56,4 @@ ARGMIN: Final = _extreme(elementwise.LESS)
 ARGMAX: Final = _extreme(elementwise.GREATER)
 
 
-MOMENTS: Final = Operator("moments", reductions.merge_moments)
+MOMENTS: Final = Operator("moments", moments.merge_moments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import prod
 from typing import Final, TypeAlias
 
@@ -15,6 +15,7 @@ from array_api_dist._block import Block
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import normalize_axes, reduced_shape, row_major_strides
 from array_api_dist.collectives import Operator, State, operators
+from array_api_dist.kernels import moments as moment_kernels
 from array_api_dist.kernels import reductions as kernels
 from array_api_dist.kernels.cast import cast
 
@@ -77,16 +78,12 @@ def _summation(
     return _plain(name, lambda tensor, axes: kernel(tensor, axes, dtype), operator)
 
 
-_WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
-
-
 @lru_cache(maxsize=8)
 def mean_of(dtype: torch.dtype) -> Reduction:
-    """Return the mean of elements of the floating ``dtype``, accumulated in double precision."""
-    wide = _WIDE.get(dtype, dtype)
+    """Return the mean of elements of the floating ``dtype``, of sums in blocks."""
     return Reduction(
         "mean",
-        lambda tensor, axes: (kernels.sum(tensor, axes, wide),),
+        lambda tensor, axes: (kernels.blocked_sum(tensor, axes),),
         operators.SUM,
         kernels.mean,
         lambda state, count: kernels.mean_of_sum(state[0], count, dtype),
@@ -98,10 +95,12 @@ def variance_of(dtype: torch.dtype, correction: float, *, root: bool) -> Reducti
     """Return the variance (the deviation with ``root``) with divisor ``count - correction``, given in ``dtype``."""
     return Reduction(
         "std" if root else "var",
-        partial(kernels.moments, order=2),
+        moment_kernels.moments,
         operators.MOMENTS,
-        lambda tensor, axes, count: kernels.variance(tensor, axes, count - correction, root=root),
-        lambda state, count: kernels.variance_of_square(state[2], count - correction, dtype, root=root),
+        lambda tensor, axes, count: moment_kernels.variance(tensor, axes, count - correction, root=root),
+        lambda state, count: moment_kernels.variance_of_square(
+            state[2], count - correction, dtype, root=root
+        ),
     )
 
 

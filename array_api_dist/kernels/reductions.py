@@ -15,19 +15,11 @@ import numpy as np
 import torch
 
 from array_api_dist.kernels import predicates
+from array_api_dist.kernels.blocks import block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
-from array_api_dist.kernels.tiles import (
-    Axes,
-    Tiled,
-    in_wide_rows,
-    rows_together,
-    split_rows,
-    tile_sum,
-    tiles_of,
-)
-
-Moments: TypeAlias = tuple[torch.Tensor, ...]
+from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
+from array_api_dist.kernels.tiles import Axes, in_wide_rows, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
@@ -46,56 +38,6 @@ _DOUBLE: Final = {
     torch.float32: torch.float64, torch.float64: torch.float64,
     torch.complex64: torch.complex128, torch.complex128: torch.complex128,
 }  # fmt: skip
-# What float64 holds exactly, times a whole tile: sums of these need no integer arithmetic.
-_SHORT_INTEGERS: Final = {
-    torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
-}  # fmt: skip
-
-
-def _origin(tiled: Tiled) -> torch.Tensor:
-    """Return the first element of each reduction in float64; 0 for one that is not finite."""
-    first = tiled.view[tuple(slice(0, 1) if gone else slice(None) for gone in tiled.reduced)].to(
-        torch.float64
-    )
-    return torch.where(torch.isfinite(first), first, 0.0)
-
-
-def _add_powers(
-    totals: list[torch.Tensor], tile: torch.Tensor, spare: torch.Tensor, adder: Callable[..., torch.Tensor]
-) -> None:
-    """Add the sums of the first powers of ``tile`` to ``totals``; the contents of ``tile`` are lost."""
-    totals[0] += adder(tile).to(totals[0].dtype)
-    if len(totals) == 2:
-        totals[1] += adder(tile.square_())
-    if len(totals) == 4:
-        square = torch.mul(tile, tile, out=spare)
-        totals[1] += adder(square)
-        totals[2] += adder(tile.mul_(square))
-        totals[3] += adder(square.square_())
-
-
-def _power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None) -> list[torch.Tensor]:
-    """Return the sums of the first ``order`` powers of what is reduced, less ``origin``, accumulated in float64.
-
-    Integers give int64 sums: float64 holds those of one tile exactly.
-    """
-    device = tiled.view.device
-    space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=device)
-    spare = torch.empty_like(space) if order > 2 else space
-    ones = torch.ones(builtins.max(tiled.tile_shape(), default=1), dtype=torch.float64, device=device)
-    exact = tiled.view.dtype in _SHORT_INTEGERS
-    sums = [tiled.result(torch.int64 if exact else torch.float64) for _ in range(order)]
-    for cut in tiled.cuts():
-        part = tiled.view[cut]
-        size = part.numel()
-        tile = space[:size].view(part.shape).copy_(part)
-        if origin is not None:
-            tile -= origin[
-                tuple(slice(None) if gone else s for s, gone in zip(cut, tiled.reduced, strict=True))
-            ]
-        totals = [each[tiled.kept(cut)] for each in sums]
-        _add_powers(totals, tile, spare[:size].view(part.shape), lambda x: tile_sum(x, tiled.reduced, ones))
-    return sums
 
 
 # ---- sums and counts
@@ -131,7 +73,9 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return tensor.to(torch.float64)
     if _is_small(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
-    return in_wide_rows(tensor, axes, _streamed_sum)
+    return (
+        block_sums(tensor, axes) if tensor.dtype == torch.float32 else in_wide_rows(tensor, axes, torch.sum)
+    )
 
 
 def _of_parts(
@@ -141,23 +85,12 @@ def _of_parts(
     return torch.view_as_complex(kernel(torch.view_as_real(tensor.resolve_conj()), axes).contiguous())
 
 
-def _streamed_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
-    if tensor.dtype == torch.float64:
-        return torch.sum(tensor, axes)
-    tiled = tiles_of(tensor, axes)
-    total = tiled.result(torch.float64)
-    for cut in tiled.cuts(streaming=True):
-        total[tiled.kept(cut)] += tile_sum(tiled.view[cut], tiled.reduced)
-    return tiled.restored(total)
-
-
 def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
-    """Return the means over ``axes`` of ``count`` elements each, accumulated in double precision; NaN for none."""
+    """Return the means over ``axes`` of ``count`` elements each, of a ``blocked_sum``; NaN for none."""
     dtype = tensor.dtype
-    wide = _DOUBLE[dtype]
     if axes and count and _is_small(tensor):
-        return cast(torch.mean(tensor, axes, dtype=wide), dtype)
-    return mean_of_sum(sum(tensor, axes, wide), count, dtype)
+        return cast(torch.mean(tensor, axes, dtype=_DOUBLE[dtype]), dtype)
+    return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
 
 def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Tensor:
@@ -176,16 +109,16 @@ def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     if _is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
         return torch.sum(tensor.to(torch.float64), axes)
     tiled = tiles_of(tensor, axes)
-    return tiled.restored(_power_sums(tiled, 1, None)[0]).to(torch.float64)
+    return tiled.restored(power_sums(tiled, 1)[0]).to(torch.float64)
 
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums modulo 2**64, as ``dtype``."""
     if tensor.dtype is torch.bool and _is_small(tensor):
         return cast(torch.sum(tensor, axes), dtype)
-    if tensor.dtype in _SHORT_INTEGERS and not _is_small(tensor):
+    if tensor.dtype in SHORT_INTEGERS and not _is_small(tensor):
         tiled = tiles_of(tensor, axes)
-        return cast(tiled.restored(_power_sums(tiled, 1, None)[0]), dtype)
+        return cast(tiled.restored(power_sums(tiled, 1)[0]), dtype)
     values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
     return cast(in_wide_rows(values, axes, torch.sum), dtype)
 
@@ -402,118 +335,3 @@ def argmin_position(tensor: torch.Tensor, axis: int | None) -> torch.Tensor:
 def argmax_position(tensor: torch.Tensor, axis: int | None) -> torch.Tensor:
     """Return where the greatest values stand first along ``axis``, in row-major order for None."""
     return _position(tensor, axis, np.ndarray.argmax, argmax)
-
-
-# ---- moments
-
-
-def moments(tensor: torch.Tensor, axes: Axes, order: int = 2) -> Moments:
-    """Return (count, mean, M2) or (count, mean, M2, M3, M4) over ``axes`` in float64: one pass over memory.
-
-    Mk is the sum of the k-th powers of the deviations from the mean, 0 for no elements.
-
-    Parameters
-    ----------
-    tensor : torch.Tensor, float32 or float64
-    axes : tuple of int
-    order : {2, 4}
-
-    Notes
-    -----
-    What is summed are powers of x - x0, with x0 the first element of each reduction. As x0 is one of the n elements,
-    (mean - x0)**2 <= M2: however the data lie, M2 is right to about n units in the last place of float64, and to
-    a few where x0 lies like the others. M2 of equal elements is exactly 0.
-    """
-    if order not in (2, 4):
-        raise ValueError(f"order must be 2 or 4, got {order}")
-    shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
-    count = math.prod(tensor.shape[axis] for axis in axes)
-    counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
-    if counts.numel() == 0 or count == 0:
-        return counts, *(torch.zeros_like(counts) for _ in range(order))
-    if order == 2 and axes and _is_small(tensor):
-        return counts, *_small_moments(tensor.to(torch.float64), axes, count)
-    together = rows_together(tensor, axes)
-    if together > 1:
-        return _moments_of_short_rows(tensor, together, order)
-    tiled = tiles_of(tensor, axes)
-    origin = _origin(tiled)
-    sums = _power_sums(tiled, order, origin)
-    mean = origin.reshape(sums[0].shape) + sums[0] / count
-    return counts, *(tiled.restored(each) for each in (mean, *_central(sums, count)))
-
-
-def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Moments:
-    """Return (mean, M2) by torch's own recurrence, in which infinities make the mean NaN."""
-    variance, mean = torch.var_mean(values, axes, correction=0)
-    if not math.isfinite(mean.sum().item()):
-        mean = torch.where(torch.isnan(mean), torch.mean(values, axes), mean)
-    return mean, variance.mul_(count)
-
-
-def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: builtins.bool) -> torch.Tensor:
-    """Return the variances over ``axes`` (the deviations with ``root``) of at least one element, M2 over ``divisor``.
-
-    A divisor that is not positive counts as zero, as in NumPy and torch.
-    """
-    if axes and divisor > 0 and tensor.numel() > 0 and _is_small(tensor):
-        kernel = torch.std if root else torch.var
-        count = math.prod(tensor.shape[axis] for axis in axes)
-        return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)
-    return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
-
-
-def variance_of_square(
-    square: torch.Tensor, divisor: float, dtype: torch.dtype, *, root: builtins.bool
-) -> torch.Tensor:
-    """Return the variances in ``dtype`` (the deviations with ``root``), M2 over ``divisor``."""
-    quotient = square / builtins.max(divisor, 0.0)
-    return cast(torch.sqrt(quotient) if root else quotient, dtype)
-
-
-def _moments_of_short_rows(tensor: torch.Tensor, together: int, order: int) -> Moments:
-    long, rest = split_rows(tensor, together)
-    state = tuple(each.view(together, -1) for each in moments(long, (0,), order))
-    while len(state[0]) > 1:
-        half = len(state[0]) // 2
-        state = merge_moments(tuple(each[:half] for each in state), tuple(each[half:] for each in state))
-    return merge_moments(tuple(each[0] for each in state), moments(rest, (0,), order))
-
-
-def _central(sums: list[torch.Tensor], count: int) -> list[torch.Tensor]:
-    """Return M2 (M3, M4) from the sums of powers about some origin."""
-    mean = sums[0] / count
-    # Rounding must not make a sum of squares negative; NaN passes.
-    square = torch.clamp(sums[1] - sums[0] * mean, min=0.0)
-    if len(sums) == 2:
-        return [square]
-    cube = sums[2] - 3 * mean * sums[1] + 2 * mean**2 * sums[0]
-    fourth = sums[3] - 4 * mean * sums[2] + 6 * mean**2 * sums[1] - 3 * mean**3 * sums[0]
-    return [square, cube, torch.clamp(fourth, min=0.0)]
-
-
-def merge_moments(left: Moments, right: Moments) -> Moments:
-    """Return the moments of both sides together (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
-    (left_count, left_mean, *lefts), (right_count, right_mean, *rights) = left, right
-    count = left_count + right_count
-    whole = torch.clamp(count, min=1)
-    one, two = left_count / whole, right_count / whole
-    # An empty side has no say, whatever stands in its mean.
-    is_alone = (left_count == 0) | (right_count == 0)
-    delta = torch.where(is_alone, 0.0, right_mean - left_mean)
-    mean = torch.where(left_count == 0, right_mean, left_mean + delta * two)
-    between = delta**2 * left_count * two
-    square = lefts[0] + rights[0] + between
-    if len(lefts) == 1:
-        return count, mean, square
-    cube = (
-        lefts[1] + rights[1] + delta * between * (one - two) + 3 * delta * (one * rights[0] - two * lefts[0])
-    )
-    fourth = (
-        lefts[2]
-        + rights[2]
-        + delta**2 * between * (one**2 - one * two + two**2)
-        + 6 * delta**2 * (one**2 * rights[0] + two**2 * lefts[0])
-        + 4 * delta * (one * rights[1] - two * lefts[1])
-    )
-    return count, mean, square, cube, fourth

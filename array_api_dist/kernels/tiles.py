@@ -16,8 +16,6 @@ Cut: TypeAlias = tuple[slice, ...]
 _TILE_SIZE: Final = 1 << 19
 _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
-# Elements of a tile that is read once, in order.
-_STREAM_SIZE: Final = 1 << 21
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8
 _WIDE: Final = 1 << 10
@@ -46,22 +44,18 @@ class Tiled:
         """Return where a tile's results go."""
         return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
 
-    def cuts(self, *, streaming: bool = False) -> Iterator[Cut]:
-        """Return the tiles, ascending along every axis; large ones, of whole rows, with ``streaming``."""
-        shape = tuple(self.view.shape)
-        lengths = self._lengths(_STREAM_SIZE, _STREAM_SIZE) if streaming else self.tile_shape()
+    def cuts(self) -> Iterator[Cut]:
+        """Return the tiles, ascending along every axis."""
         ranges = [
             [slice(first, min(first + step, n)) for first in range(0, n, step)]
-            for n, step in zip(shape, lengths, strict=True)
+            for n, step in zip(self.view.shape, self.tile_shape(), strict=True)
         ]
         return itertools.product(*ranges)
 
     def tile_shape(self) -> tuple[int, ...]:
         """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
         room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
-        return self._lengths(room, _INNER_LENGTH if self.view.ndim > 1 else room)
-
-    def _lengths(self, room: int, innermost: int) -> tuple[int, ...]:
+        innermost = _INNER_LENGTH if self.view.ndim > 1 else room
         lengths: list[int] = []
         for n in reversed(self.view.shape):
             most = room if lengths else innermost
@@ -92,37 +86,31 @@ def tiles_of(tensor: torch.Tensor, axes: Axes) -> Tiled:
     return Tiled(tensor.as_strided(shape, strides), tuple(reduced), kept_order, kept_shape)
 
 
+def cut_axis(tensor: torch.Tensor, axis: int, length: int) -> torch.Tensor:
+    """Return a view with an axis cut into pieces of ``length``, a divisor of its own: one more axis."""
+    shape = tensor.shape
+    return tensor.view(*shape[:axis], shape[axis] // length, length, *shape[axis + 1 :])
+
+
 def tile_sum(tile: torch.Tensor, reduced: Sequence[bool], ones: torch.Tensor | None = None) -> torch.Tensor:
     """Return the sums of a tile; with ``ones`` by BLAS, which adds fastest, but one after another."""
     if not any(reduced):
         return tile
     if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
         return torch.mv(tile.T, ones[: len(tile)])
-    # One axis after another: over several at once torch adds float32 with less care.
     for axis in reversed(range(tile.ndim)):
         tile = torch.sum(tile, axis) if reduced[axis] else tile
     return tile
 
 
-def rows_together(tensor: torch.Tensor, axes: Axes) -> int:
-    """Return how many of many short rows, to be reduced over, make one long one: a power of two, 1 for no change."""
-    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
-        return 1
-    rows, width = tensor.shape
-    return 1 << (_WIDE // width).bit_length() - 1 if 0 < width < _NARROW and rows >= _WIDE else 1
-
-
-def split_rows(tensor: torch.Tensor, together: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the long rows, and the short ones left over."""
-    whole = len(tensor) - len(tensor) % together
-    return tensor[:whole].view(-1, together * tensor.shape[1]), tensor[whole:]
-
-
 def in_wide_rows(tensor: torch.Tensor, axes: Axes, kernel: Callable[..., torch.Tensor]) -> torch.Tensor:
     """Return ``kernel(tensor, axes)``; many short rows are taken several at once, as one long row."""
-    together = rows_together(tensor, axes)
-    if together == 1:
+    if tensor.ndim != 2 or axes != (0,) or not tensor.is_contiguous():
         return kernel(tensor, axes)
-    long, rest = split_rows(tensor, together)
-    folded = kernel(long, axes).view(together, -1)
-    return kernel(torch.cat((folded, rest.to(folded.dtype))), axes)
+    rows, width = tensor.shape
+    if not (0 < width < _NARROW and rows >= _WIDE):
+        return kernel(tensor, axes)
+    together = 1 << (_WIDE // width).bit_length() - 1
+    whole = rows - rows % together
+    folded = kernel(tensor[:whole].view(-1, together * width), axes).view(together, -1)
+    return kernel(torch.cat((folded, tensor[whole:].to(folded.dtype))), axes)

@@ -10,7 +10,7 @@ import torch
 
 from array_api_dist.collectives import Communicator, Piece, State, operators
 from array_api_dist.collectives.trace import trace
-from array_api_dist.kernels import reductions
+from array_api_dist.kernels import moments as moment_kernels
 from array_api_dist.kernels.dtypes import TORCH
 
 DTYPES = list(TORCH.values())
@@ -126,7 +126,7 @@ def positions(communicator: Communicator, dtype: torch.dtype) -> None:
 
 def moments(communicator: Communicator, dtype: torch.dtype) -> None:
     parts = [numbers(rank, (rank, 3), torch.float64) + 1e6 for rank in range(communicator.ranks)]
-    state = reductions.moments(parts[communicator.rank], (0,), 2)
+    state = moment_kernels.moments(parts[communicator.rank], (0,))
     count, mean, square = communicator.allreduce(tuple(state), operators.MOMENTS)
     whole = torch.cat(parts)
     assert count.tolist() == [len(whole)] * 3

@@ -1,0 +1,84 @@
+"""Sums of float32 in blocks: within a block in its own precision, over the blocks in double precision.
+
+Rows of a block are so few that adding them up one after another is as good as pairwise: BLAS may do it, which reads
+columns fastest. Along rows torch itself adds pairwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import torch
+
+from array_api_dist.kernels.powers import power_sums
+from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
+
+_LENGTH: Final = 1 << 20
+_ROWS: Final = 1 << 6
+# torch adds columns up as fast as BLAS where they are so few or fill its vectors, rows where they are as long as this.
+_FEW_COLUMNS: Final = 8
+_LONG_ROW: Final = 1 << 6
+# Elements of blocks that are added up again at once.
+_AGAIN: Final = 1 << 18
+
+
+def block_sums(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums over ``axes`` in float64."""
+    tiled = tiles_of(tensor, axes)
+    if not any(tiled.reduced[-2:]):
+        return tiled.restored(power_sums(tiled, 1)[0])
+    sums = _tiled_sums(tiled, _sums)
+    if not math.isfinite(sums.sum().item()):
+        # Of float32 a block may overflow where the whole need not.
+        sums = _tiled_sums(tiled, _mended_sums)
+    return tiled.restored(sums)
+
+
+def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tensor]) -> torch.Tensor:
+    view, is_inner = tiled.view, tiled.reduced[-1]
+    along = view.ndim - 1 if is_inner else view.ndim - 2
+    length = view.shape[along]
+    block = _LENGTH if is_inner else _ROWS
+    whole = length - length % block
+    sums = sums_of(view.narrow(along, whole, length - whole), along)
+    if whole:
+        blocks = cut_axis(view.narrow(along, 0, whole), along, block)
+        sums += sums_of(blocks, along + 1).sum(along)
+    others = [axis for axis in range(along) if tiled.reduced[axis]]
+    return torch.sum(sums, others) if others else sums
+
+
+def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
+    """Return the sums of blocks that lie along the last axis, or the one before."""
+    is_by_columns = along == blocks.ndim - 2
+    return (_column_sums(blocks) if is_by_columns else _row_sums(blocks)).to(torch.float64)
+
+
+def _row_sums(rows: torch.Tensor) -> torch.Tensor:
+    length = rows.shape[-1]
+    if rows.ndim == 2 and length < _LONG_ROW:
+        return torch.mv(rows, torch.ones(length, dtype=rows.dtype))
+    return torch.sum(rows, -1)
+
+
+def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
+    rows, columns = blocks.shape[-2:]
+    if columns <= _FEW_COLUMNS or columns.bit_count() == 1:
+        return torch.sum(blocks, -2)
+    matrices = blocks.reshape(math.prod(blocks.shape[:-2]), rows, columns)
+    ones = torch.ones(1, 1, rows, dtype=blocks.dtype).expand(len(matrices), 1, rows)
+    return torch.bmm(ones, matrices).view(*blocks.shape[:-2], columns)
+
+
+def _mended_sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
+    """Return the sums, those that are not finite added up again in double precision."""
+    sums = _sums(blocks, along)
+    lanes = blocks.movedim(along, -1)
+    for places in torch.split(
+        torch.nonzero(~torch.isfinite(sums)), max(_AGAIN // max(lanes.shape[-1], 1), 1)
+    ):
+        place = places.unbind(1)
+        sums[place] = lanes[place].to(torch.float64).sum(-1)
+    return sums

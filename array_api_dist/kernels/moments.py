@@ -1,0 +1,320 @@
+"""Moments of one tensor, read once: states (count, mean, M2), M2 being the sum of squared deviations from the mean.
+
+A tensor is cut into pieces that the caches hold; two passes over a piece give the states of its rows or columns, which
+are pooled in double precision. Pieces are reduced in the precision of the data. Where that does not do (a mean far from
+zero beside the deviations, squares that over- or underflow) a piece is reduced again in double precision, with one of
+its own elements as the origin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import torch
+
+from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.powers import finite, origin_of, power_sums
+from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
+
+Moments: TypeAlias = tuple[torch.Tensor, ...]
+Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+"""Means and M2, of equal counts or with the counts beside."""
+
+# Tensors that torch may as well convert whole.
+_SMALL_SIZE: Final = 1 << 16
+# What a core's own cache holds, and how many rows of it are added up one after another.
+_PIECE_NBYTES: Final = 1 << 20
+_FEWEST_ROWS, _MOST_ROWS = 1 << 6, 1 << 7
+# Columns are reduced several rows at once, as one long one, up to this many; and long rows as columns of this many.
+_WIDTH: Final = 1 << 11
+_LONG_ROW: Final = 1 << 16
+# Rows are cut, and BLAS adds short ones up faster than torch.
+_ROW_PIECE: Final = 1 << 10
+_SHORT_ROW: Final = 1 << 6
+# Parts of tensors of three axes and more that are worth a call.
+_WORTHWHILE: Final = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Precision:
+    """Within what a variance is right to the precision of its type: its own size, and the mean's square beside it."""
+
+    least: float
+    greatest: float
+    ratio: float
+
+    def suffices(self, mean: torch.Tensor, variance: torch.Tensor) -> bool:
+        low, high = torch.aminmax(variance)
+        return (
+            self.least < low.item()
+            and high.item() < self.greatest
+            and (mean.square() / variance).amax().item() < self.ratio
+        )
+
+    def fails(self, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+        """Return where it does not suffice; equal elements are no failure."""
+        square = mean.to(torch.float64).square()
+        fits = (variance > self.least) & (variance < self.greatest) & (square < self.ratio * variance)
+        return ~(fits | ((variance == 0) & (square > self.least)))
+
+
+_PRECISIONS: Final = {
+    torch.float32: _Precision(1e-30, 1e33, 1e5),
+    torch.float64: _Precision(1e-290, 1e300, 1e10),
+}
+
+
+def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
+    """Return (count, mean, M2) over ``axes`` in float64, for float32 or float64; M2 is 0 for no or equal elements.
+
+    Notes
+    -----
+    In double precision, sums of x - x0 are squared with x0 one of the n elements: (mean - x0)**2 <= M2, so that M2 is
+    right to about n units in the last place however the data lie.
+    """
+    shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
+    count = math.prod(tensor.shape[axis] for axis in axes)
+    counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
+    if counts.numel() == 0 or count == 0:
+        return counts, torch.zeros_like(counts), torch.zeros_like(counts)
+    if axes and _is_small(tensor):
+        return counts, *_small_moments(tensor.to(torch.float64), axes, count)
+    tiled = tiles_of(tensor, axes)
+    if tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * _ROW_PIECE:
+        mean, square = _of_short_rows(tiled.view, None)
+        return counts, tiled.restored(mean), tiled.restored(square)
+    origin = origin_of(tiled)
+    if _is_cut_well(tiled):
+        mean, square = _states(tiled.view, tiled.reduced, origin)
+    else:
+        mean, square = _from_powers(tiled, count, origin)
+    return counts, tiled.restored(mean + origin.reshape(mean.shape)), tiled.restored(square)
+
+
+def _is_small(tensor: torch.Tensor) -> bool:
+    return tensor.numel() <= _SMALL_SIZE or not tensor.is_cpu
+
+
+def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
+    """Return mean and M2 by torch's own recurrence, in which infinities make the mean NaN."""
+    variance, mean = torch.var_mean(values, axes, correction=0)
+    if not math.isfinite(mean.sum().item()):
+        mean = torch.where(torch.isnan(mean), torch.mean(values, axes), mean)
+    return mean, variance.mul_(count)
+
+
+def _is_cut_well(tiled: Tiled) -> bool:
+    """Return whether rows or columns of the last two axes are reduced, and are worth a call."""
+    return any(tiled.reduced[-2:]) and math.prod(tiled.view.shape[-2:]) >= _WORTHWHILE
+
+
+def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
+    """Return mean, from the origin, and M2, of any layout."""
+    first, second = power_sums(tiled, 2, origin)
+    # Rounding must not make a sum of squares negative; NaN passes.
+    return first / count, torch.clamp(second - first * (first / count), min=0.0)
+
+
+def _states(view: torch.Tensor, reduced: tuple[bool, ...], origin: torch.Tensor) -> Pair:
+    """Return mean, from the origin, and M2."""
+    if view.ndim > 2:
+        origins = origin.expand(len(view), *origin.shape[1:])
+        pairs = [_states(each, reduced[1:], start) for each, start in zip(view, origins, strict=True)]
+        means, squares = (torch.stack(each) for each in zip(*pairs, strict=True))
+        inner = math.prod(n for n, gone in zip(view.shape[1:], reduced[1:], strict=True) if gone)
+        return _pooled((means, squares), inner) if reduced[0] else (means, squares)
+    if not reduced[-1]:
+        return _of_columns(view, origin)
+    rows = view.reshape(-1, view.shape[-1])
+    means, squares = _of_rows(rows, origin.reshape(-1, 1).expand(len(rows), 1))
+    return _pooled((means, squares), view.shape[-1]) if reduced[0] else (means, squares)
+
+
+def _pooled(states: Pair, counts: Sequence[int] | int) -> Pair:
+    """Return the states along the first axis as one; ``counts``: the elements of each (Chan, Golub and LeVeque 1979)."""
+    means, squares = states
+    if len(means) == 1:
+        return means[0], squares[0]
+    weights = torch.as_tensor(counts, dtype=torch.float64).reshape(-1, *[1] * (means.ndim - 1))
+    center = (means * (weights / weights.mean())).mean(0)
+    between = (means - center).square_().mul_(weights)
+    return center, squares.sum(0) + between.sum(0)
+
+
+def _joined(parts: list[tuple[Pair, int]]) -> Pair:
+    """Return states of the same reductions over different elements, of so many each, as one."""
+    means = torch.stack([mean for (mean, _), _ in parts])
+    return _pooled((means, torch.stack([square for (_, square), _ in parts])), [count for _, count in parts])
+
+
+# ---- columns
+
+
+def _of_columns(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
+    """Return mean and M2 of each column; of many short rows several are taken as one long row."""
+    rows, columns = matrix.shape
+    together = _WIDTH // columns
+    if together < 2 or rows < _FEWEST_ROWS * together or not matrix.is_contiguous():
+        return _of_one(matrix, origin)
+    whole = rows - rows % together
+    mean, square = _of_one(matrix[:whole].view(-1, together * columns), origin.repeat(1, together))
+    folded = mean.view(together, -1), square.view(together, -1)
+    parts = [(_pooled(folded, whole // together), whole)]
+    if rows > whole:
+        parts.append((_of_one(matrix[whole:], origin), rows - whole))
+    return _joined(parts)
+
+
+def _of_one(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
+    mean, square = _of_matrices(matrix[None], origin[None])
+    return mean[0], square[0]
+
+
+def _of_matrices(matrices: torch.Tensor, origins: torch.Tensor) -> Pair:
+    """Return mean and M2 of each column of each matrix: of slabs of rows, pooled."""
+    columns, threads = matrices.shape[-1], torch.get_num_threads()
+    fitting = _PIECE_NBYTES // matrices.element_size() // columns
+    slabs = torch.split(matrices, min(max(fitting, _FEWEST_ROWS), _MOST_ROWS) * threads, 1)
+    counts = [slab.shape[1] for slab in slabs]
+    means = torch.empty(len(slabs), len(matrices), columns, dtype=torch.float64)
+    squares = torch.empty_like(means)
+    for at, slab in enumerate(slabs):
+        for each, origin, mean, square in zip(slab, origins, means[at], squares[at], strict=True):
+            mean[:], square[:] = _of_slab(each.contiguous(), origin)
+        squares[at] *= counts[at]
+    return _pooled((means, squares), counts)
+
+
+def _of_slab(slab: torch.Tensor, origin: torch.Tensor) -> Pair:
+    """Return means, from the origin, and variances of the columns."""
+    mean, variance = _statistics(slab)
+    if _suffice(slab, mean, variance):
+        return mean - origin[0], variance
+    if slab.dtype != torch.float64:
+        moved = slab - origin.to(slab.dtype)
+        mean, variance = _statistics(moved)
+        if _suffice(moved, mean, variance):
+            return mean, variance
+    return _statistics(slab - origin)
+
+
+def _statistics(slab: torch.Tensor) -> Pair:
+    # Those of batch normalisation, in two passes: torch's own variance goes by Welford's recurrence, many times slower.
+    mean, variance = torch.batch_norm_update_stats(slab, None, None, 0.0)
+    return mean, variance
+
+
+def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> bool:
+    precision = _PRECISIONS[slab.dtype]
+    if precision.suffices(mean, variance):
+        return True
+    fails = precision.fails(mean, variance)
+    zero, lost = (mean == 0) & (variance == 0), mean.isnan()
+    if (fails & ~(zero | lost)).any():
+        return False
+    # What is zero has no spread, and NaN no moments; both may come from values that cancel, or overflow.
+    return not slab[:, zero].any() and bool(slab[:, lost].isnan().any(0).all())
+
+
+# ---- rows
+
+
+def _of_rows(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
+    """Return mean and M2 of each row: long rows are cut into shorter ones, or are matrices themselves."""
+    length = matrix.shape[1]
+    if length < 2 * _ROW_PIECE:
+        return _of_short_rows(matrix, origin)
+    width = _ROW_PIECE if length < _LONG_ROW else _WIDTH
+    whole = length - length % width
+    pieces = cut_axis(matrix[:, :whole], 1, width)
+    states_of = _of_short_rows if length < _LONG_ROW else _of_matrices
+    mean, square = states_of(pieces, origin[:, :, None])
+    parts = [(_pooled((mean.mT, square.mT), width if length < _LONG_ROW else whole // width), whole)]
+    if whole < length:
+        parts.append((_of_short_rows(matrix[:, whole:], origin), length - whole))
+    return _joined(parts)
+
+
+def _of_short_rows(rows: torch.Tensor, origin: torch.Tensor | None) -> Pair:
+    """Return mean, from the origin if there is one, and M2 along the last axis."""
+    each = rows[0].numel()
+    at_once = max(_PIECE_NBYTES // rows.element_size() // each, 1) * torch.get_num_threads()
+    spare = torch.empty(min(at_once, len(rows)), *rows.shape[1:], dtype=rows.dtype)
+    states = torch.empty(2, *rows.shape[:-1], dtype=torch.float64)
+    for first in range(0, len(rows), at_once):
+        piece, (mean, square) = rows[first : first + at_once], states[:, first : first + at_once]
+        start = None if origin is None else origin[first : first + at_once]
+        mean[:], square[:] = _of_piece(piece, start, spare[: len(piece)])
+    return states[0], states[1]
+
+
+def _of_piece(rows: torch.Tensor, origin: torch.Tensor | None, spare: torch.Tensor) -> Pair:
+    length = rows.shape[-1]
+    precision = _PRECISIONS[rows.dtype]
+    mean, square = _centred(rows, spare)
+    if precision.suffices(mean, square / length):
+        return mean if origin is None else mean - origin[..., 0], square
+    start = finite(rows[..., :1].to(torch.float64)) if origin is None else origin
+    mean, square = _centred(rows - start.to(rows.dtype), spare)
+    fails = precision.fails(mean, square / length)
+    mean, square = mean.to(torch.float64), square.to(torch.float64)
+    starts = start.expand(*rows.shape[:-1], 1)
+    for places in torch.split(torch.nonzero(fails), max(_SMALL_SIZE // length, 1)):
+        place = places.unbind(1)
+        wide = rows[place] - starts[place]
+        center = wide.mean(-1, keepdim=True)
+        mean[place] = center[:, 0]
+        square[place] = wide.sub_(center).square_().sum(-1)
+    return mean + start[..., 0] if origin is None else mean, square
+
+
+def _centred(rows: torch.Tensor, spare: torch.Tensor) -> Pair:
+    """Return mean and M2 along the last axis in the precision of the rows."""
+    length = rows.shape[-1]
+    if rows.ndim > 2 or length >= _SHORT_ROW:
+        mean = torch.mean(rows, -1)
+        away = torch.sub(rows, mean[..., None], out=spare)
+        return mean, torch.linalg.vector_norm(away, dim=-1).square_()
+    # BLAS adds short rows up faster than torch.
+    ones = torch.ones(length, dtype=rows.dtype)
+    mean = torch.mv(rows, ones).div_(length)
+    away = torch.sub(rows, mean[:, None], out=spare)
+    return mean, torch.mv(away.square_(), ones)
+
+
+# ---- what becomes of states
+
+
+def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) -> torch.Tensor:
+    """Return the variances over ``axes`` (the deviations with ``root``) of at least one element, M2 over ``divisor``.
+
+    A divisor that is not positive counts as zero, as in NumPy and torch.
+    """
+    if axes and divisor > 0 and tensor.numel() > 0 and _is_small(tensor):
+        kernel = torch.std if root else torch.var
+        count = math.prod(tensor.shape[axis] for axis in axes)
+        return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)
+    return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
+
+
+def variance_of_square(
+    square: torch.Tensor, divisor: float, dtype: torch.dtype, *, root: bool
+) -> torch.Tensor:
+    """Return the variances in ``dtype`` (the deviations with ``root``), M2 over ``divisor``."""
+    quotient = square / max(divisor, 0.0)
+    return cast(torch.sqrt(quotient) if root else quotient, dtype)
+
+
+def merge_moments(left: Moments, right: Moments) -> Moments:
+    """Return the moments of both sides together (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
+    (left_count, left_mean, left_square), (right_count, right_mean, right_square) = left, right
+    count = left_count + right_count
+    share = right_count / torch.clamp(count, min=1)
+    # An empty side has no say, whatever stands in its mean.
+    is_alone = (left_count == 0) | (right_count == 0)
+    delta = torch.where(is_alone, 0.0, right_mean - left_mean)
+    mean = torch.where(left_count == 0, right_mean, left_mean + delta * share)
+    return count, mean, left_square + right_square + delta**2 * left_count * share

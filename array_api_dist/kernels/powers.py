@@ -1,0 +1,55 @@
+"""Sums of values and of their squares in double precision, tile by tile, of any layout.
+
+torch itself would convert the whole tensor first, at several times the time and the memory of the reduction.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+
+from array_api_dist.kernels.tiles import Tiled, tile_sum
+
+# What float64 holds exactly, times a whole tile: sums of these need no integer arithmetic.
+SHORT_INTEGERS: Final = {
+    torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
+}  # fmt: skip
+
+
+def finite(values: torch.Tensor) -> torch.Tensor:
+    """Return ``values``, 0 where they are not finite: what may be subtracted from others."""
+    return torch.where(torch.isfinite(values), values, 0.0)
+
+
+def origin_of(tiled: Tiled) -> torch.Tensor:
+    """Return the first element of each reduction in float64; 0 for one that is not finite."""
+    first = tiled.view[tuple(slice(0, 1) if gone else slice(None) for gone in tiled.reduced)].to(
+        torch.float64
+    )
+    return finite(first)
+
+
+def power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None = None) -> list[torch.Tensor]:
+    """Return the sums of the first ``order`` (1 or 2) powers of what is reduced, less ``origin``.
+
+    Integers give int64 sums: float64 holds those of one tile exactly.
+    """
+    device = tiled.view.device
+    space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=device)
+    ones = torch.ones(max(tiled.tile_shape(), default=1), dtype=torch.float64, device=device)
+    exact = tiled.view.dtype in SHORT_INTEGERS
+    sums = [tiled.result(torch.int64 if exact else torch.float64) for _ in range(order)]
+    for cut in tiled.cuts():
+        part = tiled.view[cut]
+        tile = space[: part.numel()].view(part.shape).copy_(part)
+        if origin is not None:
+            tile -= origin[
+                tuple(slice(None) if gone else s for s, gone in zip(cut, tiled.reduced, strict=True))
+            ]
+        for total in sums:
+            total[tiled.kept(cut)] += tile_sum(tile, tiled.reduced, ones).to(total.dtype)
+            if total is not sums[-1]:
+                tile.square_()
+    return sums
