@@ -117,6 +117,22 @@ class Device:
         """How many ranks hold parts."""
         return self._communicator.ranks
 
+    def take_over(self) -> None:
+        """Let this thread work with arrays of these ranks from here on, in place of the one that did.
+
+        Raises
+        ------
+        RuntimeError
+            If that one is inside an operation.
+
+        Notes
+        -----
+        Operations that communicate come from one thread of each rank, the one that made the device first; others get a
+        RuntimeError (not on a device of one rank). Every rank hands over at the same point of its program:
+        ``ThreadPoolExecutor(1, initializer=x.device.take_over)``. Communication: none.
+        """
+        self._communicator.take_over()
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

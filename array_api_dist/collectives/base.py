@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from itertools import accumulate, pairwise
 from math import prod
+from threading import current_thread
 from time import perf_counter
 from typing import Final
 
@@ -18,6 +19,7 @@ import torch
 from array_api_dist.collectives import recorder
 from array_api_dist.collectives.lockstep import Lockstep, is_lockstep_wanted
 from array_api_dist.collectives.merging import even_counts, merged, merged_in_pairs
+from array_api_dist.collectives.ownership import Owner
 from array_api_dist.collectives.packing import (
     Buffers,
     as_bytes,
@@ -61,6 +63,7 @@ class BaseCommunicator(ABC):
         self._buffer_nbytes = buffer_nbytes
         self._buffers = Buffers()
         self._lockstep: Lockstep | None = None
+        self._owner = Owner()
 
     def _start_lockstep(self) -> None:
         if is_lockstep_wanted():
@@ -124,7 +127,14 @@ class BaseCommunicator(ABC):
     def _allgather_equal(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
         return self._allgather_bytes(data, counts or [data.numel()] * self.ranks)
 
+    def take_over(self) -> None:
+        """Let this thread start the collectives from here on."""
+        self._owner.take_over()
+
     def _check(self, collective: str, tensors: Sequence[torch.Tensor], detail: object = "") -> None:
+        # A lone rank has no order to keep, and its collectives are copies.
+        if current_thread() is not self._owner.thread and self.ranks > 1:
+            self._owner.refuse(collective)
         if self._lockstep is not None:
             self._lockstep.check(collective, tensors, detail)
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final, cast
 
+import mpi4py
 import torch
 from mpi4py import MPI
 
@@ -121,6 +122,15 @@ class MpiCommunicator(BaseCommunicator):
     def mpi(self) -> MPI.Intracomm:
         """The duplicate that the collectives go through: what others do with it is collective, too."""
         return self._comm
+
+    def take_over(self) -> None:
+        """Let this thread start the collectives from here on, if MPI does."""
+        if MPI.Query_thread() < MPI.THREAD_SERIALIZED:
+            raise RuntimeError(
+                "a device is taken over where MPI lets several threads call it: mpi4py.rc.thread_level must be 'serialized' "
+                f"or 'multiple', got {mpi4py.rc.thread_level!r}"
+            )
+        super().take_over()
 
     def _barrier(self) -> None:
         self._comm.Barrier()

@@ -90,6 +90,10 @@ class Communicator(Protocol):
         """mpi4py's communicator of these ranks, for other libraries that take one; None where MPI does not join them."""
         ...
 
+    def take_over(self) -> None:
+        """Let this thread start the collectives from here on: those of other threads are refused."""
+        ...
+
     def barrier(self) -> None:
         """Return when every rank has called it."""
         ...
