@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from array_api_dist_ml._namespace import Array, Namespace, constant, device, row_blocks, row_squares
+from array_api_dist_ml._namespace import Array, Namespace, constant, device, local_blocks, row_squares
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,22 @@ class Data:
     xp : Namespace
     rows : Array, shape (n, f)
     weights : Array or None, shape (n,)
+    shift : Array or None, shape (1, f)
+        What is taken off each row where it is looked at.
     """
 
     xp: Namespace
     rows: Array
     weights: Array | None
+    shift: Array | None = None
+
+    def blocks(self, width: int) -> Iterator[tuple[slice, Array]]:
+        """Yield the places of some rows and the rows, until all were seen; each row has ``width`` numbers beside it."""
+        if self.shift is not None:
+            width = max(width, self.rows.shape[1])
+        for place in local_blocks(self.rows, width):
+            rows = self.rows[place, :]
+            yield place, rows if self.shift is None else rows - self.shift
 
     def weighted(self, values: Array) -> Array:
         """Return ``values`` (n,) times the weights."""
@@ -30,20 +42,40 @@ class Data:
 def nearest(data: Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Array | None]:
     """Return the nearest centre of each row, and the squared distances less the rows' squares if asked for.
 
-    Extra memory: n k. Communication: none when the rows are partitioned.
+    Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
     xp = data.xp
-    # One row for each centre: what follows runs along n, not along k.
-    scores = (-2.0 * centers) @ data.rows.T
-    scores += row_squares(xp, centers)[:, None]
-    labels = xp.argmin(scores, axis=0)
-    return labels, xp.min(scores, axis=0) if keep_scores else None
+    labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
+    least = xp.empty_like(data.rows[:, 0]) if keep_scores else None
+    directions, squares = -2.0 * centers, row_squares(xp, centers)[:, None]
+    for place, rows in data.blocks(centers.shape[0]):
+        # One row for each centre: what follows runs along the rows, not along k.
+        scores = directions @ rows.T
+        scores += squares
+        labels[place] = xp.argmin(scores, axis=0)
+        if least is not None:
+            least[place] = xp.min(scores, axis=0)
+    return labels, least
 
 
-def members(xp: Namespace, labels: Array, count: int) -> Array:
-    """Return whether (k, n) to each cluster each row belongs."""
-    numbers = xp.arange(count, dtype=labels.dtype, device=device(labels))
-    return numbers[:, None] == labels[None, :]
+def shares(data: Data, labels: Array, clusters: range) -> Array:
+    """Return the weight (c, n) of each row in each of some ``clusters``: 0 in those that it doesn't belong to.
+
+    Extra memory: a bounded block. Communication: none when the rows are partitioned.
+    """
+    xp, weights = data.xp, data.weights
+    column = data.rows[:, 0]
+    found = xp.empty_like(xp.broadcast_to(column[None, :], (len(clusters), column.shape[0])))
+    blocks = local_blocks(column, 1)
+    # Cluster by cluster: what is written at once lies side by side.
+    for number, cluster in enumerate(clusters):
+        for place in blocks:
+            belongs = labels[place] == cluster
+            if weights is None:
+                found[number, place] = xp.astype(belongs, found.dtype)
+            else:
+                found[number, place] = xp.where(belongs, weights[place], constant(weights, 0.0))
+    return found
 
 
 def update(data: Data, labels: Array, centers: Array) -> Array:
@@ -51,16 +83,11 @@ def update(data: Data, labels: Array, centers: Array) -> Array:
 
     Extra memory: n k. Communication: two allreduces, of k sums and k weights; more when a cluster is empty.
     """
-    xp, rows, weights = data.xp, data.rows, data.weights
-    belongs = members(xp, labels, centers.shape[0])
-    if weights is None:
-        sizes = xp.astype(xp.count_nonzero(belongs, axis=1), rows.dtype)
-        shares = xp.astype(belongs, rows.dtype)
-    else:
-        shares = xp.where(belongs, weights[None, :], constant(rows, 0.0))
-        sizes = xp.sum(shares, axis=1)
-    del belongs
-    sums = shares @ rows
+    xp, rows = data.xp, data.rows
+    parts = shares(data, labels, range(centers.shape[0]))
+    sums = parts @ rows
+    sizes = xp.sum(parts, axis=1)
+    del parts
     if bool(xp.any(sizes == 0)):
         sums, sizes = _relocate(data, labels, centers, sums, sizes)
     held = sizes > 0
@@ -101,11 +128,10 @@ def own_distances(data: Data, centers: Array, labels: Array) -> Array:
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
-    xp, rows = data.xp, data.rows
-    distances = xp.empty_like(rows[:, 0])
-    for block in row_blocks(rows.shape):
-        away = rows[block, :] - xp.take(centers, labels[block], axis=0)
-        distances[block] = row_squares(xp, away)
+    xp = data.xp
+    distances = xp.empty_like(data.rows[:, 0])
+    for place, rows in data.blocks(data.rows.shape[1]):
+        distances[place] = row_squares(xp, rows - xp.take(centers, labels[place], axis=0))
     return distances
 
 

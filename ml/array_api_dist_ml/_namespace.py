@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from math import prod
 from typing import Any, Final, Protocol, cast
 
@@ -25,12 +26,14 @@ __all__ = [
     "is_spread",
     "itemsize_of",
     "laid_out_as",
+    "local_blocks",
     "on_every_rank",
     "on_host",
     "quiet",
     "ranks_of",
     "row_blocks",
     "row_squares",
+    "rows_held",
 ]
 
 # The stubs that type checkers find know one of its functions only.
@@ -38,6 +41,9 @@ _compat: Final[Any] = array_api_compat
 
 BLOCK_ELEMENTS: Final = 1 << 22
 """How many elements a temporary of a blockwise pass may have (over all ranks together)."""
+
+LOCAL_ELEMENTS: Final = 1 << 22
+"""How many elements a temporary of a pass over rows may have on any rank: it stays in the processor's cache."""
 
 
 class Namespace(Protocol):
@@ -126,9 +132,10 @@ def laid_out_as(model: Array, x: Array) -> Array:
     if _partition_of(x) is None:
         return x
     xp = array_namespace(x)
-    placed = xp.empty_like(xp.broadcast_to(model, x.shape), dtype=x.dtype)
-    if _partition_of(placed) == _partition_of(x):
+    pattern = xp.broadcast_to(model, x.shape)
+    if _partition_of(pattern) == _partition_of(x):
         return x
+    placed = xp.empty_like(pattern, dtype=x.dtype)
     placed[...] = x
     return placed
 
@@ -194,8 +201,38 @@ def quiet() -> AbstractContextManager[object]:
 
 
 def row_squares(xp: Namespace, x: Array) -> Array:
-    """Return the squared Euclidean norm of each row."""
-    return xp.sum(x * x, axis=1)
+    """Return the squared Euclidean norm of each row. Extra memory: a bounded block."""
+    blocks = local_blocks(x, x.shape[1])
+    if len(blocks) <= 1:
+        return xp.sum(x * x, axis=1)
+    squares = xp.empty_like(x[:, 0])
+    for block in blocks:
+        rows = x[block, :]
+        squares[block] = xp.sum(rows * rows, axis=1)
+    return squares
+
+
+def rows_held(x: Array) -> int:
+    """Return how many rows of ``x`` the rank that holds most of them holds."""
+    if not is_spread(x):
+        return x.shape[0]
+    return max(stop - start for start, stop in pairwise(_partition_of(x).bounds))
+
+
+def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slice]:
+    """Return slices that cut the rows of ``x`` into interleaved blocks, of which no rank holds more than ``elements``.
+
+    Parameters
+    ----------
+    x : Array
+    width : int
+        How many elements a temporary has for each row.
+    elements : int, optional
+        ``LOCAL_ELEMENTS`` by default.
+    """
+    limit = LOCAL_ELEMENTS if elements is None else elements
+    step = max(1, min(-(-rows_held(x) * width // limit), x.shape[0]))
+    return [slice(start, None, step) for start in range(step)]
 
 
 def row_blocks(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 from typing import Any, Final
 
 import numpy as np
 
-from array_api_dist_ml._lloyd import Data, members
-from array_api_dist_ml._namespace import Array, Namespace, device, eps_of, row_squares
+from array_api_dist_ml._lloyd import Data, shares
+from array_api_dist_ml._namespace import Array, Namespace, constant, device, eps_of, row_squares
 
 PARALLEL_ROUNDS: Final = 5
 OVERSAMPLING: Final = 2
@@ -62,16 +63,19 @@ class Sample:
         """Return ``values`` (n,) times the weights."""
         return self.data.weighted(values)
 
-    def distances(self, centers: Array) -> Array:
-        """Return the squared distances (n, c) of all rows to few ``centers``; those within rounding of 0 are 0.
+    def distances(self, centers: Array) -> Iterator[tuple[slice, Array]]:
+        """Yield places of rows and their squared distances (c, b) to few ``centers``; those within rounding of 0 are 0.
 
         Communication: none when the rows are partitioned and the centres are not.
         """
         xp = self.xp
-        center_squares = xp.sum(centers * centers, axis=1)
-        scale = self.squares[:, None] + center_squares[None, :]
-        squared = scale - 2 * (self.rows @ centers.T)
-        return xp.where(squared > 16 * eps_of(xp, self.rows) * scale, squared, xp.zeros_like(squared))
+        tolerance = 16 * eps_of(xp, self.rows)
+        directions, center_squares = -2.0 * centers, row_squares(xp, centers)[:, None]
+        for place, rows in self.data.blocks(centers.shape[0]):
+            scale = self.squares[place][None, :] + center_squares
+            squared = directions @ rows.T
+            squared += scale
+            yield place, xp.where(squared > tolerance * scale, squared, constant(squared, 0.0))
 
     def take(self, indices: Array) -> Array:
         """Return the rows at ``indices``."""
@@ -122,21 +126,31 @@ def plus_plus(sample: Sample, count: int, random: np.random.Generator) -> Array:
     xp = sample.xp
     trials = 2 + int(log(count))
     centers = [sample.take(draw(xp, _masses(sample), random.random(1)))]
-    closest = sample.distances(centers[0])[:, 0]
+    closest = _closest(sample, centers[0])
+    distances = xp.empty_like(xp.broadcast_to(closest[None, :], (trials, closest.shape[0])))
     for _ in range(1, count):
         candidates = sample.take(draw(xp, sample.weighted(closest), random.random(trials)))
-        distances = xp.minimum(sample.distances(candidates), closest[:, None])
+        for place, squared in sample.distances(candidates):
+            distances[:, place] = xp.minimum(squared, closest[place][None, :])
         best = int(xp.argmin(_potentials(sample, distances)))
-        closest = distances[:, best]
+        closest[...] = distances[best, :]
         centers.append(candidates[best : best + 1, :])
     return xp.concat(centers, axis=0)
 
 
+def _closest(sample: Sample, center: Array) -> Array:
+    """Return the squared distance (n,) of each row to the one ``center``."""
+    closest = sample.xp.empty_like(sample.squares)
+    for place, squared in sample.distances(center):
+        closest[place] = squared[0, :]
+    return closest
+
+
 def _potentials(sample: Sample, distances: Array) -> Array:
-    """Return the weighted sum of each column of ``distances`` (n, c)."""
+    """Return the weighted sum of each row of ``distances`` (c, n)."""
     if sample.weights is None:
-        return sample.xp.sum(distances, axis=0)
-    return sample.weights @ distances
+        return sample.xp.sum(distances, axis=1)
+    return distances @ sample.weights
 
 
 def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
@@ -149,34 +163,28 @@ def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
     xp = sample.xp
     batch = OVERSAMPLING * count
     candidates = sample.take(draw(xp, _masses(sample), random.random(1)))
-    closest = sample.distances(candidates)[:, 0]
-    owners = xp.zeros_like(xp.argmin(sample.rows, axis=1))
+    closest = _closest(sample, candidates)
+    owners = xp.zeros_like(closest, dtype=xp.int64)
     for _ in range(PARALLEL_ROUNDS):
         fresh = sample.take(draw(xp, sample.weighted(closest), random.random(batch)))
         for start in range(0, batch, count):
             part = fresh[start : start + count, :]
-            closest, owners = _nearer(sample, closest, owners, part, candidates.shape[0] + start)
+            _draw_near(sample, closest, owners, part, candidates.shape[0] + start)
         candidates = xp.concat([candidates, fresh], axis=0)
-    starts = range(0, candidates.shape[0], count)
-    masses = xp.concat([_masses_of(sample, owners, start, count) for start in starts])[: candidates.shape[0]]
+    del closest
+    # Few at a time: the squares and owners of all rows are kept, too.
+    some, total = max(1, count // 2), candidates.shape[0]
+    owned = (range(start, min(start + some, total)) for start in range(0, total, some))
+    masses = xp.concat([xp.sum(shares(sample.data, owners, each), axis=1) for each in owned])
     reduced = Sample(Data(xp, candidates, masses), row_squares(xp, candidates))
     return plus_plus(reduced, count, random)
 
 
-def _nearer(
-    sample: Sample, closest: Array, owners: Array, centers: Array, offset: int
-) -> tuple[Array, Array]:
-    """Return ``closest`` and ``owners`` (n,) with those rows changed that are nearer to one of ``centers``."""
+def _draw_near(sample: Sample, closest: Array, owners: Array, centers: Array, offset: int) -> None:
+    """Change ``closest`` and ``owners`` (n,) for the rows that are nearer to one of ``centers``."""
     xp = sample.xp
-    distances = sample.distances(centers)
-    least = xp.min(distances, axis=1)
-    nearest = xp.argmin(distances, axis=1) + offset
-    owners = xp.where(least < closest, nearest, owners)
-    return xp.minimum(least, closest), owners
-
-
-def _masses_of(sample: Sample, owners: Array, start: int, count: int) -> Array:
-    """Return the weights (count,) of the rows that belong to each of ``count`` owners from ``start`` on."""
-    xp = sample.xp
-    belongs = xp.astype(members(xp, owners - start, count), sample.rows.dtype)
-    return _potentials(sample, belongs.T)
+    for place, distances in sample.distances(centers):
+        least = xp.min(distances, axis=0)
+        nearest = xp.argmin(distances, axis=0) + offset
+        owners[place] = xp.where(least < closest[place], nearest, owners[place])
+        closest[place] = xp.minimum(least, closest[place])

@@ -81,7 +81,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Notes
     -----
     A step is one pass over the data. Communication of a step, with X partitioned along its rows: two allreduces,
-    of k sums of rows and of k counts (three with ``verbose``). Extra memory: n k numbers, k f more.
+    of k sums of rows and of k counts (three with ``verbose``). Extra memory on a rank of n rows: n k numbers, which few
+    clusters' starts reach too (some 12 n), a bounded block, and a centred copy of X where it lies far from the origin.
     Same seed, same result: on any namespace and any number of ranks, up to ties and rounding.
     """
 
@@ -135,12 +136,13 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
         """
         del y
-        sample, variance = self._prepared(X, sample_weight)
-        xp = sample.xp
+        data, variance = self._prepared(X, sample_weight)
+        xp = data.xp
         # BLAS chooses the order of additions anew each time: centres of the same rows differ by this much.
-        noise = (_ROUNDINGS * eps_of(xp, sample.rows)) ** 2 * self.n_clusters * float(xp.mean(sample.squares))
-        best = self._best_of_runs(sample, max(self.tol * float(xp.mean(variance)), noise))
-        self._warn_of_empty(sample, best.labels)
+        square = float(xp.mean(row_squares(xp, data.rows)))
+        noise = (_ROUNDINGS * eps_of(xp, data.rows)) ** 2 * self.n_clusters * square
+        best = self._best_of_runs(data, max(self.tol * float(xp.mean(variance)), noise))
+        self._warn_of_empty(data, best.labels)
         self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
         self.labels_ = best.labels
         self.inertia_ = best.inertia
@@ -148,7 +150,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self._n_features_out = self.n_clusters
         return self
 
-    def _prepared(self, X: Any, sample_weight: Any) -> tuple[Sample, Array]:
+    def _prepared(self, X: Any, sample_weight: Any) -> tuple[Data, Array]:
         """Return the checked rows, moved near the origin where distances need it, and each column's variance."""
         self._validate_params()
         table = checked_table(self, X, reset=True)
@@ -159,14 +161,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         variance = xp.var(table, axis=0)
         self._shift = _shift(table, variance)
         rows = _shifted(table, self._shift)
-        return Sample(Data(xp, rows, weights), row_squares(xp, rows)), variance
+        return Data(xp, rows, weights), variance
 
-    def _best_of_runs(self, sample: Sample, tolerance: float) -> _Result:
+    def _best_of_runs(self, data: Data, tolerance: float) -> _Result:
         random = _seeding.generator_of(self.random_state)
         runs = self._runs()
-        best = self._run(sample, random, tolerance, f"k-means, run 1 of {runs}")
+        best = self._run(data, random, tolerance, f"k-means, run 1 of {runs}")
         for run in range(1, runs):
-            result = self._run(sample, random, tolerance, f"k-means, run {run + 1} of {runs}")
+            result = self._run(data, random, tolerance, f"k-means, run {run + 1} of {runs}")
             best = result if result.inertia < best.inertia * _BETTER else best
         return best
 
@@ -177,12 +179,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             return 10 if self.init == "random" else 1
         return int(self.n_init)
 
-    def _run(self, sample: Sample, random: np.random.Generator, tolerance: float, title: str) -> _Result:
-        data = sample.data
+    def _run(self, data: Data, random: np.random.Generator, tolerance: float, title: str) -> _Result:
         shown = bool(self.verbose)
         bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
-        centers = self._initial(sample, random)
-        energy = float(data.xp.sum(sample.weighted(sample.squares))) if shown else 0.0
+        centers = self._initial(data, random)
+        energy = float(data.xp.sum(data.weighted(row_squares(data.xp, data.rows)))) if shown else 0.0
         labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
         steps, shift = 0, inf
         with bar as advance:
@@ -194,28 +195,30 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 if shift > 0.0:
                     labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
                 if least is not None:
-                    advance(f"inertia {energy + float(data.xp.sum(sample.weighted(least))):.6g}")
+                    advance(f"inertia {energy + float(data.xp.sum(data.weighted(least))):.6g}")
         return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
 
-    def _initial(self, sample: Sample, random: np.random.Generator) -> Array:
+    def _initial(self, data: Data, random: np.random.Generator) -> Array:
+        xp = data.xp
         if isinstance(self.init, str):
+            sample = Sample(data, row_squares(xp, data.rows))
             return _INITS[self.init](sample, self.n_clusters, random)
-        xp = sample.xp
         init = self.init
         if not is_foreign(init):
-            init = xp.asarray(np.asarray(init, dtype=np.float64), device=device(sample.rows))
-        expected = (self.n_clusters, sample.rows.shape[1])
+            init = xp.asarray(np.asarray(init, dtype=np.float64), device=device(data.rows))
+        expected = (self.n_clusters, data.rows.shape[1])
         if tuple(init.shape) != expected:
             raise ValueError(
                 f"The shape of the initial centers must be (n_clusters, n_features) = {expected}, "
                 f"got {tuple(init.shape)}"
             )
         check_finite(init, "init")
-        return _shifted(xp.astype(init, sample.rows.dtype), self._shift)
+        return _shifted(xp.astype(init, data.rows.dtype), self._shift)
 
-    def _warn_of_empty(self, data: Sample, labels: Array) -> None:
-        sizes = data.xp.count_nonzero(_lloyd.members(data.xp, labels, self.n_clusters), axis=1)
-        distinct = int(data.xp.count_nonzero(sizes))
+    def _warn_of_empty(self, data: Data, labels: Array) -> None:
+        xp = data.xp
+        numbers = xp.arange(self.n_clusters, dtype=labels.dtype, device=device(labels))
+        distinct = int(xp.count_nonzero(xp.any(numbers[:, None] == labels[None, :], axis=1)))
         if distinct < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
@@ -238,7 +241,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: none when the rows are partitioned.
         """
         data, centers = self._seen(X)
-        return pairwise(data.rows, centers)
+        return pairwise(_shifted(data.rows, data.shift), centers)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
         """Return the negative inertia of the rows of ``X``.
@@ -257,9 +260,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         weights = checked_weights(sample_weight, table)
         # Raises TypeError when X is of another namespace than the centres.
         xp = array_namespace(table, self.cluster_centers_)
-        rows = _shifted(table, self._shift)
-        centers = xp.astype(_shifted(self.cluster_centers_, self._shift), rows.dtype, copy=False)
-        return Data(xp, rows, weights), centers
+        shift = None if self._shift is None else xp.astype(self._shift, table.dtype, copy=False)
+        centers = xp.astype(_shifted(self.cluster_centers_, self._shift), table.dtype, copy=False)
+        return Data(xp, table, weights, shift), centers
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

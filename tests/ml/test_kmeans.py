@@ -11,12 +11,15 @@ import pytest
 from sklearn.base import clone
 from sklearn.cluster import KMeans as Reference
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from spaces import DISTRIBUTED, Space, host
+from spaces import DISTRIBUTED, RANKS, Space, host
 
 import array_api_dist as xp
 import array_api_dist_ml as ml
+from array_api_dist.collectives.recorder import operation
+from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
+from array_api_dist_ml import _namespace
 
 RANDOM = np.random.default_rng(2)
 MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
@@ -183,3 +186,35 @@ def _collectives(steps: int) -> int:
 
 def test_a_step_takes_two_collectives() -> None:
     assert _collectives(5) - _collectives(2) == 3 * 2
+
+
+def _peak(act: Callable[[], Any]) -> int:
+    with trace() as communication, operation("whole"):
+        act()
+    peak = communication.totals.peak_extra_bytes
+    assert peak is not None
+    return peak
+
+
+@pytest.mark.parametrize("init", [*INITS, "array"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
+    init: str, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = 1 << 14
+    for module, name in ((_namespace, "LOCAL_ELEMENTS"), (tiles, "_TILE_SIZE")):
+        monkeypatch.setattr(module, name, block)
+    # So many rows that no sum over all of them is small enough to be copied to every rank.
+    n, clusters, features = 150_000, 12, 20
+    random = np.random.default_rng(0)
+    with default_partition("first"):
+        x = xp.asarray(random.normal(size=(n, features)))
+        weights = xp.asarray(random.uniform(size=n)) if weighted else None
+    start = random.normal(size=(clusters, features)) if init == "array" else init
+    model = ml.KMeans(clusters, init=start, n_init=1, max_iter=3)
+    rows = -(-n // RANKS)
+    # The labels are the result.
+    scratch = 8 * (rows + 12 * clusters * features + 8 * block)
+    assert _peak(lambda: model.fit(x, sample_weight=weights)) <= 8 * rows * clusters + scratch
+    assert _peak(lambda: model.predict(x)) <= scratch
+    assert _peak(lambda: model.score(x, sample_weight=weights)) <= 8 * 2 * rows + scratch
