@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from array_api_dist_ml._namespace import (
+    LOCAL_ELEMENTS,
     Array,
     Namespace,
     array_namespace,
@@ -19,7 +20,11 @@ from array_api_dist_ml._namespace import (
     constant,
     device,
     eps_of,
+    laid_out_as,
+    local_blocks,
+    on_every_rank,
     quiet,
+    rows_held,
 )
 
 __all__ = [
@@ -41,8 +46,10 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 Method: TypeAlias = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 
 METHODS: Final = ("linear", "lower", "higher", "nearest", "midpoint")
-# A pass of a histogram looks for this many bins at once.
+# A pass of a histogram looks for at least so many bins at once: a byte an element each,
 BINS_AT_ONCE: Final = 16
+# or nine with weights.
+MASSES_AT_ONCE: Final = 2
 # Beyond this many bins sorting once is cheaper than the passes.
 MANY_BINS: Final = 64
 
@@ -459,20 +466,23 @@ def histogram(
 
     Notes
     -----
-    Communication: two allreduces for the range, and one of a few numbers for each 16 bins; beyond 64 bins without
-    weights that of one sort and one search. Extra memory: 16 bytes an element, or the sorted copy.
+    Communication: two allreduces for the range, and one of a few numbers for 16 bins, or for 2 with weights (more where
+    arrays are small); beyond 64 bins without weights that of one sort and one search. Extra memory: 20 bytes an element,
+    22 with weights, and a bounded block; or that of the sort.
     """
     xp = _real(x, "histogram")
-    if weights is not None and tuple(weights.shape) != tuple(x.shape):
-        raise ValueError(f"weights must have the shape of x, {tuple(x.shape)}, got {tuple(weights.shape)}")
-    values = xp.reshape(as_float64(xp, x), (-1,))
+    if weights is not None:
+        _real(weights, "histogram's weights")
+        if tuple(weights.shape) != tuple(x.shape):
+            raise ValueError(
+                f"weights must have the shape of x, {tuple(x.shape)}, got {tuple(weights.shape)}"
+            )
+    values = xp.reshape(x, (-1,))
     edges = _edges(xp, values, bins, range)
-    count = edges.shape[0] - 1
-    if weights is None and count > MANY_BINS:
-        counts = _by_sorting(xp, values, edges)
+    if weights is None and edges.shape[0] - 1 > MANY_BINS:
+        counts = _by_sorting(xp, as_float64(xp, values), edges)
     else:
-        masses = None if weights is None else xp.reshape(as_float64(xp, weights), (-1,))
-        counts = _by_passes(xp, values, edges, masses)
+        counts = _by_passes(xp, values, edges, weights)
     if not density:
         return counts, edges
     counts = as_float64(xp, counts)
@@ -485,7 +495,7 @@ def _edges(
 ) -> Array:
     where = device(values)
     if not isinstance(bins, int):
-        edges = xp.asarray(bins, dtype=xp.float64, device=where)
+        edges = on_every_rank(xp.asarray(bins, dtype=xp.float64, device=where))
         if edges.ndim != 1 or edges.shape[0] < 2 or bool(xp.any(edges[1:] < edges[:-1])):
             raise ValueError("bins must be a number or at least two ascending edges")
         return edges
@@ -502,7 +512,7 @@ def _edges(
     # On the host, with NumPy's rounding: the same edges in every namespace.
     step = (high - low) / bins
     inner = [number * step + low for number in range(bins)]
-    return xp.asarray([*inner, high], dtype=xp.float64, device=where)
+    return on_every_rank(xp.asarray([*inner, high], dtype=xp.float64, device=where))
 
 
 def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
@@ -521,14 +531,33 @@ def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
 def _by_passes(xp: Namespace, values: Array, edges: Array, weights: Array | None) -> Array:
     """Return the counts, or the sums of weights, of some bins at a time."""
     bins = edges.shape[0] - 1
-    numbers = xp.searchsorted(edges, values, side="right") - 1
-    numbers = xp.where(values == edges[-1], xp.full_like(numbers, bins - 1), numbers)
+    numbers = _bin_numbers(xp, values, edges)
+    masses = None if weights is None else laid_out_as(numbers, xp.reshape(weights, (-1,)))
+    if masses is not None and not xp.isdtype(masses.dtype, "real floating"):
+        masses = as_float64(xp, masses)
+    least = BINS_AT_ONCE if masses is None else MASSES_AT_ONCE
+    at_once = max(least, LOCAL_ELEMENTS // max(1, rows_held(values)))
     parts = []
-    for start in range(0, bins, BINS_AT_ONCE):
-        some = xp.arange(start, min(start + BINS_AT_ONCE, bins), dtype=numbers.dtype, device=device(values))
-        inside = numbers[:, None] == some[None, :]
-        if weights is None:
-            parts.append(xp.count_nonzero(inside, axis=0))
+    for start in range(0, bins, at_once):
+        some = xp.arange(start, min(start + at_once, bins), dtype=numbers.dtype, device=device(values))
+        inside = numbers[None, :] == some[:, None]
+        if masses is None:
+            parts.append(xp.count_nonzero(inside, axis=1))
         else:
-            parts.append(xp.sum(xp.where(inside, weights[:, None], constant(weights, 0.0)), axis=0))
+            inside = xp.where(inside, masses[None, :], constant(masses, 0.0))
+            parts.append(xp.sum(inside, axis=1, dtype=xp.float64))
+        # Not beside those of the next bins.
+        del inside
     return xp.concat(parts)
+
+
+def _bin_numbers(xp: Namespace, values: Array, edges: Array) -> Array:
+    """Return in which bin each value lies, as int32: below 0 or beyond the last one where it lies in none."""
+    bins, last = edges.shape[0] - 1, edges[-1]
+    numbers = xp.empty_like(values, dtype=xp.int32)
+    for place in local_blocks(values, 4):
+        some = as_float64(xp, values[place])
+        found = xp.searchsorted(edges, some, side="right") - 1
+        # The last bin holds its upper edge, too.
+        numbers[place] = xp.astype(xp.where(some == last, bins - 1, found), xp.int32)
+    return numbers

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from spaces import Space, host
+from spaces import RANKS, Space, host
 
+import array_api_dist
 import array_api_dist_ml as ml
-from array_api_dist_ml import statistics
+from array_api_dist.collectives.recorder import operation
+from array_api_dist.kernels import tiles
+from array_api_dist.partition import default_partition
+from array_api_dist.trace import trace
+from array_api_dist_ml import _namespace, statistics
 
 RANDOM = np.random.default_rng(5)
 TABLE = RANDOM.gamma(2.0, size=(23, 4))
@@ -165,3 +170,35 @@ def test_unfit_arguments_are_told(space: Space) -> None:
         ml.describe(space.array(np.ones((0, 2))))
     with pytest.raises(TypeError, match="real array"):
         ml.mean(space.array(np.asarray([1j])))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("bins", "weighted", "nbytes"), [(40, False, 20), (40, True, 22), (7, True, 22)])
+def test_a_histogram_takes_a_few_bytes_for_each_element(
+    bins: int, weighted: bool, nbytes: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (statistics, "LOCAL_ELEMENTS"),
+        (_namespace, "LOCAL_ELEMENTS"),
+        (tiles, "_TILE_SIZE"),
+    ):
+        monkeypatch.setattr(module, name, 1 << 12)
+    data, masses = RANDOM.normal(size=300_000).astype(dtype), RANDOM.random(300_000).astype(dtype)
+    with default_partition("first"):
+        x, weights = (array_api_dist.asarray(values) for values in (data, masses))
+        with trace() as communication, operation("whole"):
+            counts, _ = ml.histogram(x, bins, weights=weights if weighted else None)
+    expected = np.histogram(data.astype("float64"), bins, weights=masses if weighted else None)[0]
+    np.testing.assert_allclose(host(counts), expected, rtol=1e-6)
+    peak = communication.totals.peak_extra_bytes
+    assert peak is not None
+    assert peak <= nbytes * -(-300_000 // RANKS) + 16 * 8 * (1 << 12)
+
+
+def test_weights_of_any_real_type_count(space: Space) -> None:
+    data = np.round(TABLE, 1)
+    for masses in (RANDOM.integers(0, 5, data.shape), data > 1.0, data.astype("float32")):
+        counts, _ = ml.histogram(space.array(data), 6, weights=space.array(masses))
+        np.testing.assert_allclose(host(counts), np.histogram(data, 6, weights=masses.astype("float64"))[0])
+    with pytest.raises(TypeError, match="histogram's weights takes a real array"):
+        ml.histogram(space.array(data), weights=space.array(data + 1j))
