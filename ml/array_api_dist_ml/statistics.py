@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Final, Literal, TypeAlias
 
 from array_api_dist_ml._namespace import (
@@ -73,16 +74,21 @@ def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
 
     Raises
     ------
-    ValueError
-        If one is out of range.
+    TypeError, ValueError
+        If one is no integer, is out of range, or comes twice.
     """
     if axis is None:
         return tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     for each in axes:
+        if not isinstance(each, Integral):
+            raise TypeError(f"axis must be an int, a tuple of int or None, got {axis!r}")
         if not -x.ndim <= each < x.ndim:
             raise ValueError(f"axis must lie in [-{x.ndim}, {x.ndim}), got {each}")
-    return tuple(each % x.ndim for each in axes)
+    found = tuple(int(each) % x.ndim for each in axes)
+    if len(set(found)) < len(found):
+        raise ValueError(f"the axes must be different, got {axis}")
+    return found
 
 
 def _count(x: Array, axis: Axis) -> int:
@@ -251,13 +257,13 @@ class Description:
     kurtosis: Array
 
 
-def describe(x: Array, /, *, axis: int | None = 0, correction: float = 1.0, bias: bool = True) -> Description:
+def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool = True) -> Description:
     """Return count, least, greatest, mean, variance, skewness and kurtosis (normal: 0) in two passes.
 
     Parameters
     ----------
     x : Array
-    axis : int or None, optional
+    axis : int, tuple of int or None, optional
     correction : float, optional
         Of the variance.
     bias : bool, optional
@@ -339,7 +345,7 @@ def quantile(
     q: float | Sequence[float],
     /,
     *,
-    axis: int | None = None,
+    axis: Axis = None,
     method: Method = "linear",
     keepdims: bool = False,
 ) -> Array:
@@ -350,7 +356,7 @@ def quantile(
     x : Array
     q : float or sequence of float
         In [0, 1].
-    axis : int or None, optional
+    axis : int, tuple of int or None, optional
         None takes all elements.
     method : {"linear", "lower", "higher", "nearest", "midpoint"}, optional
         What lies between two values, as in NumPy.
@@ -367,7 +373,8 @@ def quantile(
 
     Notes
     -----
-    Communication: that of one sort along the axis, and of taking at most two values for each q.
+    Communication: that of one sort along the axis, and of taking at most two values for each q; several axes, not all
+    of them, are made one by moving elements first, once.
     """
     xp = _real(x, "quantile")
     shares = [float(q)] if isinstance(q, int | float) else [float(each) for each in q]
@@ -375,13 +382,12 @@ def quantile(
         raise ValueError(f"quantiles must lie in [0, 1], got {q}")
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    kept = tuple(1 if each in _axes(x, axis) else length for each, length in enumerate(x.shape))
-    along = 0 if axis is None else _axes(x, axis)[0]
-    values = as_float64(xp, x)
-    values = xp.reshape(values, (-1,)) if axis is None else values
+    axes = _axes(x, axis)
+    kept = tuple(1 if each in axes else length for each, length in enumerate(x.shape))
+    values, along = _along_one(xp, as_float64(xp, x), axes)
     n = values.shape[along]
     if n == 0:
-        raise ValueError(f"quantile needs at least one value along the axis, got shape {tuple(x.shape)}")
+        raise ValueError(f"quantile needs at least one value along the axes, got shape {tuple(x.shape)}")
     ordered = xp.sort(values, axis=along)
     places = [_place(n, share, method) for share in shares]
     low = _taken(xp, ordered, [place[0] for place in places], along)
@@ -392,6 +398,17 @@ def quantile(
     result = xp.moveaxis(result, along, 0)
     result = xp.reshape(result, (len(shares), *kept)) if keepdims else result
     return result[0, ...] if isinstance(q, int | float) else result
+
+
+def _along_one(xp: Namespace, x: Array, axes: tuple[int, ...]) -> tuple[Array, int]:
+    """Return ``x`` with several ``axes`` made one, and which one that is."""
+    if len(axes) == 1:
+        return x, axes[0]
+    others = tuple(each for each in range(x.ndim) if each not in axes)
+    # Ascending axes that come last already stay where they are.
+    turned = xp.permute_dims(x, (*others, *sorted(axes)))
+    count = math.prod(x.shape[each] for each in axes)
+    return xp.reshape(turned, (*(x.shape[each] for each in others), count)), len(others)
 
 
 def _place(n: int, share: float, method: Method) -> tuple[int, int, float]:
@@ -424,7 +441,7 @@ def _between(xp: Namespace, low: Array, high: Array, weights: list[float], axis:
     return xp.where(low == high, low, between)
 
 
-def median(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def median(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Return the middle value, or the mean of the two middle ones: ``quantile(x, 0.5)``."""
     return quantile(x, 0.5, axis=axis, keepdims=keepdims)
 

@@ -118,6 +118,31 @@ def test_quantiles_are_numpys_bit_for_bit(space: Space, method: statistics.Metho
             )
 
 
+CUBE = RANDOM.gamma(2.0, size=(4, 5, 3))
+
+
+@pytest.mark.parametrize("axis", [(0, 1), (0, 2), (2, 1), (-1, 0, 1), (1,), ()], ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_several_axes_are_numpys(space: Space, axis: tuple[int, ...], keepdims: bool) -> None:
+    x = space.array(CUBE)
+    options = {"axis": axis, "keepdims": keepdims}
+    for function, reference in ((ml.mean, np.mean), (ml.var, np.var), (ml.std, np.std)):
+        np.testing.assert_allclose(host(function(x, **options)), reference(CUBE, **options), rtol=1e-12, atol=1e-15)
+    if axis:
+        for function, reference in ((ml.skewness, scipy.stats.skew), (ml.kurtosis, scipy.stats.kurtosis)):
+            np.testing.assert_allclose(host(function(x, **options)), reference(CUBE, **options), rtol=1e-10)
+    for share in (0.3, [0.0, 0.25, 1.0]):
+        np.testing.assert_array_equal(
+            host(ml.quantile(x, share, **options)), np.quantile(CUBE, share, **options)
+        )
+    np.testing.assert_array_equal(host(ml.median(x, **options)), np.median(CUBE, **options))
+    found, axes = ml.describe(x, axis=axis), tuple(each % 3 for each in axis)
+    assert found.count == np.prod([CUBE.shape[each] for each in axes])
+    np.testing.assert_array_equal(host(found.minimum), CUBE.min(axis=axis))
+    np.testing.assert_array_equal(host(found.maximum), CUBE.max(axis=axis))
+    np.testing.assert_allclose(host(found.mean), CUBE.mean(axis=axis), rtol=1e-14)
+
+
 def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
     x = space.array(np.asarray([np.inf, 1.0, np.inf, np.inf]))
     assert host(ml.quantile(x, 0.9)) == np.inf
@@ -152,6 +177,10 @@ def test_unfit_arguments_are_told(space: Space) -> None:
     x = space.array(TABLE)
     with pytest.raises(ValueError, match=r"axis must lie in \[-2, 2\), got 2"):
         ml.mean(x, axis=2)
+    with pytest.raises(ValueError, match=r"axes must be different, got \(0, -2\)"):
+        ml.median(x, axis=(0, -2))
+    with pytest.raises(TypeError, match="axis must be an int, a tuple of int or None, got 'rows'"):
+        ml.var(x, axis="rows")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"quantiles must lie in \[0, 1\], got 1.5"):
         ml.quantile(x, 1.5)
     with pytest.raises(ValueError, match="method must be one of linear"):
