@@ -25,6 +25,7 @@ from array_api_dist_ml._namespace import (
     eps_of,
     is_foreign,
     is_leader,
+    on_every_rank,
     row_squares,
 )
 from array_api_dist_ml._progress import progress_bar
@@ -72,7 +73,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     Attributes
     ----------
-    cluster_centers_ : Array, shape (n_clusters, n_features)
+    cluster_centers_ : Array, shape (n_clusters, n_features), on every rank
     labels_ : Array of integers, shape (n_samples,), partitioned as the rows of X
     inertia_ : float
         The weighted sum of squared distances of the rows to their centres.
@@ -143,7 +144,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         noise = (_ROUNDINGS * eps_of(xp, data.rows)) ** 2 * self.n_clusters * square
         best = self._best_of_runs(data, max(self.tol * float(xp.mean(variance)), noise))
         self._warn_of_empty(data, best.labels)
-        self.cluster_centers_ = best.centers if self._shift is None else best.centers + self._shift
+        centers = best.centers if self._shift is None else best.centers + self._shift
+        self.cluster_centers_ = on_every_rank(centers)
         self.labels_ = best.labels
         self.inertia_ = best.inertia
         self.n_iter_ = best.steps
@@ -159,7 +161,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         weights = checked_weights(sample_weight, table)
         xp = array_namespace(table)
         variance = xp.var(table, axis=0)
-        self._shift = _shift(table, variance)
+        shift = _shift(table, variance)
+        self._shift = None if shift is None else on_every_rank(shift)
         rows = _shifted(table, self._shift)
         return Data(xp, rows, weights), variance
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from array_api_dist_ml._descent import Floats, Problem, Rules, Solution, dot, problem
-from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_host
+from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_every_rank, on_host
 from array_api_dist_ml._validation import beside, checked_pair, checked_table, checked_weights
 
 __all__ = ["Lasso", "lasso_path"]
@@ -77,7 +77,7 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     Attributes
     ----------
-    coef_ : Array, shape (n_features,)
+    coef_ : Array, shape (n_features,), on every rank
     intercept_ : float
     n_iter_ : int
     dual_gap_ : float
@@ -150,7 +150,8 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             start = np.array(on_host(self.coef_), dtype=np.float64)
         rules = Rules(self.alpha * table.shape[0], self.positive, self.max_iter, self.tol)
         solution = _solved(problem(data.xp, data.table, data.target), rules, start)
-        self.coef_ = data.xp.asarray(solution.weights, dtype=table.dtype, device=device(table))
+        weights = data.xp.asarray(solution.weights, dtype=table.dtype, device=device(table))
+        self.coef_ = on_every_rank(weights)
         self.intercept_ = data.target_mean
         if data.table_mean is not None:
             self.intercept_ -= dot(np.asarray(on_host(data.table_mean), dtype=np.float64), solution.weights)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from mpi4py import MPI
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 from spaces import RANKS, Space, host
 
+import array_api_dist as xp
 import array_api_dist_ml as ml
+from array_api_dist._array import Array
+from array_api_dist.partition import default_partition
+from array_api_dist.trace import trace
 
 RANDOM = np.random.default_rng(6)
 X = RANDOM.normal(size=(60, 4))
@@ -77,3 +83,27 @@ def test_estimators_follow_each_other_in_a_pipeline(space: Space) -> None:
     expected = clone(pipeline).fit(X, Y)
     assert found.score(space.array(X), space.array(Y)) == pytest.approx(expected.score(X, Y), rel=1e-9)
     np.testing.assert_allclose(host(found.predict(space.array(X))), expected.predict(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("placement", ["first", "last", "uneven", "mixed"])
+@pytest.mark.parametrize("shift", [0.0, 1e7])
+def test_what_a_fit_finds_lies_on_every_rank_and_is_pickled_alike(placement: str, shift: float) -> None:
+    with default_partition(placement):
+        x, y = xp.asarray(X + shift), xp.asarray(Y)
+        models = [ml.KMeans(3, random_state=0).fit(x), ml.Lasso(0.01).fit(x, y)]
+        with trace() as communication:
+            saved = [pickle.dumps(model) for model in models]
+            loaded = [pickle.loads(each) for each in saved]
+        assert communication.totals.messages == 0
+        for model, again in zip(models, loaded, strict=True):
+            whole = {
+                name: each
+                for name, each in vars(again).items()
+                if isinstance(each, Array) and name != "labels_"
+            }
+            assert all(each.partition.axis is None for each in whole.values())
+            # The labels lie where the rows do, and one rank's pickle holds its own of them.
+            vars(again).pop("labels_", None)
+            for found in (again, pickle.loads(MPI.COMM_WORLD.bcast(pickle.dumps(again)))):
+                assert vars(found).keys() >= whole.keys()
+                np.testing.assert_array_equal(host(found.predict(x)), host(model.predict(x)))
