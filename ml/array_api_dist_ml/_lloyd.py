@@ -65,16 +65,14 @@ def shares(data: Data, labels: Array, clusters: range) -> Array:
     """
     xp, weights = data.xp, data.weights
     column = data.rows[:, 0]
+    numbers = xp.arange(clusters.start, clusters.stop, dtype=labels.dtype, device=device(column))[:, None]
     found = xp.empty_like(xp.broadcast_to(column[None, :], (len(clusters), column.shape[0])))
-    blocks = local_blocks(column, 1)
-    # Cluster by cluster: what is written at once lies side by side.
-    for number, cluster in enumerate(clusters):
-        for place in blocks:
-            belongs = labels[place] == cluster
-            if weights is None:
-                found[number, place] = xp.astype(belongs, found.dtype)
-            else:
-                found[number, place] = xp.where(belongs, weights[place], constant(weights, 0.0))
+    for place in local_blocks(column, len(clusters)):
+        belongs = numbers == labels[place][None, :]
+        if weights is None:
+            found[:, place] = xp.astype(belongs, column.dtype)
+        else:
+            found[:, place] = xp.where(belongs, weights[place][None, :], constant(weights, 0.0))
     return found
 
 

@@ -232,6 +232,8 @@ def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slic
     """
     limit = LOCAL_ELEMENTS if elements is None else elements
     step = max(1, min(-(-rows_held(x) * width // limit), x.shape[0]))
+    if step == 1:
+        return [slice(None)]
     return [slice(start, None, step) for start in range(step)]
 
 

@@ -127,7 +127,9 @@ def test_several_axes_are_numpys(space: Space, axis: tuple[int, ...], keepdims: 
     x = space.array(CUBE)
     options = {"axis": axis, "keepdims": keepdims}
     for function, reference in ((ml.mean, np.mean), (ml.var, np.var), (ml.std, np.std)):
-        np.testing.assert_allclose(host(function(x, **options)), reference(CUBE, **options), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            host(function(x, **options)), reference(CUBE, **options), rtol=1e-12, atol=1e-15
+        )
     if axis:
         for function, reference in ((ml.skewness, scipy.stats.skew), (ml.kurtosis, scipy.stats.kurtosis)):
             np.testing.assert_allclose(host(function(x, **options)), reference(CUBE, **options), rtol=1e-10)
