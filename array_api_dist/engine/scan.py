@@ -11,26 +11,23 @@ import torch
 from array_api_dist._block import Block
 from array_api_dist._partition import Partition
 from array_api_dist.collectives import Operator, operators
-from array_api_dist.kernels import elementwise, reductions, scans
+from array_api_dist.kernels import scans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A row: the local scan, the local total, and how a total from the left joins in."""
+    """A row: the local scan, and how a total from the left joins in, in place."""
 
     name: str
     local: Callable[[torch.Tensor, int, torch.dtype], torch.Tensor]
-    total: Callable[[torch.Tensor, tuple[int, ...], torch.dtype], torch.Tensor]
-    join: elementwise.Kernel
+    join: Callable[[torch.Tensor, torch.Tensor], None]
     operator: Operator
     identity: int
 
 
-CUMULATIVE_SUM: Final = Scan(
-    "cumulative_sum", scans.cumulative_sum, reductions.sum, elementwise.ADD, operators.SUM, 0
-)
+CUMULATIVE_SUM: Final = Scan("cumulative_sum", scans.cumulative_sum, scans.add_before, operators.SUM, 0)
 CUMULATIVE_PROD: Final = Scan(
-    "cumulative_prod", scans.cumulative_prod, reductions.prod, elementwise.MULTIPLY, operators.PROD, 1
+    "cumulative_prod", scans.cumulative_prod, scans.multiply_by_before, operators.PROD, 1
 )
 
 
@@ -56,8 +53,9 @@ def scan(rule: Scan, block: Block, axis: int, dtype: torch.dtype, *, include_ini
         identity = _identity_slab(rule, block, axis, dtype)
         last = _last_slab(rule, block, local, axis)
         (before,) = block.communicator.exscan((last,), rule.operator, (identity,))
-        local = rule.join.for_dtype(dtype)(before, local)
         is_first = block.device.rank == 0
+        if not is_first:
+            rule.join(local, before)
     if not include_initial:
         return block.with_local(local)
     if is_first:

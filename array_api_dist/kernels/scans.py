@@ -18,3 +18,13 @@ def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torc
     """Return the running products along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
     return moved_back(torch.cumprod(values, axis, dtype=values.dtype), dtype)
+
+
+def add_before(scanned: torch.Tensor, before: torch.Tensor) -> None:
+    """Add what came before to running sums, in place: fresh memory would cost more than the sums."""
+    movable(scanned).add_(movable(before))
+
+
+def multiply_by_before(scanned: torch.Tensor, before: torch.Tensor) -> None:
+    """Multiply running products by what came before, in place."""
+    movable(scanned).mul_(movable(before))
