@@ -17,6 +17,7 @@ from array_api_dist.collectives import guard
 from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Operator, Request
+from array_api_dist.kernels.ordering import comparable, from_comparable
 
 MESSAGE_NBYTES: Final = 1 << 30
 """Messages are split above this many bytes: Open MPI refuses counts above 2^31 - 1."""
@@ -192,15 +193,21 @@ class MpiCommunicator(BaseCommunicator):
     def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
         if operator.native is None:
             return None
-        if not operator.native_floating and (tensor.is_floating_point() or tensor.is_complex()):
-            return None
         source = packed(tensor)
+        if not operator.native_floating and (tensor.is_floating_point() or tensor.is_complex()):
+            if not (operator.is_extreme and source.is_cpu):
+                return None
+            keys = comparable(source, nan_is_least=operator.native == "MIN")
+            return from_comparable(self._reduced(keys, operator.native), tensor.dtype)
+        return self._reduced(source, operator.native)
+
+    def _reduced(self, source: torch.Tensor, operation: str) -> torch.Tensor:
         result = torch.empty_like(source)
         count, datatype = source.numel(), _DATATYPES[source.dtype]
         self._comm.Allreduce(
             (_buffer(source), count, datatype),
             (_buffer(result), count, datatype),
-            _OPERATIONS[operator.native],
+            _OPERATIONS[operation],
         )
         return result
 

@@ -18,15 +18,15 @@ def _by(kernel: Kernel) -> Operator:
     return Operator(kernel.name, merge)
 
 
-def _native(kernel: Kernel, name: str, *, floating: bool) -> Operator:
-    return Operator(kernel.name, _by(kernel).merge, name, floating)
+def _native(kernel: Kernel, name: str, *, floating: bool, is_extreme: bool = False) -> Operator:
+    return Operator(kernel.name, _by(kernel).merge, name, floating, is_extreme)
 
 
 SUM: Final = _native(elementwise.ADD, "SUM", floating=True)
 PROD: Final = _native(elementwise.MULTIPLY, "PROD", floating=True)
 # MPI.MIN and MPI.MAX keep or drop a NaN depending on which rank holds it.
-MIN: Final = _native(elementwise.MINIMUM, "MIN", floating=False)
-MAX: Final = _native(elementwise.MAXIMUM, "MAX", floating=False)
+MIN: Final = _native(elementwise.MINIMUM, "MIN", floating=False, is_extreme=True)
+MAX: Final = _native(elementwise.MAXIMUM, "MAX", floating=False, is_extreme=True)
 ALL: Final = _native(elementwise.LOGICAL_AND, "LAND", floating=False)
 ANY: Final = _native(elementwise.LOGICAL_OR, "LOR", floating=False)
 

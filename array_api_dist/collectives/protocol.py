@@ -32,12 +32,15 @@ class Operator:
         ``"MAX"``, ``"LAND"``, ``"LOR"``), or None when there is none.
     native_floating : bool
         Whether ``native`` holds for floating-point tensors too (MPI.MAX drops NaN: it does not).
+    is_extreme : bool
+        Whether ``native`` then holds for integers in the values' order.
     """
 
     name: str
     merge: Callable[[State, State], State]
     native: str | None = None
     native_floating: bool = True
+    is_extreme: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -151,3 +151,21 @@ def test_merged_runs_are_in_order(dtype) -> None:
 def test_of_both_zeros_those_of_the_lower_run_come_first() -> None:
     merged = ordering.merge_sorted([torch.tensor([-1.0, 0.0]), torch.tensor([-0.0, 3.0])])
     assert torch.signbit(merged).tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize("nan_is_least", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_comparable_integers_have_the_order_of_the_values(dtype: torch.dtype, *, nan_is_least: bool) -> None:
+    tiny = torch.finfo(dtype).smallest_normal / 4
+    ordered = [-torch.inf, -2.5, -tiny, -0.0, 0.0, tiny, 1.0, torch.inf]
+    values = torch.tensor(ordered, dtype=dtype)
+    key = ordering.comparable(values, nan_is_least=nan_is_least)
+    assert key.tolist() == sorted(set(key.tolist()))
+    back = ordering.from_comparable(key, dtype)
+    torch.testing.assert_close(back, values, rtol=0, atol=0)
+    assert torch.equal(torch.signbit(back), torch.signbit(values))
+    for nan in (torch.tensor(torch.nan, dtype=dtype), -torch.tensor(torch.nan, dtype=dtype).abs()):
+        mark = ordering.comparable(nan, nan_is_least=nan_is_least)
+        assert mark.shape == ()
+        assert (mark < key).all() if nan_is_least else (mark > key).all()
+        assert ordering.from_comparable(mark, dtype).isnan()
