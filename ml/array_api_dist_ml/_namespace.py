@@ -27,6 +27,7 @@ __all__ = [
     "itemsize_of",
     "laid_out_as",
     "local_blocks",
+    "moved",
     "on_every_rank",
     "on_host",
     "quiet",
@@ -191,8 +192,16 @@ def on_host(x: Array) -> npt.NDArray[Any]:
     Communication: an allgather when it is partitioned.
     """
     if _compat.is_torch_array(x):
-        x = _compat.to_device(x, "cpu")
+        x = moved(x, "cpu")
+    elif _compat.is_array_api_strict_namespace(array_namespace(x)):
+        # Its other devices stand for processors that NumPy can't read from.
+        x = moved(x, cast("Any", array_namespace(x).__array_namespace_info__()).default_device())
     return np.asarray(x)
+
+
+def moved(x: Array, where: Any) -> Array:
+    """Return ``x`` on the device ``where``."""
+    return x if device(x) == where else cast("Array", _compat.to_device(x, where))
 
 
 def quiet() -> AbstractContextManager[object]:
@@ -216,7 +225,8 @@ def rows_held(x: Array) -> int:
     """Return how many rows of ``x`` the rank that holds most of them holds."""
     if not is_spread(x):
         return x.shape[0]
-    return max(stop - start for start, stop in pairwise(_partition_of(x).bounds))
+    bounds: tuple[int, ...] = _partition_of(x).bounds
+    return max(stop - start for start, stop in pairwise(bounds))
 
 
 def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slice]:

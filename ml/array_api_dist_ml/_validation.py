@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from sklearn.utils import validation
 
-from array_api_dist_ml._namespace import Array, Namespace, array_namespace, as_float, device, is_foreign
+from array_api_dist_ml._namespace import Array, array_namespace, as_float, device, is_foreign, moved, on_host
 
 # scikit-learn is not typed; what a type checker infers is wrong.
 _sklearn: Final[Any] = validation
@@ -91,6 +91,7 @@ def checked_pair(estimator: Any, X: object, y: object) -> tuple[Array, Array]:
         On every rank, if either is unfit or their lengths differ.
     """
     if not is_foreign(X):
+        y = on_host(cast("Any", y)) if is_foreign(y) else y
         table, target = _sklearn.validate_data(
             estimator, X, y, reset=True, dtype=[np.float64, np.float32], y_numeric=True
         )
@@ -100,8 +101,7 @@ def checked_pair(estimator: Any, X: object, y: object) -> tuple[Array, Array]:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None"
         )
-    xp = array_namespace(table)
-    target = beside(xp, y, table)
+    target = beside(y, table, "y")
     if target.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {tuple(target.shape)} instead.")
     _check_lengths(table, target)
@@ -117,18 +117,37 @@ def _check_lengths(table: Array, target: Array) -> None:
         )
 
 
-def beside(xp: Namespace, values: object, table: Array) -> Array:
-    """Return ``values`` as an array of ``table``'s namespace, dtype and device."""
+def beside(values: object, table: Array, name: str) -> Array:
+    """Return ``values`` in the namespace and data type of ``table``, and on its device: everything follows X.
+
+    Communication: where they come from another namespace or device, what it takes to read them there.
+    """
+    xp, given = array_namespace(table), cast("Any", values)
     if is_foreign(values):
-        array: Any = values
-        if array_namespace(array) is not xp:
-            raise TypeError(
-                f"all inputs must be of one array namespace, got {xp.__name__} and {type(values).__module__}"
-            )
-        check_kind(array, "y")
-        return xp.astype(array, table.dtype, copy=False)
-    host = _sklearn.check_array(values, ensure_2d=False, dtype=np.float64, input_name="y")
+        check_kind(given, name)
+    if is_foreign(values) and array_namespace(given) is xp:
+        return xp.astype(moved(given, device(table)), table.dtype, copy=False)
+    host = on_host(given) if is_foreign(values) else values
+    host = _sklearn.check_array(host, ensure_2d=False, dtype=np.float64, input_name=name)
+    if not is_foreign(table):
+        return host.astype(table.dtype, copy=False)  # type: ignore[no-any-return]  # scikit-learn is not typed
     return xp.asarray(host, dtype=table.dtype, device=device(table))
+
+
+def check_same_namespace(estimator: Any, table: Array, fitted: Array, method: str) -> None:
+    """Raise scikit-learn's ValueError unless ``table`` is of the namespace, and on the device, of a ``fitted`` array."""
+    seen, known = (array_namespace(each) for each in (table, fitted))
+    if seen is known and device(table) == device(fitted):
+        return
+    what = (
+        f"namespaces used during fit ({known.__name__}) and {method} ({seen.__name__})"
+        if seen is not known
+        else f"devices used during fit ({device(fitted)}) and {method} ({device(table)})"
+    )
+    raise ValueError(
+        f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace and the same device as "
+        f"those passed to fit(). Array {what} differ."
+    )
 
 
 def checked_weights(sample_weight: object, table: Array) -> Array | None:
@@ -145,13 +164,7 @@ def checked_weights(sample_weight: object, table: Array) -> Array | None:
     rows = table.shape[0]
     if isinstance(sample_weight, int | float):
         sample_weight = xp.full(rows, float(sample_weight), dtype=table.dtype, device=device(table))
-    elif not is_foreign(sample_weight):
-        sample_weight = _sklearn.check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-        )
-        if is_foreign(table):
-            sample_weight = xp.asarray(sample_weight, dtype=table.dtype, device=device(table))
-    weights = xp.astype(sample_weight, table.dtype, copy=False)
+    weights = beside(sample_weight, table, "sample_weight")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape[0] != rows:

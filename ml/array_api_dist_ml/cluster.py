@@ -30,7 +30,7 @@ from array_api_dist_ml._namespace import (
 )
 from array_api_dist_ml._progress import progress_bar
 from array_api_dist_ml._seeding import Sample
-from array_api_dist_ml._validation import check_finite, checked_table, checked_weights
+from array_api_dist_ml._validation import check_finite, check_same_namespace, checked_table, checked_weights
 from array_api_dist_ml.distances import pairwise
 
 _INITS: Final = {
@@ -235,7 +235,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
         Communication: none when the rows are partitioned.
         """
-        data, centers = self._seen(X)
+        data, centers = self._seen(X, "predict")
         return _lloyd.nearest(data, centers, keep_scores=False)[0]
 
     def transform(self, X: Any) -> Array:
@@ -243,7 +243,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
         Communication: none when the rows are partitioned.
         """
-        data, centers = self._seen(X)
+        data, centers = self._seen(X, "transform")
         return pairwise(_shifted(data.rows, data.shift), centers)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
@@ -252,17 +252,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: one allreduce of a number.
         """
         del y
-        data, centers = self._seen(X, sample_weight)
+        data, centers = self._seen(X, "score", sample_weight)
         labels, _ = _lloyd.nearest(data, centers, keep_scores=False)
         return -_lloyd.inertia(data, centers, labels)
 
-    def _seen(self, X: Any, sample_weight: Any = None) -> tuple[Data, Array]:
+    def _seen(self, X: Any, method: str, sample_weight: Any = None) -> tuple[Data, Array]:
         """Return data to compare with the fitted centres, and the centres, both moved near the origin."""
         check_is_fitted(self)
         table = checked_table(self, X, reset=False)
         weights = checked_weights(sample_weight, table)
-        # Raises TypeError when X is of another namespace than the centres.
-        xp = array_namespace(table, self.cluster_centers_)
+        check_same_namespace(self, table, self.cluster_centers_, method)
+        xp = array_namespace(table)
         shift = None if self._shift is None else xp.astype(self._shift, table.dtype, copy=False)
         centers = xp.astype(_shifted(self.cluster_centers_, self._shift), table.dtype, copy=False)
         return Data(xp, table, weights, shift), centers

@@ -18,7 +18,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from array_api_dist_ml._descent import Floats, Problem, Rules, Solution, dot, problem
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_every_rank, on_host
-from array_api_dist_ml._validation import beside, checked_pair, checked_table, checked_weights
+from array_api_dist_ml._validation import (
+    beside,
+    check_same_namespace,
+    checked_pair,
+    checked_table,
+    checked_weights,
+)
 
 __all__ = ["Lasso", "lasso_path"]
 
@@ -163,14 +169,15 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """Return ``X @ coef_ + intercept_``, shape (n_samples,). Communication: none when the rows are partitioned."""
         check_is_fitted(self)
         table = checked_table(self, X, reset=False)
-        xp = array_namespace(table, self.coef_)
+        check_same_namespace(self, table, self.coef_, "predict")
+        xp = array_namespace(table)
         return table @ xp.astype(self.coef_, table.dtype, copy=False) + self.intercept_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R², the share of the variance of ``y`` that is explained. Communication: three allreduces of a number."""
         predicted = self.predict(X)
         xp = array_namespace(predicted)
-        target = beside(xp, y, predicted)
+        target = beside(y, predicted, "y")
         weights = checked_weights(sample_weight, predicted)
         mass = xp.ones_like(target) if weights is None else weights
         mean = xp.sum(target * mass) / xp.sum(mass)

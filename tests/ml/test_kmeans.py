@@ -170,8 +170,9 @@ def test_a_model_without_a_fit_is_refused(space: Space) -> None:
 
 def test_namespaces_do_not_mix() -> None:
     model = ml.KMeans(4, random_state=0).fit(DISTRIBUTED[0].array(X))
-    with pytest.raises(TypeError, match="namespace"):
-        model.predict(X)
+    for method in ("predict", "transform", "score"):
+        with pytest.raises(ValueError, match=rf"KMeans\.{method}\(\) must use the same namespace"):
+            getattr(model, method)(X)
 
 
 def _collectives(steps: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -46,6 +49,17 @@ def test_scikit_learns_own_checks_pass(estimator: Any) -> None:
     ]
     assert not failed
     assert sum(result["status"] == "passed" for result in results) > 40
+
+
+@pytest.mark.skipif(RANKS > 1, reason="one process shows it")
+@pytest.mark.skipif("SCIPY_ARRAY_API" in os.environ, reason="it is set here already")
+def test_scikit_learns_checks_of_array_namespaces_pass() -> None:
+    # SciPy reads the variable when it is imported; without it scikit-learn leaves these checks out.
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "own_checks"]
+    done = subprocess.run(
+        arguments, env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_clones_are_equal_and_unfitted(space: Space) -> None:
