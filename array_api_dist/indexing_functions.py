@@ -40,7 +40,9 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
     Communication: none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move
     to where ``x`` is, and 8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of
     up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
-    and of the result.
+    and of the result (above 64 MiB of these an allreduce of 8 bytes, and more exchanges of less if one rank
+    would have to answer more than twice its share).
+    Memory: 24 bytes an index, or 8 and the result twice.
     Standard: 2025.12, indexing functions, take.
     """
     block = block_of(x, dt.ALL, "take")
@@ -82,7 +84,9 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     Communication: none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move
     to where ``x`` is, and 8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of
     up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
-    and of the result.
+    and of the result (above 64 MiB of these an allreduce of 8 bytes, and more exchanges of less if one rank
+    would have to answer more than twice its share).
+    Memory: 24 bytes an index, or 8 and the result twice.
     Standard: 2025.12, indexing functions, take_along_axis.
     """
     block = block_of(x, dt.ALL, "take_along_axis")

@@ -185,6 +185,8 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     Communication: none for one count (but one exchange to flatten the array); an array of counts moves to the
     partition of ``x``, the ranks agree that none is negative, and, where ``axis`` is partitioned, one
     allgather of P totals follows, and one exchange if the result is lopsided.
+    Memory: the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it
+    moves.
     """
     block = block_of(x, dt.ALL, "repeat")
     block, along = (_flat(block), 0) if axis is None else (block, normalize_axis(axis, block.ndim))
@@ -227,6 +229,7 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     Communication: none when no element changes its rank; else one exchange of the overlaps, in which each
     element moves at most once (one allgather of a single element). The result's partition begins nearest to
     where the elements are.
+    Memory: up to three parts, the result among them, and 10 bytes an element.
     """
     block = block_of(x, dt.ALL, "reshape")
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
@@ -246,6 +249,7 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
     -----
     Communication: none unless a partitioned axis is rolled; then one exchange, in which each element moves at
     most once.
+    Memory: up to four parts, the result among them, and 10 bytes an element.
     """
     block = block_of(x, dt.ALL, "roll")
     if axis is None:

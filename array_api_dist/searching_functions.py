@@ -81,8 +81,10 @@ def nonzero(x: Array, /) -> tuple[Array, ...]:
     Notes
     -----
     Communication: none when ``x`` is replicated; else one allgather of P counts, and one exchange if the
-    result is lopsided; where the first axis is not the partitioned one, an exscan and an allreduce of a count
-    for each run of the row-major order, and two exchanges that put the positions in order.
+    result is lopsided; where the first axis is not the partitioned one, an allreduce of a count, an exscan and
+    an allreduce of a count for each run of the row-major order (2**16 runs at a time), and one exchange of 8
+    bytes for each element that is found.
+    Memory: a byte an element, and the result.
     """
     block = block_of(x, dt.ALL, "nonzero")
     if block.ndim == 0:
@@ -123,6 +125,7 @@ def searchsorted(
     Communication: none when ``x1`` is replicated; one allgather of it up to 1 MiB; one allreduce of 8 bytes a
     value when ``x2`` is replicated; else one allgather of P keys, an all-to-all of counts, and two exchanges
     of 8 bytes a value; a ``sorter`` adds a ``take``.
+    Memory: 24 bytes a value, or for each value 8 and, for those that a rank is asked for, 16.
     """
     ordered = block_of(x1, dt.REAL, "searchsorted", "x1")
     if ordered.ndim != 1:

@@ -42,8 +42,11 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Array
 
 
-def _distinct(x: Array, function: str, *, counts: bool = False, inverse: bool = False) -> uniqueness.Distinct:
-    return uniqueness.unique(block_of(x, dt.ALL, function), counts=counts, inverse=inverse)
+def _distinct(
+    x: Array, function: str, *, indices: bool = False, counts: bool = False, inverse: bool = False
+) -> uniqueness.Distinct:
+    block = block_of(x, dt.ALL, function)
+    return uniqueness.unique(block, indices=indices, counts=counts, inverse=inverse)
 
 
 def unique_all(x: Array, /) -> UniqueAllResult:
@@ -51,12 +54,16 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
-    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
-    values with their positions and counts, one of their numbers back, and one more if the result is lopsided.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
+    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
+    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values with
+    their positions and counts, one of their numbers back, and one more if the result is lopsided.
+    Memory: a number for each element, beside what each rank sends, and what came; then that, its order, and
+    the result.
     """
-    found = _distinct(x, "unique_all", counts=True, inverse=True)
+    found = _distinct(x, "unique_all", indices=True, counts=True, inverse=True)
     assert found.inverse is not None
+    assert found.indices is not None
     assert found.counts is not None
     return UniqueAllResult(
         Array._from_block(found.values),
@@ -71,9 +78,11 @@ def unique_counts(x: Array, /) -> UniqueCountsResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
-    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
-    values with their positions and counts, and one more if the result is lopsided.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
+    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
+    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values with
+    their counts, and one more if the result is lopsided.
+    Memory: what each rank sends, and what came; then that, its order, and the result.
     """
     found = _distinct(x, "unique_counts", counts=True)
     assert found.counts is not None
@@ -85,9 +94,12 @@ def unique_inverse(x: Array, /) -> UniqueInverseResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
-    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
-    values with their positions, one of their numbers back, and one more if the result is lopsided.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
+    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
+    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values, one
+    of their numbers back, and one more if the result is lopsided.
+    Memory: a number for each element, beside what each rank sends, and what came; then that, its order, and
+    the result.
     """
     found = _distinct(x, "unique_inverse", inverse=True)
     assert found.inverse is not None
@@ -99,9 +111,11 @@ def unique_values(x: Array, /) -> Array:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for
-    floating-point values), an all-to-all and two allgathers of counts, one exchange of each rank's distinct
-    values with their positions, and one more if the result is lopsided.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
+    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
+    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values, and
+    one more if the result is lopsided.
+    Memory: the sorted values of the part, and what came in their place.
     """
     return Array._from_block(_distinct(x, "unique_values").values)
 
@@ -129,6 +143,7 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
     Communication: none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an
     element when ``x1`` is replicated; else at most 133 small allreduces for splitters, an allgather and two
     all-to-alls of counts, one exchange of both sides' distinct values, and one of a byte each back.
+    Memory: a number for each element, beside both sides' sorted values and what came in their place.
     """
     first, second = _operands(x1, x2)
     found = searching.isin(first, second)

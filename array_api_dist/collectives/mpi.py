@@ -17,7 +17,7 @@ from array_api_dist.collectives import guard
 from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Operator, Request
-from array_api_dist.kernels.ordering import comparable, from_comparable
+from array_api_dist.kernels.order_keys import comparable, from_comparable
 
 MESSAGE_NBYTES: Final = 1 << 30
 """Messages are split above this many bytes: Open MPI refuses counts above 2^31 - 1."""

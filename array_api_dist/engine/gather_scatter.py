@@ -219,7 +219,8 @@ def _asked(
         _refuse(block, finding, partition)
         found = _contributed(block, led, flat)
     else:
-        found = fetch(block.local, block.partition, led, flat, block.communicator, finding)
+        total = prod(broadcast)
+        found = fetch(block.local, block.partition, led, flat, block.communicator, total, finding)
     found = found.movedim(led[0] if len(led) == 1 else 0, 0)
     return found.reshape(*lead, *found.shape[1:])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import Final
 
 import torch
 
@@ -13,6 +15,11 @@ from array_api_dist.collectives import Piece
 from array_api_dist.engine import splitters
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import ordering as kernels
+from array_api_dist.kernels.order_keys import decoded, encoded, pieces
+from array_api_dist.kernels.storage import unshared
+
+_NARROW_LENGTH: Final = 2**31
+"""Positions along axes no longer than this travel in 4 bytes."""
 
 
 def sort(block: Block, axis: int, *, descending: bool) -> Block:
@@ -20,16 +27,17 @@ def sort(block: Block, axis: int, *, descending: bool) -> Block:
 
     Communication: none when ``axis`` is not partitioned; two exchanges when another axis is at least P long; else
     at most 68 small collectives, an exchange of counts, and one in which each element moves at most once. The result
-    is even.
+    is even. Memory: that of the result, and a sorted copy of the part.
     """
     if block.partition.axis != axis:
         return block.with_local(kernels.sort(block.local, axis, descending))
     other = _axis_aside(block, axis)
-    if other is not None:
-        moved = redistribute(block, other)
-        ordered = moved.with_local(kernels.sort(moved.local, axis, descending))
-        return redistribute(ordered, _evenly(block))
-    return _ordered_across(block, axis, descending=descending)
+    if other is None:
+        return _ordered_across(block, axis, descending=descending)
+    moved = redistribute(block, other)
+    dtype = block.local.dtype
+    values = kernels.sort_in_place(encoded(unshared(moved.local), descending=descending), axis)
+    return redistribute(moved.with_local(decoded(values, dtype, descending=descending)), _evenly(block))
 
 
 def argsort(block: Block, axis: int, *, descending: bool) -> Block:
@@ -40,11 +48,11 @@ def argsort(block: Block, axis: int, *, descending: bool) -> Block:
     if block.partition.axis != axis:
         return block.with_local(kernels.argsort(block.local, axis, descending))
     other = _axis_aside(block, axis)
-    if other is not None:
-        moved = redistribute(block, other)
-        ordered = moved.with_local(kernels.argsort(moved.local, axis, descending))
-        return redistribute(ordered, _evenly(block))
-    return _order_across(block, axis, descending=descending)
+    if other is None:
+        return _order_across(block, axis, descending=descending)
+    moved = redistribute(block, other)
+    moved = moved.with_local(kernels.argsort(moved.local, axis, descending))
+    return redistribute(moved, _evenly(block))
 
 
 def _axis_aside(block: Block, axis: int) -> Partition | None:
@@ -78,11 +86,14 @@ def _ordered_across(block: Block, axis: int, *, descending: bool) -> Block:
     target = _evenly(block)
     if block.size == 0:
         return redistribute(block, target)
-    values = kernels.sort(_lanes(block, axis), 1, descending)
-    cuts = _cuts(block, axis, values, target, descending=descending)
+    own = unshared(_lanes(block, axis))
+    values = kernels.sort_in_place(encoded(own, descending=descending), 1)
+    cuts = _cuts(block, axis, values, target)
     # The runs come in the order of the ranks, and equal values keep it.
-    (values,) = _exchanged(block, (values,), cuts, target)
-    return _from_lanes(kernels.sort(values, 1, descending), block, axis, target)
+    (found,) = _exchanged(block, [values], cuts, target)
+    del own, values
+    kernels.sort_in_place(found, 1, merges=True)
+    return _from_lanes(decoded(found, block.local.dtype, descending=descending), block, axis, target)
 
 
 def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
@@ -93,25 +104,30 @@ def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
         return nothing.with_local(nothing.local.to(torch.int64))
     lanes = _lanes(block, axis)
     order = kernels.argsort(lanes, 1, descending)
-    values, positions = kernels.take_lanes(lanes, order, 1), order + block.offset(axis)
-    cuts = _cuts(block, axis, values, target, descending=descending)
-    values, positions = _exchanged(block, (values, positions), cuts, target)
-    order = kernels.argsort(values, 1, descending)
-    return _from_lanes(kernels.take_lanes(positions, order, 1), block, axis, target)
+    values = encoded(kernels.take_lanes(lanes, order, 1), descending=descending)
+    width = torch.int32 if block.shape[axis] <= _NARROW_LENGTH else torch.int64
+    positions = order.add_(block.offset(axis)).to(width)
+    del lanes, order
+    cuts = _cuts(block, axis, values, target)
+    values, positions = _exchanged(block, [values, positions], cuts, target)
+    order = kernels.argsort(values, 1, merges=True)
+    del values
+    for piece in pieces(order.shape):
+        rows = order.narrow(*piece)
+        rows.copy_(torch.gather(positions if piece[0] else positions.narrow(*piece), 1, rows))
+    return _from_lanes(order, block, axis, target)
 
 
-def _cuts(
-    block: Block, axis: int, values: torch.Tensor, target: Partition, *, descending: bool
-) -> torch.Tensor:
+def _cuts(block: Block, axis: int, values: torch.Tensor, target: Partition) -> torch.Tensor:
     """Return where each lane of the sorted local ``values`` is cut, both ends included."""
-    keys = kernels.order_key(values, descending=descending)
-    inner = splitters.cuts_at(keys, target.bounds[1:-1], block.shape[axis], block.communicator)
+    lanes = splitters.Lanes(values)
+    inner = splitters.cuts_at(lanes, target.bounds[1:-1], block.shape[axis], block.communicator)
     edges = inner.new_zeros((len(values), 1))
     return torch.cat((edges, inner, edges + values.shape[1]), dim=1)
 
 
 def _exchanged(
-    block: Block, tensors: tuple[torch.Tensor, ...], cuts: torch.Tensor, target: Partition
+    block: Block, tensors: Sequence[torch.Tensor], cuts: torch.Tensor, target: Partition
 ) -> list[torch.Tensor]:
     """Send the stretch between two ``cuts`` of every lane to its rank; return the runs of all ranks, in their order."""
     communicator = block.communicator

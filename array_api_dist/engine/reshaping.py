@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 from math import prod
 
 import torch
@@ -14,6 +14,9 @@ from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
 from array_api_dist.engine import rearrangement
 from array_api_dist.engine.redistribution import redistribute, signed_view
+from array_api_dist.engine.routing import grouped, to_row_major
+from array_api_dist.kernels.order_keys import pieces
+from array_api_dist.kernels.packed_order import group_type
 
 
 def _surviving_axis(shape: Shape, partition: Partition, target: Shape) -> Partition | None:
@@ -102,48 +105,55 @@ def roll(block: Block, shift: int) -> Block:
     return block.with_local(local.reshape(block.local.shape))
 
 
-def _stretches(
+def _positions_of(
     shape: Shape, partition: Partition, rank: int, other: Partition, other_shape: Shape, shift: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return of each element of ``rank``'s part its row-major place moved on by ``shift``, and who owns that there."""
-    assert partition.axis is not None
+) -> Iterator[torch.Tensor]:
+    """Yield, for each peer, which elements of ``rank``'s part it owns when all have moved on by ``shift`` places.
+
+    A pair of ranks tells its elements in the order in which they lie before they move on, which ``shift`` is below
+    zero to look back at.
+    """
     assert other.axis is not None
-    start, stop = partition.interval(rank)
-    inner = prod(shape[partition.axis + 1 :])
-    front = torch.arange(prod(shape[: partition.axis])) * (shape[partition.axis] * inner)
-    within = torch.arange(start * inner, stop * inner)
-    flat = (front[:, None] + within).reshape(-1)
-    moved = (flat + shift) % prod(shape) if shift else flat
-    row = prod(other_shape[other.axis + 1 :])
-    along = moved // row % other_shape[other.axis]
-    return moved, torch.bucketize(along, torch.tensor(other.bounds[1:]), right=True)
-
-
-def _by_peer(owners: torch.Tensor, ranks: int, order: torch.Tensor | None = None) -> list[torch.Tensor]:
-    """Return the positions in the part that each peer owns, in ``order`` (ascending for None)."""
-    by_owner = torch.argsort(owners if order is None else owners[order], stable=True)
-    by_owner = by_owner if order is None else order[by_owner]
-    cuts = torch.searchsorted(owners[by_owner], torch.arange(ranks + 1)).tolist()
-    return [by_owner[first:last] for first, last in pairwise(cuts)]
+    ranks, size, row = len(other.bounds) - 1, prod(shape), prod(other_shape[other.axis + 1 :])
+    ends = torch.tensor(other.bounds[1:])
+    owners = torch.empty(prod(partition.local_shape(shape, rank)), dtype=group_type(ranks))
+    wrapped = 0
+    for piece in pieces(owners.shape):
+        _, start, count = piece
+        places = torch.arange(start, start + count)
+        to_row_major(places, shape, partition, rank)
+        places.add_(shift)
+        wrapped += int((places < 0).sum()) if shift < 0 else 0
+        along = places.remainder_(size).floor_divide_(row).remainder_(other_shape[other.axis])
+        owners.narrow(*piece).copy_(torch.bucketize(along, ends, right=True))
+    # What begins the part was at the end.
+    owners = owners.roll(-wrapped) if wrapped else owners
+    order, counts = grouped(owners, ranks)
+    del owners
+    order = torch.arange(sum(counts)) if order is None else order
+    if wrapped:
+        order.add_(wrapped).remainder_(len(order))
+    yield from torch.split(order, counts)
 
 
 def _scattered(block: Block, shape: Shape, target: Partition, shift: int = 0) -> torch.Tensor:
     """Exchange elements whose parts are not intervals of the row-major order; both sides compute the same positions.
 
-    With ``shift`` each moves on by as many places. A pair of ranks tells its elements in the order of their places here.
+    With ``shift``, not below zero, each moves on by as many places.
     """
     device = block.device
     moved = signed_view(block.local.dtype)
     source = block.local.reshape(-1).view(moved)
-    result = torch.empty(prod(target.local_shape(shape, device.rank)), dtype=moved, device=source.device)
-    _, takers = _stretches(block.shape, block.partition, device.rank, target, shape, shift)
-    origins, givers = _stretches(shape, target, device.rank, block.partition, block.shape, -shift)
-    outgoing = _by_peer(takers, device.ranks)
-    incoming = _by_peer(givers, device.ranks, torch.argsort(origins) if shift else None)
+    outgoing = _positions_of(block.shape, block.partition, device.rank, target, shape, shift)
     sends = [Piece(peer, source[at.to(source.device)]) for peer, at in enumerate(outgoing) if len(at)]
-    buffers = [torch.empty(len(at), dtype=moved, device=source.device) for at in incoming]
-    receives = [Piece(peer, buffer) for peer, buffer in enumerate(buffers) if len(buffer)]
-    block.communicator.exchange(sends, receives)
+    del outgoing, source
+    incoming = list(_positions_of(shape, target, device.rank, block.partition, block.shape, -shift))
+    buffers = [torch.empty(len(at), dtype=moved, device=block.local.device) for at in incoming]
+    block.communicator.exchange(
+        sends, [Piece(peer, buffer) for peer, buffer in enumerate(buffers) if len(buffer)]
+    )
+    del sends
+    result = torch.empty(prod(target.local_shape(shape, device.rank)), dtype=moved, device=block.local.device)
     for at, buffer in zip(incoming, buffers, strict=True):
         result[at.to(result.device)] = buffer
     return result.view(block.local.dtype)

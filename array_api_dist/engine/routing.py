@@ -17,11 +17,16 @@ import torch
 from array_api_dist._indexing import out_of_bounds
 from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import row_major_strides
-from array_api_dist.collectives import Communicator, Piece
+from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.engine.redistribution import signed_view
+from array_api_dist.kernels.order_keys import pieces
+from array_api_dist.kernels.packed_order import group_type, grouped_argsort
 
 _NOWHERE: Final = 2**63 - 1
 _FAILED: Final = -1
+
+ANSWERED_NBYTES: Final = 1 << 26
+"""Of queries and answers a rank holds at least so much at a time, however many others ask it."""
 
 
 def movable(tensor: torch.Tensor) -> torch.Tensor:
@@ -90,6 +95,17 @@ def row_major_positions(shape: Shape, partition: Partition, rank: int, device: t
     return result.expand(partition.local_shape(shape, rank))
 
 
+def to_row_major(places: torch.Tensor, shape: Shape, partition: Partition, rank: int) -> None:
+    """Turn row-major places in ``rank``'s part, which is partitioned, into those in the whole array, in place."""
+    axis = partition.axis
+    assert axis is not None
+    inner = prod(shape[axis + 1 :])
+    here, whole = partition.counts[rank] * inner, shape[axis] * inner
+    for piece in pieces(places.shape):
+        some = places.narrow(*piece)
+        some.add_(some // max(here, 1) * (whole - here) + partition.offset(rank) * inner)
+
+
 def extent(shape: Shape, partition: Partition, rank: int, axis: int, device: torch.device) -> torch.Tensor:
     """Return the global positions along ``axis`` of ``rank``'s part."""
     start, stop = partition.interval(rank) if partition.axis == axis else (0, shape[axis])
@@ -103,8 +119,16 @@ def _along(axis: int, ndim: int) -> tuple[int, ...]:
 def owners_of(partition: Partition, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the rank that owns each of ``positions`` along the partitioned axis, and the positions in its part."""
     bounds = torch.tensor(partition.bounds, device=positions.device)
-    owners = torch.searchsorted(bounds, positions.contiguous(), right=True) - 1
-    return owners, positions - bounds[owners]
+    owners = torch.empty(
+        positions.shape, dtype=group_type(len(partition.bounds) - 1), device=positions.device
+    )
+    inside = torch.empty_like(positions)
+    for piece in pieces(positions.shape):
+        some = positions.narrow(*piece).contiguous()
+        found = torch.searchsorted(bounds, some, right=True) - 1
+        owners.narrow(*piece).copy_(found)
+        torch.sub(some, bounds[found], out=inside.narrow(*piece))
+    return owners, inside
 
 
 def ravel(indices: Sequence[torch.Tensor], lengths: Sequence[int]) -> torch.Tensor:
@@ -188,6 +212,22 @@ class Route:
         """
         return self._carried(answers, axis, self.received, self.sent)
 
+    def part(self, number: int, parts: int) -> tuple[Route, list[tuple[int, int]]]:
+        """Return the route of one of so many parts of what goes to each rank, and where those begin and end in it all."""
+
+        def cut(count: int) -> tuple[int, int]:
+            return count * number // parts, count * (number + 1) // parts
+
+        starts = accumulate(self.sent, initial=0)
+        places = [
+            (start + cut(count)[0], start + cut(count)[1])
+            for start, count in zip(starts, self.sent, strict=False)
+        ]
+        sent, received = (
+            tuple(cut(count)[1] - cut(count)[0] for count in counts) for counts in (self.sent, self.received)
+        )
+        return Route(self.communicator, sent, received), places
+
     def received_like(self, items: torch.Tensor) -> torch.Tensor:
         """Return room for what ``forward`` brings here in place of ``items``."""
         return items.new_empty((sum(self.received), *items.shape[1:]))
@@ -230,7 +270,7 @@ def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list
     counts = [int(count) for count in torch.bincount(owners, minlength=ranks).tolist()]
     if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
         return None, counts
-    return torch.argsort(owners, stable=True), counts
+    return grouped_argsort(owners, counts), counts
 
 
 def fetch(
@@ -239,6 +279,7 @@ def fetch(
     axes: tuple[int, ...],
     indices: Sequence[torch.Tensor],
     communicator: Communicator,
+    total: int,
     finding: OutOfBounds | None = None,
 ) -> torch.Tensor:
     """Return the slabs of a partitioned array at zipped ``indices`` along ``axes``, the first the partitioned one.
@@ -252,6 +293,8 @@ def fetch(
     indices : sequence of torch.Tensor
         This rank's queries: flat, of one length, not negative.
     communicator : Communicator
+    total : int
+        How many queries all ranks have.
     finding : OutOfBounds or None
         What is wrong with this rank's queries.
 
@@ -262,21 +305,71 @@ def fetch(
 
     Notes
     -----
-    Communication: one all-to-all of counts, one exchange of 8 bytes a query, one exchange of the answers.
+    Communication: one all-to-all of counts, one exchange of 8 bytes a query, one exchange of the answers; above
+    ``ANSWERED_NBYTES`` of queries and answers in all one allreduce of 8 bytes, and as many times these two exchanges
+    as no rank has to answer more at once than that and twice an even share.
     """
     lengths = [local.shape[axis] for axis in axes]
     owners, inside = owners_of(partition, indices[0])
-    offsets = ravel((inside, *indices[1:]), lengths)
     order, counts = grouped(owners, communicator.ranks)
+    del owners
+    offsets = ravel((inside, *indices[1:]), lengths)
+    del inside
     route = Route.agreed(communicator, counts, finding)
-    asked = route.forward(offsets if order is None else offsets[order])
+    if order is not None:
+        offsets = offsets[order]
     slab_axis = axes[0] if len(axes) == 1 else 0
-    answers = route.backward(slabs_at(local, axes, asked), slab_axis)
+    rounds = _rounds(route, (8 + _slab_nbytes(local, axes)) * total, total)
+    if rounds == 1:
+        asked = route.forward(offsets)
+        del offsets
+        found = slabs_at(local, axes, asked)
+        del asked
+        answers = route.backward(found, slab_axis)
+        del found
+    else:
+        answers = _answered_in_rounds(route, local, axes, offsets, rounds)
     if order is None:
         return answers
     result = torch.empty_like(answers)
     movable(result).index_copy_(slab_axis, order, movable(answers))
     return result
+
+
+def _answered_in_rounds(
+    route: Route, local: torch.Tensor, axes: tuple[int, ...], offsets: torch.Tensor, rounds: int
+) -> torch.Tensor:
+    """Return the slabs at ``offsets``, in their order, of which every owner is asked a part in each round."""
+    slab_axis = axes[0] if len(axes) == 1 else 0
+    like = slabs_at(local, axes, offsets[:0])
+    answers = like.new_empty((*like.shape[:slab_axis], len(offsets), *like.shape[slab_axis + 1 :]))
+    for number in range(rounds):
+        part, places = route.part(number, rounds)
+        asked = part.forward(torch.cat([offsets[first:last] for first, last in places]))
+        found = part.backward(slabs_at(local, axes, asked), slab_axis)
+        sizes = [last - first for first, last in places]
+        for (first, last), some in zip(places, torch.split(found, sizes, slab_axis), strict=True):
+            movable(answers).narrow(slab_axis, first, last - first).copy_(movable(some))
+    return answers
+
+
+def _slab_nbytes(local: torch.Tensor, axes: tuple[int, ...]) -> int:
+    kept = [length for axis, length in enumerate(local.shape) if axis not in axes]
+    return prod(kept) * local.element_size()
+
+
+def _rounds(route: Route, nbytes: int, total: int) -> int:
+    """Return in how many rounds ``total`` queries, with their answers ``nbytes`` in all, are carried out on all ranks.
+
+    One, unless a rank has to answer more than ``ANSWERED_NBYTES`` and twice an even share: then no more at once.
+
+    Communication: one allreduce of 8 bytes if all together are more than ``ANSWERED_NBYTES``.
+    """
+    if nbytes <= ANSWERED_NBYTES:
+        return 1
+    (most,) = route.communicator.allreduce((torch.tensor([sum(route.received)]),), operators.MAX)
+    limit = max(ANSWERED_NBYTES * total // nbytes, -(-2 * total // route.communicator.ranks), 1)
+    return max(-(-int(most) // limit), 1)
 
 
 def slabs_at(local: torch.Tensor, axes: tuple[int, ...], offsets: torch.Tensor) -> torch.Tensor:

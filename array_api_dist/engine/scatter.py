@@ -31,6 +31,7 @@ from array_api_dist.engine.routing import (
     with_rest,
     wrapped,
 )
+from array_api_dist.kernels.ordering import argsort
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +160,8 @@ def _last_of_each(offsets: torch.Tensor) -> torch.Tensor | None:
     """Return where each different offset comes last, or None when they ascend strictly."""
     if offsets.numel() < 2 or bool((offsets[1:] > offsets[:-1]).all()):
         return None
-    ordered, places = torch.sort(offsets, stable=True)
+    places = argsort(offsets, 0)
+    ordered = offsets[places]
     ends = torch.ones_like(ordered, dtype=torch.bool)
     torch.ne(ordered[1:], ordered[:-1], out=ends[:-1])
     return places[ends]
@@ -224,7 +226,7 @@ def _write_routed(writing: _Writing) -> None:
         if outer_size(writing.broadcast, partition.axis) > 1:
             # The parts of the ranks interleave: what arrives is put back into row-major order.
             places = row_major_positions(writing.broadcast, partition, rank, device).reshape(-1)
-            turn = torch.argsort(route.forward(_ordered(places, order)))
+            turn = argsort(route.forward(_ordered(places, order)), 0, merges=True)
             offsets, values = offsets[turn], _ordered(values, turn)
     _write(writing, offsets, values)
 

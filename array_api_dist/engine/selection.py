@@ -7,6 +7,8 @@ every part is one run of that order; else the count of every run, and each selec
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from typing import Final
 
 import torch
 
@@ -15,8 +17,12 @@ from array_api_dist._block import Block
 from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
-from array_api_dist.engine.redistribution import evened, redistribute, replicate
-from array_api_dist.engine.routing import Route, fetch, movable, outer_size
+from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
+from array_api_dist.engine.routing import Route, fetch, movable, outer_size, to_row_major
+from array_api_dist.kernels.ordering import sort_in_place
+
+RUNS_AT_ONCE: Final = 1 << 16
+"""Of so many runs of the row-major order the counts are agreed at once: that bounds what they take."""
 
 
 def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
@@ -43,22 +49,55 @@ def _partition_of_counts(communicator: Communicator, axis: int, count: int) -> P
     return Partition.from_counts(axis, [int(each) for each in counts.tolist()])
 
 
-def _places(communicator: Communicator, mask: torch.Tensor, axis: int) -> tuple[torch.Tensor, int]:
-    """Return where this part's selected elements are in the whole row-major order, and how many there are in all.
+def _bunches(
+    communicator: Communicator, mask: torch.Tensor, axis: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+    """Yield the runs of the row-major order, ``RUNS_AT_ONCE`` of them at a time: (starts, counts, total).
 
-    ``mask`` is partitioned along ``axis``, so each of the ``outer`` runs before it is shared by all ranks.
+    ``mask`` is partitioned along ``axis``, so each of the ``outer`` runs before it is shared by all ranks. What this
+    part selects of a run, ``counts``, begins at ``starts`` of the whole order; ``total`` is selected up to here.
 
     Communication: one exscan and one allreduce of a count for each run.
     """
-    outer = outer_size(tuple(mask.shape), axis)
-    mine = mask.reshape(outer, -1).sum(1) if mask.numel() else torch.zeros(outer, dtype=torch.int64)
-    mine = mine.to(mask.device)
-    (before,) = communicator.exscan((mine,), operators.SUM, (torch.zeros_like(mine),))
-    (totals,) = communicator.allreduce((mine,), operators.SUM)
-    starts = totals.cumsum(0) - totals + before
-    found = int(mine.sum())
-    shifts = torch.repeat_interleave(starts - (mine.cumsum(0) - mine), mine, output_size=found)
-    return shifts + torch.arange(found, device=mask.device), int(totals.sum())
+    outer, total = outer_size(tuple(mask.shape), axis), 0
+    rows = mask.reshape(outer, -1) if mask.numel() else mask.new_zeros((outer, 1))
+    for first in range(0, outer, RUNS_AT_ONCE):
+        mine = rows[first : first + RUNS_AT_ONCE].sum(1)
+        (before,) = communicator.exscan((mine,), operators.SUM, (torch.zeros_like(mine),))
+        (totals,) = communicator.allreduce((mine,), operators.SUM)
+        starts = totals.cumsum(0).sub_(totals).add_(before).add_(total)
+        total += int(totals.sum())
+        yield starts, mine, total
+
+
+def _places(communicator: Communicator, mask: torch.Tensor, axis: int) -> tuple[torch.Tensor, int]:
+    """Return where this part's selected elements are in the whole row-major order, and how many there are in all.
+
+    Communication: as ``_bunches``.
+    """
+    places = torch.empty(int(mask.sum()), dtype=torch.int64, device=mask.device)
+    reached = total = 0
+    for starts, mine, so_far in _bunches(communicator, mask, axis):
+        count, total = int(mine.sum()), so_far
+        shifts = torch.repeat_interleave(starts - (mine.cumsum(0) - mine), mine, output_size=count)
+        torch.add(shifts, torch.arange(count, device=mask.device), out=places.narrow(0, reached, count))
+        reached += count
+    return places, total
+
+
+def _sizes(communicator: Communicator, mask: torch.Tensor, axis: int, target: Partition) -> list[int]:
+    """Return how many of this part's selected elements go to each rank, in the whole row-major order.
+
+    Communication: as ``_bunches``.
+    """
+    bounds = torch.tensor(target.bounds, device=mask.device)
+    cuts = torch.zeros_like(bounds)
+    for starts, mine, _ in _bunches(communicator, mask, axis):
+        # All of the runs that begin before a bound but the last of them are before it.
+        last = torch.searchsorted(starts, bounds) - 1
+        before, inside = mine.cumsum(0) - mine, (bounds - starts[last]).clamp_(min=0)
+        cuts += torch.where(last < 0, 0, before[last] + torch.minimum(inside, mine[last]))
+    return [high - low for low, high in itertools.pairwise(cuts.tolist())]
 
 
 def _put_in_order(
@@ -72,8 +111,8 @@ def _put_in_order(
     bounds = torch.tensor(target.bounds, device=places.device)
     cuts = torch.searchsorted(places, bounds).tolist()
     route = Route.agreed(communicator, [high - low for low, high in itertools.pairwise(cuts)])
-    arrived = route.forward(places) - target.bounds[communicator.rank]
     slabs = route.forward(local, axis)
+    arrived = route.forward(places).sub_(target.bounds[communicator.rank])
     result = torch.empty_like(slabs)
     movable(result).index_copy_(axis, arrived, movable(slabs))
     return result, target
@@ -141,16 +180,38 @@ def nonzero(block: Block) -> tuple[Block, ...]:
     """Return the positions of the elements that are not zero, one int64 array per axis, in row-major order.
 
     Communication: none when replicated; else one allgather of P counts (and one exchange where the result is
-    lopsided). If the partitioned axis is not the first, the positions move once into order, as in ``select``.
+    lopsided). If the partitioned axis is not the first, an allreduce of a count, an exscan and an allreduce of a count
+    for each run, and one exchange, in which each element's row-major position moves once into order.
     """
-    found = torch.nonzero(movable(block.local)).T.contiguous()
-    axis = block.partition.axis
+    axis, local = block.partition.axis, movable(block.local)
+    mask = local if local.dtype == torch.bool else local != 0
+    found = torch.nonzero(mask.reshape(-1)).squeeze(1)
     if axis is None:
-        return tuple(Block(row, tuple(row.shape), REPLICATED, block.device) for row in found)
-    found[axis] += block.offset(axis)
-    positions = _ordered(block, found, movable(block.local) != 0, 1, axis)
-    partition = positions.partition.on_axis(0)
-    return tuple(Block(row, positions.shape[1:], partition, block.device) for row in positions.local)
+        return _vectors(found, block, REPLICATED)
+    to_row_major(found, block.shape, block.partition, block.device.rank)
+    if outer_size(block.shape, axis) <= 1:
+        partition = _partition_of_counts(block.communicator, 0, len(found))
+        return tuple(evened_together(_vectors(found, block, partition)))
+    # Parts interleave: one number for each element travels, and what comes from each rank ascends.
+    communicator = block.communicator
+    (total,) = communicator.allreduce((torch.tensor([len(found)]),), operators.SUM)
+    target = Partition.even(0, int(total), communicator.ranks)
+    route = Route.agreed(communicator, _sizes(communicator, mask, axis, target))
+    del mask
+    arrived = route.forward(found)
+    del found
+    return _vectors(sort_in_place(arrived, 0, merges=True), block, target)
+
+
+def _vectors(found: torch.Tensor, block: Block, partition: Partition) -> tuple[Block, ...]:
+    """Return row-major positions, which are overwritten, as positions along each axis."""
+    rows: list[torch.Tensor] = []
+    for length in reversed(block.shape[1:]):
+        rows.insert(0, found % max(length, 1))
+        found.floor_divide_(max(length, 1))
+    rows.insert(0, found)
+    length = len(found) if partition.axis is None else partition.length
+    return tuple(Block(row, (length,), partition, block.device) for row in rows)
 
 
 def assign(block: Block, mask: Block, axis: int, value: Block) -> None:
@@ -236,4 +297,4 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
         return movable(value.local).index_select(axis, places).view(value.local.dtype)
     if value.partition.axis != axis:
         value = redistribute(value, partition)
-    return fetch(value.local, value.partition, (axis,), (places,), communicator)
+    return fetch(value.local, value.partition, (axis,), (places,), communicator, total)

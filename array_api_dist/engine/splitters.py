@@ -3,23 +3,67 @@
 Multi-way selection by bisection of the keys, all splitters of all lanes at once (after Varman et al. 1991, "Merging
 multiple lists on hierarchical-memory multiprocessors", and Axtmann and Sanders 2017, "Robust massively parallel
 sorting"): at most 64 rounds, one for each bit of a key, of one allreduce of a count per splitter and lane. Pairs of keys
-take as many rounds again.
+take as many rounds again. Keys are made of the splitters alone: the parts are looked up as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 
 from array_api_dist.collectives import Communicator, operators
+from array_api_dist.kernels.order_keys import from_order_key, order_key
+from array_api_dist.kernels.searching import present_count
 
 _LIMITS = torch.iinfo(torch.int64)
+_SIDES: dict[bool, Literal["left", "right"]] = {False: "left", True: "right"}
+
+
+class Lanes:
+    """This rank's sorted values, which are encoded: how many of them come before a key.
+
+    Parameters
+    ----------
+    values : torch.Tensor, shape (lanes, n_local)
+        Real, of a type that torch compares, ascending along each lane, NaN last.
+    """
+
+    __slots__ = ("_present", "values")
+
+    def __init__(self, values: torch.Tensor) -> None:
+        # torch warns about the copies that it would make itself.
+        self.values = values.contiguous()
+        self._present = [lane[: present_count(lane)] for lane in self.values]
+
+    def ends(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the least and the greatest key of each lane; one without values has no say."""
+        lanes, length = self.values.shape
+        if length:
+            return order_key(self.values[:, :1]), order_key(self.values[:, -1:])
+        shape = (lanes, 1)
+        device = self.values.device
+        return (
+            torch.full(shape, _LIMITS.max, device=device),
+            torch.full(shape, _LIMITS.min, device=device),
+        )
+
+    def count(self, keys: torch.Tensor, *, right: bool) -> torch.Tensor:
+        """Return how many values of each lane are less than each of its ``keys``, or not greater (``right``)."""
+        wanted = from_order_key(keys, self.values.dtype)
+        found = [
+            torch.searchsorted(lane, each, side=_SIDES[right])
+            for lane, each in zip(self._present, wanted, strict=True)
+        ]
+        counts = torch.stack(found) if found else torch.zeros_like(keys)
+        if right and wanted.is_floating_point():
+            # Among what is present, NaN has its place at the end.
+            counts.masked_fill_(torch.isnan(wanted), self.values.shape[1])
+        return counts
 
 
 def _count(keys: torch.Tensor, values: torch.Tensor, *, right: bool) -> torch.Tensor:
-    # torch warns about the copies that it would make itself.
     return torch.searchsorted(keys.contiguous(), values.contiguous(), right=right)
 
 
@@ -36,39 +80,38 @@ def _range(
     return low, high
 
 
-def keys_at(keys: torch.Tensor, positions: Sequence[int], communicator: Communicator) -> torch.Tensor:
-    """Return the keys that stand at ``positions`` of the order of all ranks' keys.
+def keys_at(parts: Sequence[Lanes], positions: Sequence[int], communicator: Communicator) -> torch.Tensor:
+    """Return the keys that stand at ``positions`` of the order of all ranks' values.
 
     Parameters
     ----------
-    keys : torch.Tensor, int64, shape (lanes, n_local)
-        Sorted along each lane.
+    parts : sequence of Lanes
+        This rank's, at least one, with as many lanes each: their values are ordered together.
     positions : sequence of int
         In [0, n): global positions, the same on every rank.
     communicator : Communicator
 
     Returns
     -------
-    torch.Tensor, shape (lanes, len(positions))
+    torch.Tensor, int64, shape (lanes, len(positions))
         The same on every rank.
 
     Notes
     -----
     Communication: at most 66 allreduces of ``8 * lanes * len(positions)`` bytes.
     """
-    wanted = torch.tensor(list(positions), dtype=torch.int64, device=keys.device)
-    lanes, length = keys.shape
-    # A rank without keys has no say.
-    low = keys[:, :1] if length else keys.new_full((lanes, 1), _LIMITS.max)
-    high = keys[:, -1:] if length else keys.new_full((lanes, 1), _LIMITS.min)
+    ends = [part.ends() for part in parts]
+    low, high = ends[0]
+    for other_low, other_high in ends[1:]:
+        low, high = torch.minimum(low, other_low), torch.maximum(high, other_high)
+    wanted = torch.tensor(list(positions), dtype=torch.int64, device=low.device)
     first, last = _range(low, high, communicator)
-    shape = (len(keys), len(wanted))
-    return _bisected(
-        lambda middle: _count(keys, middle, right=True),
-        (first.expand(shape), last.expand(shape)),
-        wanted,
-        communicator,
-    )
+    shape = (len(low), len(wanted))
+
+    def reached(middle: torch.Tensor) -> torch.Tensor:
+        return torch.stack([part.count(middle, right=True) for part in parts]).sum(0)
+
+    return _bisected(reached, (first.expand(shape), last.expand(shape)), wanted, communicator)
 
 
 def _bisected(
@@ -89,8 +132,8 @@ def _bisected(
     return low
 
 
-Pairs: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
-"""Keys, and what parts those that are equal (None: nothing): vectors that ascend as pairs."""
+Pairs: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+"""Keys, and what parts those that are equal: vectors that ascend as pairs."""
 
 
 def pairs_at(keys: Pairs, positions: Sequence[int], communicator: Communicator) -> Pairs:
@@ -98,7 +141,7 @@ def pairs_at(keys: Pairs, positions: Sequence[int], communicator: Communicator) 
 
     Parameters
     ----------
-    keys : (torch.Tensor, torch.Tensor or None), int64, shape (n_local,)
+    keys : (torch.Tensor, torch.Tensor), int64, shape (n_local,)
     positions : sequence of int
         In [0, n): global positions, the same on every rank.
     communicator : Communicator
@@ -110,12 +153,10 @@ def pairs_at(keys: Pairs, positions: Sequence[int], communicator: Communicator) 
 
     Notes
     -----
-    Communication: at most 66 allreduces of ``8 * len(positions)`` bytes; 133 with second keys.
+    Communication: at most 133 allreduces of ``8 * len(positions)`` bytes.
     """
     first, second = keys
-    found = keys_at(first[None], positions, communicator)[0]
-    if second is None:
-        return found, None
+    found = keys_at([Lanes(first[None])], positions, communicator)[0]
     starts, stops = _count(first, found, right=False), _count(first, found, right=True)
     wanted = torch.tensor(list(positions), dtype=torch.int64, device=first.device)
     wanted = wanted - _summed(starts, communicator)
@@ -149,30 +190,28 @@ def _count_within(
 def cuts_before(keys: Pairs, splitters: Pairs) -> list[int]:
     """Return how many of the local pairs come before each of ``splitters``. Communication: none."""
     first, second = keys
-    starts = _count(first, splitters[0], right=False)
-    if second is None or splitters[1] is None:
-        return [int(each) for each in starts.tolist()]
-    stops = _count(first, splitters[0], right=True)
+    starts, stops = (_count(first, splitters[0], right=right) for right in (False, True))
     padded = torch.cat((second, second.new_zeros(1)))
     return [int(each) for each in _count_within(padded, starts, stops, splitters[1], right=False).tolist()]
 
 
 def cuts_at(
-    keys: torch.Tensor, positions: Sequence[int], total: int, communicator: Communicator
+    part: Lanes, positions: Sequence[int], total: int, communicator: Communicator, *, divides: bool = True
 ) -> torch.Tensor:
-    """Return where to cut each lane of the local keys so that globally exactly ``positions`` elements lie before.
+    """Return where to cut each lane of the local values so that globally exactly ``positions`` elements lie before.
 
-    Equal keys are divided between the ranks in their order: the order is by (key, rank, position), and stable.
+    Equal values are divided between the ranks in their order: the order is by (value, rank, position), and stable.
 
     Parameters
     ----------
-    keys : torch.Tensor, int64, shape (lanes, n_local)
-        Sorted along each lane.
+    part : Lanes
     positions : sequence of int
         In [0, total], ascending.
     total : int
-        How many keys a lane has on all ranks, at least one.
+        How many values a lane has on all ranks, at least one.
     communicator : Communicator
+    divides : bool
+        Whether equal values may part. Without, all equals stand behind the cut; but NaN, equal to nothing, is divided.
 
     Returns
     -------
@@ -180,13 +219,19 @@ def cuts_at(
 
     Notes
     -----
-    Communication: that of ``keys_at``, one allreduce and one exscan of a count per splitter and lane.
+    Communication: that of ``keys_at``, one allreduce and one exscan of a count per splitter and lane (where only NaN
+    would be divided, only for floating-point values).
     """
-    keys = keys.contiguous()
-    wanted = torch.tensor(list(positions), dtype=torch.int64, device=keys.device)
-    splitters = keys_at(keys, [min(position, total - 1) for position in positions], communicator)
-    below = _count(keys, splitters, right=False)
-    equal = _count(keys, splitters, right=True) - below
+    splitters = keys_at([part], [min(position, total - 1) for position in positions], communicator)
+    below = part.count(splitters, right=False)
+    floating = part.values.is_floating_point()
+    if not divides and not floating:
+        return below
+    wanted = torch.tensor(list(positions), dtype=torch.int64, device=below.device)
+    equal = part.count(splitters, right=True) - below
     needed = wanted - _summed(below, communicator)
     (taken,) = communicator.exscan((equal,), operators.SUM, (torch.zeros_like(equal),))
-    return below + torch.minimum((needed - taken).clamp(min=0), equal)
+    cuts = below + torch.minimum((needed - taken).clamp(min=0), equal)
+    if divides:
+        return cuts
+    return torch.where(torch.isnan(from_order_key(splitters, part.values.dtype)), cuts, below)

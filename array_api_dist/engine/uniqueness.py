@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 
@@ -12,116 +14,192 @@ from array_api_dist._partition import Partition
 from array_api_dist.engine import splitters
 from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import evened_together
-from array_api_dist.engine.routing import Route, forward_together, row_major_positions
-from array_api_dist.kernels import ordering as kernels
+from array_api_dist.engine.routing import Route, forward_together, outer_size, to_row_major
+from array_api_dist.kernels import distinct as kernels
+from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces
+from array_api_dist.kernels.ordering import argsort, sort_in_place
+
+_NOWHERE = torch.iinfo(torch.int64).max
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distinct:
-    """The distinct values in order, where each stands first (row-major), how often, and each element's number."""
+    """The distinct values in order, and what else is asked for: where each stands first, how often, each element's number."""
 
     values: Block
-    indices: Block
+    indices: Block | None
     counts: Block | None
     inverse: Block | None
 
 
-def unique(block: Block, *, counts: bool = False, inverse: bool = False) -> Distinct:
+def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse: bool = False) -> Distinct:
     """Return the distinct values of ``block``; every NaN is its own, and of both zeros the first one stands.
 
-    Communication: none when replicated; else at most 67 small allreduces to find the splitters (135 for floating-point
-    values), an all-to-all and two allgathers of counts, one exchange of the locally distinct values, and one if the
-    result is lopsided; with ``inverse`` one exchange more.
+    Communication: none when replicated; else at most 68 small allreduces to find the splitters (133 for complex values,
+    and floating-point ones whose parts are no runs of the row-major order), an all-to-all and two allgathers of counts,
+    one exchange of the locally distinct values, and one if the result is lopsided; with ``inverse`` one exchange more.
     """
     flat = block.local.reshape(-1)
-    values, first, numbers, totals = kernels.unique(flat)
-    if block.partition.axis is None:
-        vectors = [
-            Block(each, (len(each),), block.partition, block.device) for each in (values, first, totals)
-        ]
-        backwards = block.with_local(numbers.reshape(block.local.shape))
-        return Distinct(vectors[0], vectors[1], vectors[2], backwards)
-    positions = row_major_positions(block.shape, block.partition, block.device.rank, flat.device).reshape(-1)
-    local = _Local(values, positions[first], totals if counts else None, numbers if inverse else None)
-    return _merged(block, local)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Local:
-    """The distinct values of one part, where each stands first, and what else is asked for."""
-
-    values: torch.Tensor
-    first: torch.Tensor
-    counts: torch.Tensor | None
-    numbers: torch.Tensor | None
-
-
-def _merged(block: Block, local: _Local) -> Distinct:
-    """Bring equal values together at one rank each, and tell the senders which number they got."""
-    communicator = block.communicator
-    keys = sorted_pairs(local.values, local.first)
-    route = Route.agreed(communicator, shares(keys, even_splitters(block, keys)))
-    sent = [each.contiguous() for each in (local.values, local.first, local.counts) if each is not None]
-    received = forward_together([(route, each) for each in sent])
-    order = _by_value_then_position(received[0], received[1])
-    values, first = (kernels.take_lanes(each, order, 0) for each in received[:2])
-    starts = kernels.starts_of_runs(values)
-    group = torch.cumsum(starts, 0) - 1
-    at = torch.nonzero(starts).reshape(-1)
-    found = [kernels.take_lanes(values, at, 0), first[at]]
-    if local.counts is not None:
-        found.append(torch.zeros_like(at).index_add_(0, group, kernels.take_lanes(received[2], order, 0)))
-    partition = gathered_partition(block, 0, len(at))
-    shape = (partition.length,)
-    vectors = evened_together([Block(each, shape, partition, block.device) for each in found])
+    axis = block.partition.axis
+    if axis is None:
+        return _of_copies(block, kernels.unique(flat, first=indices, counts=counts, numbers=inverse))
+    # Where parts interleave, only positions tell which zero is the first, and in which order NaNs are.
+    is_inexact = flat.is_floating_point() or flat.is_complex()
+    by_pairs = flat.is_complex() or (is_inexact and outer_size(block.shape, axis) > 1)
+    local = kernels.unique(flat, first=indices or by_pairs, counts=counts, numbers=inverse)
+    del flat
+    if local.first is not None:
+        to_row_major(local.first, block.shape, block.partition, block.device.rank)
+    parcels = [each for each in (searchable(local.values), local.first, local.counts) if each is not None]
+    total = gathered_partition(block, 0, len(local.values)).length
+    if by_pairs:
+        sizes = pair_shares(block, sorted_pairs(parcels[0], parcels[1]), total)
+    else:
+        sizes = _shares(block, parcels[0], total)
+    route, numbers = Route.agreed(block.communicator, sizes), local.numbers
+    del local
+    arrived = forward_together([(route, each) for each in parcels])
+    del parcels
+    merged = _merged(arrived, by_pairs=by_pairs, counts=counts, inverse=inverse)
+    partition = gathered_partition(block, 0, len(merged.values))
+    values = merged.values if merged.values.is_complex() else decoded(merged.values, block.local.dtype)
+    results = [
+        each for each in (values, merged.first if indices else None, merged.counts) if each is not None
+    ]
     backwards = None
-    if local.numbers is not None:
-        number = group + partition.offset(block.device.rank)
-        backwards = _told(block, route, order, number, local.numbers)
-    return Distinct(vectors[0], vectors[1], vectors[2] if local.counts is not None else None, backwards)
+    if numbers is not None:
+        assert merged.numbers is not None
+        backwards = block.with_local(
+            _told(route, merged.numbers, partition.offset(block.device.rank), numbers).view(block.local.shape)
+        )
+    del merged, values
+    vectors = evened_together([Block(each, (partition.length,), partition, block.device) for each in results])
+    return Distinct(vectors[0], vectors[1] if indices else None, vectors[-1] if counts else None, backwards)
 
 
-def _told(
-    block: Block, route: Route, order: torch.Tensor, group: torch.Tensor, numbers: torch.Tensor
-) -> Block:
-    answers = torch.empty_like(group)
-    answers[order] = group
-    told = route.backward(answers)
-    return block.with_local(told[numbers].reshape(block.local.shape))
+def _of_copies(block: Block, found: kernels.Distinct) -> Distinct:
+    """Return what every rank found in its copy."""
+    values, indices, counts = (
+        None if local is None else Block(local, (len(local),), block.partition, block.device)
+        for local in (found.values, found.first, found.counts)
+    )
+    assert values is not None
+    inverse = None if found.numbers is None else block.with_local(found.numbers.view(block.local.shape))
+    return Distinct(values, indices, counts, inverse)
+
+
+def searchable(values: torch.Tensor) -> torch.Tensor:
+    """Turn ``values``, in their own memory, into what splitters and searches compare."""
+    return values if values.is_complex() else encoded(values)
+
+
+def _shares(block: Block, values: torch.Tensor, total: int) -> list[int]:
+    """Return how many of the sorted ``values`` go to each rank: equals never part, but each NaN is its own.
+
+    Communication: that of ``splitters.cuts_at``.
+    """
+    if total == 0:
+        return [0] * block.device.ranks
+    inner = Partition.even(0, total, block.device.ranks).bounds[1:-1]
+    part = splitters.Lanes(values[None])
+    cuts = splitters.cuts_at(part, inner, total, block.communicator, divides=False)
+    return share_out([int(each) for each in cuts[0].tolist()], len(values))
+
+
+def share_out(cuts: Sequence[int], length: int) -> list[int]:
+    """Return the lengths of the stretches between ``cuts``."""
+    return [last - first for first, last in pairwise([0, *cuts, length])]
 
 
 def sorted_pairs(values: torch.Tensor, first: torch.Tensor) -> splitters.Pairs:
-    """Return the keys of sorted distinct ``values``; equal ones share them, but each NaN has its own.
+    """Return the keys of sorted distinct floating-point ``values``; equal ones share them, but each NaN has its own.
 
     Complex values are parted by their imaginary part, NaNs, which nothing brings together, by where they stand.
     """
-    if values.is_complex():
-        missing = torch.isnan(values)
-        key = kernels.order_key(torch.where(missing, torch.nan, values.real))
-        return key, torch.where(missing, first, kernels.order_key(values.imag))
-    key = kernels.order_key(values)
-    if not values.is_floating_point():
-        return key, None
-    return key, torch.where(torch.isnan(values), first, torch.zeros_like(first))
+    keys, inner = (torch.empty(values.shape, dtype=torch.int64, device=values.device) for _ in range(2))
+    first = first.expand(values.shape)
+    for piece in pieces(values.shape):
+        some, place = values.narrow(*piece), first.narrow(*piece)
+        missing = torch.isnan(some)
+        if some.is_complex():
+            keys.narrow(*piece).copy_(order_key(torch.where(missing, torch.nan, some.real)))
+            inner.narrow(*piece).copy_(torch.where(missing, place, order_key(some.imag)))
+        else:
+            keys.narrow(*piece).copy_(order_key(some))
+            inner.narrow(*piece).copy_(torch.where(missing, place, 0))
+    return keys, inner
 
 
-def even_splitters(block: Block, keys: splitters.Pairs) -> splitters.Pairs:
-    """Return the P - 1 keys that part all ranks' ``keys`` evenly. Communication: that of ``pairs_at``, an allgather."""
+def pair_shares(block: Block, keys: splitters.Pairs, total: int) -> list[int]:
+    """Return how many of ``keys``, of which all ranks have ``total``, go to each rank: equal ones never part.
+
+    Communication: that of ``splitters.pairs_at``.
+    """
+    return share_out(splitters.cuts_before(keys, even_pairs(block, keys, total)), len(keys[0]))
+
+
+def even_pairs(block: Block, keys: splitters.Pairs, total: int) -> splitters.Pairs:
+    """Return the P - 1 keys that part all ranks' ``keys`` evenly. Communication: that of ``splitters.pairs_at``."""
     ranks = block.device.ranks
-    total = gathered_partition(block, 0, len(keys[0])).length
     if total == 0:
-        return keys[0].new_zeros(ranks - 1), None if keys[1] is None else keys[1].new_zeros(ranks - 1)
-    inner = [min(bound, total - 1) for bound in Partition.even(0, total, ranks).bounds[1:-1]]
-    return splitters.pairs_at(keys, inner, block.communicator)
+        return keys[0].new_zeros(ranks - 1), keys[1].new_zeros(ranks - 1)
+    return splitters.pairs_at(
+        keys,
+        [min(bound, total - 1) for bound in Partition.even(0, total, ranks).bounds[1:-1]],
+        block.communicator,
+    )
 
 
-def shares(keys: splitters.Pairs, between: splitters.Pairs) -> list[int]:
-    """Return how many of the local ``keys`` go to each rank: equal keys never part."""
-    cuts = [0, *splitters.cuts_before(keys, between), len(keys[0])]
-    return [last - first for first, last in pairwise(cuts)]
+def _merged(arrived: list[torch.Tensor], *, by_pairs: bool, counts: bool, inverse: bool) -> kernels.Distinct:
+    """Merge the runs of values, with their first positions and counts, that the ranks sent; ``arrived`` is emptied."""
+    values = arrived.pop(0)
+    if not (arrived or inverse):
+        return kernels.Distinct(kernels.compacted(sort_in_place(values, 0, merges=True)))
+    totals = arrived.pop() if counts else None
+    first = arrived.pop() if arrived else None
+    # Of equals the lower rank's comes first: it stands before them, unless the parts interleave.
+    order = (
+        argsort(values, 0, merges=True)
+        if first is None or not by_pairs
+        else _by_value_then_position(values, first)
+    )
+    ordered = values[order]
+    del values
+    size = kernels.count_of_runs(ordered)
+    if first is not None:
+        first = _folded(ordered, order, first, torch.full((size,), _NOWHERE, device=order.device), "amin")
+    if totals is not None:
+        totals = _folded(ordered, order, totals, totals.new_zeros(size), "sum")
+    numbers = kernels.numbered(ordered, order) if inverse else None
+    del order
+    return kernels.Distinct(kernels.compacted(ordered), first, totals, numbers)
+
+
+def _folded(
+    ordered: torch.Tensor,
+    order: torch.Tensor,
+    source: torch.Tensor,
+    result: torch.Tensor,
+    fold: Literal["amin", "sum"],
+) -> torch.Tensor:
+    """Return ``result`` with the ``source`` of each run of equals, which ``order`` put there, folded into its place."""
+    reached = -1
+    for piece, starts in kernels.runs(ordered):
+        run = starts.cumsum(0).add_(reached)
+        reached = int(run[-1])
+        result.scatter_reduce_(0, run, source[order.narrow(*piece)], fold)
+    return result
+
+
+def _told(route: Route, answers: torch.Tensor, offset: int, numbers: torch.Tensor) -> torch.Tensor:
+    """Turn the ``numbers`` of local distinct values into those of the owners, in place. Communication: one exchange."""
+    told = route.backward(answers.add_(offset))
+    for piece in pieces(numbers.shape):
+        some = numbers.narrow(*piece)
+        some.copy_(told[some])
+    return numbers
 
 
 def _by_value_then_position(values: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    by_position = torch.argsort(first, stable=True)
-    by_value = kernels.argsort(kernels.take_lanes(values, by_position, 0), 0)
-    return by_position[by_value]
+    by_position = argsort(first, 0)
+    return by_position[argsort(values[by_position], 0)]

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Literal
 
 import torch
 
-from array_api_dist.kernels.moving import movable
-from array_api_dist.kernels.ordering import order_key, unique
+from array_api_dist.kernels.distinct import unique
+from array_api_dist.kernels.moving import SIGNED, movable
+from array_api_dist.kernels.order_keys import order_key, pieces
 
 
 def searchsorted(ordered: torch.Tensor, values: torch.Tensor, side: Literal["left", "right"]) -> torch.Tensor:
     """Return where ``values`` would go into the sorted vector ``ordered``, before or after their equals, in int64."""
-    if ordered.dtype not in (torch.int32, torch.int64, torch.int16, torch.int8, torch.uint8):
-        ordered, values = order_key(ordered), order_key(values)
+    ordered, values = _comparable(ordered), _comparable(values)
     # torch warns about the copies that it would make itself.
-    return torch.searchsorted(ordered.contiguous(), values.contiguous(), side=side)
+    ordered, values = ordered.contiguous(), values.contiguous()
+    if not ordered.is_floating_point():
+        return torch.searchsorted(ordered, values, side=side)
+    # torch takes NaN for less than all: it looks among the others, at whose end it finds the place of NaN.
+    present = ordered[: present_count(ordered)]
+    found = torch.searchsorted(present, values, side=side)
+    if side == "left" or len(present) == len(ordered):
+        return found
+    return found.masked_fill_(torch.isnan(values), len(ordered))
+
+
+def _comparable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return ``tensor`` itself, or keys in place of a type that torch does not compare."""
+    return order_key(tensor) if tensor.dtype in SIGNED or tensor.dtype == torch.bool else tensor
+
+
+def present_count(ordered: torch.Tensor) -> int:
+    """Return how many values of a sorted vector come before NaN."""
+    if not (ordered.is_floating_point() or ordered.is_complex()):
+        return len(ordered)
+    return bisect_left(range(len(ordered)), True, key=lambda place: bool(torch.isnan(ordered[place])))
 
 
 def isin(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     """Return whether each element stands in the sorted vector ``ordered``; NaN never does."""
+    result = torch.zeros(tensor.shape, dtype=torch.bool, device=tensor.device)
     if len(ordered) == 0:
-        return torch.zeros(tensor.shape, dtype=torch.bool, device=tensor.device)
+        return result
     if tensor.is_complex():
         return _isin_complex(tensor, ordered)
-    keys, wanted = order_key(ordered).contiguous(), order_key(tensor).contiguous()
-    at = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
-    found = keys[at] == wanted
-    return found & ~torch.isnan(tensor) if tensor.is_floating_point() else found
+    known, shape = _comparable(ordered), tensor.shape or (1,)
+    for piece in pieces(shape):
+        wanted = _comparable(tensor.view(shape).narrow(*piece))
+        at = searchsorted(known, wanted, "left").clamp_(max=len(known) - 1)
+        result.view(shape).narrow(*piece).copy_(known[at] == wanted)
+    return result
 
 
 def _isin_complex(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     flat = tensor.reshape(-1)
-    distinct, _, numbers, _ = unique(torch.cat((flat, ordered)))
-    wanted = torch.zeros(len(distinct), dtype=torch.bool, device=tensor.device)
-    wanted[numbers[len(flat) :]] = True
-    return wanted[numbers[: len(flat)]].reshape(tensor.shape)
+    found = unique(torch.cat((flat, ordered)), numbers=True)
+    assert found.numbers is not None
+    wanted = torch.zeros(len(found.values), dtype=torch.bool, device=tensor.device)
+    wanted[found.numbers[len(flat) :]] = True
+    return wanted[found.numbers[: len(flat)]].reshape(tensor.shape)
 
 
 def nonzero(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:

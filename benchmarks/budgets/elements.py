@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from benchmarks.budgets.problem import Formula, Operand, Problem, Step, collective, exchange, held
+from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange, held
 
 NONE = Formula("none", lambda problem: (), held(1.5))
 MAKE = Formula("none", lambda problem: (), held(5))
@@ -168,11 +168,22 @@ def _rolling(problem: Problem) -> Iterator[Step]:
         yield exchange(problem, problem.x.part(problem.ranks))
 
 
+def _rearranged(problem: Problem) -> int:
+    """Return what moving elements to other places of the row-major order holds.
+
+    Parts that are no intervals of that order are packed by their positions, of 8 bytes, and unpacked into the result;
+    one that is not dense is copied first.
+    """
+    x, ranks = problem.x, problem.ranks
+    part, result = x.part(ranks), -(-x.size // ranks) * x.itemsize
+    return part + 2 * max(part, result) + 10 * max(part, result) // x.itemsize
+
+
 ROLL = Formula(
     "none unless a partitioned axis is rolled; then one exchange, in which each element moves at most once",
     _rolling,
-    # Parts that are no intervals of the row-major order are picked by their positions.
-    held(8, wide=True),
+    lambda problem: _rearranged(problem) + problem.x.part(problem.ranks),
+    holds="up to four parts, the result among them, and 10 bytes an element",
 )
 
 
@@ -188,8 +199,8 @@ RESHAPE = Formula(
     "none when no element changes its rank; else one exchange of the overlaps, in which each element moves at most "
     "once (one allgather of a single element)",
     _reshaping,
-    # Parts that are no intervals of the row-major order are picked by their positions.
-    held(8, wide=True),
+    _rearranged,
+    holds="up to three parts, the result among them, and 10 bytes an element",
 )
 
 
@@ -249,12 +260,28 @@ def _repeating(problem: Problem) -> Iterator[Step]:
         yield exchange(problem, problem.result.nbytes)
 
 
+def _repeating_memory(problem: Problem) -> int:
+    x, ranks = problem.x, problem.ranks
+    result = problem.result.part(ranks)
+    flattens = problem.times == 0 and len(x.shape) > 1
+    if len(problem.operands) == 1:
+        return max(_rearranged(problem), x.part(ranks) + result) if flattens else result
+    # The counts where the elements are, a position for each copy, and once more the result where it is evened out.
+    there = min(problem.result.size, 2 * problem.result.size * x.share(ranks) // max(x.size, 1))
+    copies = max(
+        there * (8 + x.itemsize), there * x.itemsize + result + buffered(there * x.itemsize + result)
+    )
+    repeated = (x.part(ranks) if flattens else 0) + 16 * problem.operands[1].size + copies
+    return max(_rearranged(problem), repeated) if flattens else repeated
+
+
 REPEAT = Formula(
     "none for one count (but one exchange to flatten the array); an array of counts moves to the partition of ``x``, "
     "the ranks agree that none is negative, and, where ``axis`` is partitioned, one allgather of P totals follows, "
     "and one exchange if the result is lopsided",
     _repeating,
-    held(6, wide=True),
+    _repeating_memory,
+    holds="the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it moves",
 )
 
 

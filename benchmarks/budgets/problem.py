@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 MESSAGE_NBYTES: Final = 1 << 16
 """An exchange cuts what goes to one peer into messages of at least this many bytes."""
+
+BUFFER_NBYTES: Final = 1 << 26
+"""What an exchange packs at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,15 @@ class Operand:
         The partitioned axis, None for a copy on every rank.
     bounds : tuple of int or None
         The P + 1 offsets along it; None for even parts.
+    kind : {"exact", "floating", "complex"}
+        Of the data type: exact are integers and booleans.
     """
 
     shape: tuple[int, ...]
     itemsize: int = 8
     axis: int | None = None
     bounds: tuple[int, ...] | None = None
+    kind: Literal["exact", "floating", "complex"] = "floating"
 
     @property
     def size(self) -> int:
@@ -187,6 +193,11 @@ def held(times: float, *, wide: bool = False) -> Memory:
     return lambda problem: int(times * problem.parts(wide=wide))
 
 
+def buffered(nbytes: float) -> int:
+    """Return what a communicator's buffers take, at most, for ``nbytes`` that are packed on both sides."""
+    return int(min(nbytes, BUFFER_NBYTES))
+
+
 _USUAL: Final = held(3)
 
 
@@ -206,6 +217,8 @@ class Formula:
         The most bytes that come in by exchanges and allgathers; twice a rank's parts for None.
     is_gathering : bool
         Whether one rank may come to hold a whole operand: the documented exceptions.
+    holds : str
+        What the memory is made of, as the docstrings state it.
     """
 
     text: str
@@ -213,6 +226,7 @@ class Formula:
     memory: Memory = _USUAL
     volume: Memory | None = None
     is_gathering: bool = False
+    holds: str = ""
 
     def total(self, problem: Problem) -> Step:
         """Return all steps together."""

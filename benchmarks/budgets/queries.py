@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.budgets.elements import moves_to
-from benchmarks.budgets.problem import Formula, Operand, Problem, Step, collective, exchange, held
+from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange, held
 
 KEY_BITS = 64
 """Rounds of the bisection that finds exact splitters: at most one for each bit of a key."""
+
+
+PIECE_NBYTES = 1 << 12
+"""What a pass over memory takes beside it where the pieces are as small as in the tests (else up to 4 MiB)."""
+
+RUNS_AT_ONCE = 1 << 16
+"""Of so many runs of the row-major order the counts are agreed at once."""
+
+NARROW, NARROW_LENGTH = 4, 2**31
+"""The bytes of positions on their way, along axes of so many elements."""
 
 
 def _splitters(problem: Problem, lanes: int = 1, phases: int = 1) -> Iterator[Step]:
@@ -37,7 +47,25 @@ def ordering(*, positions: bool) -> Formula:
         yield from _splitters(problem, lanes)
         yield collective("exscan", 8 * lanes * (ranks - 1))
         yield exchange(problem, 8 * lanes * (ranks - 1))
-        yield exchange(problem, part + (8 * x.share(ranks) if positions else 0))
+        width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
+        yield exchange(problem, part + (width * x.share(ranks) if positions else 0))
+
+    def memory(problem: Problem) -> int:
+        x, (axis,), ranks = problem.x, problem.axes, problem.ranks
+        part, result = x.part(ranks), problem.result.part(ranks)
+        is_lone = x.size == x.shape[axis]
+        # A lane of positions that is not dense is copied while cut keys are put in order, or some short ones.
+        lane = max(8 * x.shape[axis], PIECE_NBYTES) if positions and not is_lone else 0
+        if not problem.crosses:
+            return result + lane
+        # A long other axis: what moved there, sorted where it lies, and the result.
+        if not positions:
+            return part + result + (0 if is_lone else buffered(part + result))
+        width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
+        travelling = part + width * x.share(ranks)
+        # Lanes that are not dense are copied once.
+        ordered = result + travelling + (0 if is_lone else part) + lane
+        return max(ordered, 2 * travelling + buffered(2 * travelling), travelling + result)
 
     text = (
         "none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long; else at "
@@ -45,44 +73,100 @@ def ordering(*, positions: bool) -> Formula:
         "of counts, and one in which each value"
     )
     ending = ", with its position, moves at most once" if positions else " moves at most once"
-    return Formula(text + ending, steps, held(5, wide=True))
+    holds = "a sorted copy of the part, and the result"
+    if positions:
+        holds = (
+            "each value with its position (4 bytes; 8 on an axis beyond 2**31) before and after they have moved; then "
+            "those that came, and the result"
+        )
+    return Formula(text + ending, steps, memory, holds=holds)
 
 
 SORT = ordering(positions=False)
 ARGSORT = ordering(positions=True)
 
 
-def distinct(*, counts: bool, inverse: bool) -> Formula:
+def _interleaves(x: Operand) -> bool:
+    """Return whether a part is more than one run of the row-major order."""
+    return x.axis is not None and any(length > 1 for length in x.shape[: x.axis])
+
+
+def distinct(*, indices: bool, counts: bool, inverse: bool) -> Formula:
     """Return the budget of the distinct values."""
 
     def steps(problem: Problem) -> Iterator[Step]:
         x = problem.x
         if x.axis is None:
             return
-        share = x.share(problem.ranks)
-        width = x.itemsize + 8 + (8 if counts else 0)
-        yield from _splitters(problem, phases=2)
+        share, ranks = x.share(problem.ranks), problem.ranks
+        width = x.itemsize + (8 if indices or _is_paired(x) else 0) + (8 if counts else 0)
+        yield from _splitters(problem, phases=2 if _is_paired(x) else 1)
+        yield collective("exscan", 8 * (ranks - 1))
         yield collective("allgather", 16, 2)
-        yield collective("exchange_counts", 8 * (problem.ranks - 1))
+        yield collective("exchange_counts", 8 * (ranks - 1))
         yield exchange(problem, width * share)
         if inverse:
             yield exchange(problem, 8 * 2 * share)
         # Where the distinct values are so few that one rank has more than twice its share.
         yield exchange(problem, width * 2 * share)
 
-    what = "values with their positions and counts" if counts else "values with their positions"
+    def memory(problem: Problem) -> int:
+        return _distinct_memory(problem, indices=indices, counts=counts, inverse=inverse)
+
+    beside = {(True, True): " with their positions and counts", (False, True): " with their counts"}
     text = (
-        "none when ``x`` is replicated; else at most 67 small allreduces for splitters (133 for floating-point values), "
-        f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct {what}, "
+        "none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex values, and for "
+        "floating-point ones whose parts interleave in row-major order, whose positions travel, too), "
+        f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct values{beside.get((indices, counts), '')}, "
     )
     reply = "one of their numbers back, " if inverse else ""
-    return Formula(f"{text}{reply}and one more if the result is lopsided", steps, held(12, wide=True))
+    holds = "the sorted values of the part, and what came in their place"
+    if counts or inverse:
+        holds = (
+            "what each rank sends, and what came; then that, its order, and the result"
+            if not inverse
+            else "a number for each element, beside what each rank sends, and what came; then that, its order, and the result"
+        )
+    return Formula(f"{text}{reply}and one more if the result is lopsided", steps, memory, holds=holds)
 
 
-UNIQUE = distinct(counts=False, inverse=False)
-UNIQUE_COUNTS = distinct(counts=True, inverse=False)
-UNIQUE_INVERSE = distinct(counts=False, inverse=True)
-UNIQUE_ALL = distinct(counts=True, inverse=True)
+def _distinct_memory(problem: Problem, *, indices: bool, counts: bool, inverse: bool) -> int:
+    """Return the most of what the local pass, the exchange and the merge hold."""
+    x = problem.x
+    paired = _is_paired(x)
+    share, width = (
+        x.share(problem.ranks),
+        x.itemsize + (8 if indices or paired else 0) + (8 if counts else 0),
+    )
+    kept = 8 if inverse else 0
+    numbered = indices or inverse or paired
+    # The local pass: the sorted values, their order, and lists of places in two forms.
+    local = x.itemsize + kept + (8 if numbered else 0) + (16 if indices or counts or paired else 0)
+    if x.axis is None:
+        return local * share + problem.parts()
+    if paired:
+        # Both keys, and what the second is looked up in.
+        local = max(local, width + kept + 24)
+    moved = 2 * width + kept
+    merged = width + kept + x.itemsize + 16 if counts or numbered else x.itemsize
+    if paired:
+        merged += 24
+    # Of equals each rank may send one: a part has up to P values more than its share.
+    there = share + problem.ranks
+    results = sum(each.part(problem.ranks) for each in problem.results)
+    packed = buffered(2 * width * there) if width > x.itemsize else 0
+    return max(local * share, moved * there, merged * there, 2 * results) + packed
+
+
+def _is_paired(x: Operand) -> bool:
+    """Return whether pairs of keys part the values."""
+    return x.kind == "complex" or (x.kind == "floating" and _interleaves(x))
+
+
+UNIQUE = distinct(indices=False, counts=False, inverse=False)
+UNIQUE_COUNTS = distinct(indices=False, counts=True, inverse=False)
+UNIQUE_INVERSE = distinct(indices=False, counts=False, inverse=True)
+UNIQUE_ALL = distinct(indices=True, counts=True, inverse=True)
 
 
 def _answered(problem: Problem, source: Operand, nbytes: int) -> int:
@@ -120,12 +204,33 @@ def _searching(problem: Problem) -> Iterator[Step]:
         yield exchange(problem, 8 * values.share(ranks) + _answered(problem, ordered, 8 * values.size), 2)
 
 
+def _searching_memory(problem: Problem) -> int:
+    ordered, values, ranks = problem.operands[0], problem.operands[1], problem.ranks
+    taken = 0
+    if len(problem.operands) == 3:
+        taken = problem.operands[2].share(ranks) * ordered.itemsize
+        ordered = problem.operands[2] if problem.operands[2].axis is not None else ordered
+    count, width = values.share(ranks), values.itemsize
+    if ordered.axis is None or ordered.nbytes <= problem.limits.lookup or values.axis is None:
+        # NaN among the values is looked for, and counts summed.
+        found = (8 + 1 + (8 if values.axis is None else 0)) * count + ordered.nbytes * (
+            ordered.axis is not None
+        )
+    else:
+        asked = _answered(problem, ordered, values.size)
+        found = 8 * count + max(width * (count + asked), (width + 9) * asked, 8 * (asked + count), 16 * count)
+    if not taken:
+        return found
+    return taken + max(found, _taken_memory(problem, problem.operands[0], ordered, problem.operands[2]))
+
+
 SEARCH = Formula(
     "none when ``x1`` is replicated; one allgather of it up to 1 MiB; one allreduce of 8 bytes a value when ``x2`` is "
     "replicated; else one allgather of P keys, an all-to-all of counts, and two exchanges of 8 bytes a value; a "
     "``sorter`` adds a ``take``",
     _searching,
-    held(4, wide=True),
+    _searching_memory,
+    holds="24 bytes a value, or for each value 8 and, for those that a rank is asked for, 16",
 )
 
 
@@ -146,12 +251,30 @@ def _membership(problem: Problem) -> Iterator[Step]:
         yield exchange(problem, elements.part(ranks) + members.part(ranks) + answers, 2)
 
 
+def _membership_memory(problem: Problem) -> int:
+    elements, members, ranks = problem.operands[0], problem.operands[1], problem.ranks
+    count, known, width = elements.share(ranks), members.share(ranks), elements.itemsize
+    is_met = members.axis is not None and elements.axis is not None and members.nbytes > problem.limits.lookup
+    if elements.kind == "complex":
+        # Both sides are put together for their keys, and ordered by their parts.
+        return count * 8 + (count + known) * (2 * width + 72)
+    if not is_met:
+        whole = members.size if members.nbytes <= problem.limits.lookup else known
+        return 2 * whole * width + 2 * count
+    there = count + known + 2 * ranks
+    return (
+        max((16 + width) * count, 8 * count + width * (count + known + there) + buffered(2 * width * there))
+        + 2 * count
+    )
+
+
 MEMBER = Formula(
     "none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an element when ``x1`` is "
     "replicated; else at most 133 small allreduces for splitters, an allgather and two all-to-alls of counts, one "
     "exchange of both sides' distinct values, and one of a byte each back",
     _membership,
-    held(14, wide=True),
+    _membership_memory,
+    holds="a number for each element, beside both sides' sorted values and what came in their place",
 )
 
 
@@ -179,12 +302,37 @@ def _taking(problem: Problem) -> Iterator[Step]:
     yield from _taken(problem, x, problem.result, indices)
 
 
+def _taken_memory(problem: Problem, x: Operand, answer: Operand, indices: Operand) -> int:
+    """Return what a gather along the partitioned axis holds: queries and their order, then that and slabs twice."""
+    ranks = problem.ranks
+    even = -(-indices.size // ranks)
+    count = indices.share(ranks) if indices.axis is not None else even
+    slab = answer.nbytes // max(indices.size, 1)
+    asked = _answered(problem, x, indices.size) if x.size else 0
+    copied = 8 * indices.share(ranks)
+    if x.axis is None or (indices.axis is None and answer.nbytes <= problem.limits.small):
+        return copied + 3 * answer.part(ranks) + 25 * count
+    return copied + max(
+        26 * count, 16 * count + 8 * asked, 8 * count + (8 + slab) * asked,
+        8 * count + slab * (asked + count), (8 + 2 * slab) * count,
+    ) + buffered(slab * (asked + count))  # fmt: skip
+
+
+def _taking_memory(problem: Problem) -> int:
+    x, indices = problem.operands
+    if x.axis is not None and not problem.crosses:
+        return 16 * indices.size + 2 * problem.result.part(problem.ranks)
+    return _taken_memory(problem, x, problem.result, indices)
+
+
 TAKE = Formula(
     "none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move to where ``x`` is, and "
     "8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of up to 64 KiB of replicated "
-    "indices; else an all-to-all of counts and two exchanges, of 8 bytes an index and of the result",
+    "indices; else an all-to-all of counts and two exchanges, of 8 bytes an index and of the result (above 64 MiB of "
+    "these an allreduce of 8 bytes, and more exchanges of less if one rank would have to answer more than twice its share)",
     _taking,
-    held(4, wide=True),
+    _taking_memory,
+    holds="24 bytes an index, or 8 and the result twice",
 )
 
 
@@ -200,18 +348,39 @@ def _finding(problem: Problem) -> Iterator[Step]:
     runs = x.size
     for axis in range(x.axis, len(x.shape)):
         runs //= max(x.shape[axis], 1)
-    yield collective("exscan", 8 * runs)
-    yield collective("allreduce", 8 * runs)
+    bunches = -(-runs // RUNS_AT_ONCE)
+    yield collective("exscan", 8 * runs, bunches)
+    yield collective("allreduce", 8 + 8 * runs, 1 + bunches)
     yield collective("exchange_counts", 8 * (ranks - 1))
-    yield exchange(problem, (8 + width) * x.share(ranks), 2)
+    yield exchange(problem, 8 * x.share(ranks))
+
+
+def _finding_memory(problem: Problem) -> int:
+    x, ranks = problem.x, problem.ranks
+    # A byte that tells what is not zero; row-major positions before and after they have moved; the result. Of a part
+    # that holds all that is found, the result is evened out.
+    found = min(x.share(ranks), problem.result.size)
+    kept = max(found, problem.result.share(ranks))
+    mask, axes = x.share(ranks) * (x.kind != "exact" or x.itemsize > 1), len(x.shape)
+    runs = min(RUNS_AT_ONCE, x.size) if _interleaves(x) else 0
+    evened = 8 * axes * problem.result.share(ranks) if problem.result.axis is not None else 0
+    return (
+        mask
+        + x.share(ranks)
+        + 40 * runs
+        + max(8 * found + 8 * kept, 8 * axes * kept)
+        + evened
+        + buffered(evened)
+    )
 
 
 FIND = Formula(
     "none when ``x`` is replicated; else one allgather of P counts, and one exchange if the result is lopsided; where "
-    "the first axis is not the partitioned one, an exscan and an allreduce of a count for each run of the row-major "
-    "order, and two exchanges that put the positions in order",
+    "the first axis is not the partitioned one, an allreduce of a count, an exscan and an allreduce of a count for each "
+    "run of the row-major order (2**16 runs at a time), and one exchange of 8 bytes for each element that is found",
     _finding,
-    held(8, wide=True),
+    _finding_memory,
+    holds="a byte an element, and the result",
 )
 
 
@@ -247,8 +416,9 @@ def _selecting(problem: Problem) -> Iterator[Step]:
     yield exchange(problem, x.part(ranks))
     if x.axis not in (None, 0) or problem.operands[1].axis not in (None, 0):
         runs = x.size // min(x.shape)
-        yield collective("exscan", 8 * runs)
-        yield collective("allreduce", 8 * runs)
+        bunches = -(-runs // RUNS_AT_ONCE)
+        yield collective("exscan", 8 * runs, bunches)
+        yield collective("allreduce", 8 * runs, bunches)
         yield collective("exchange_counts", 8 * (ranks - 1))
         yield exchange(problem, x.part(ranks) + 8 * x.share(ranks), 1)
 
@@ -281,8 +451,9 @@ def _writing(problem: Problem) -> Iterator[Step]:
         if value.size > 1:
             yield collective("allgather", 8 + value.part(ranks), 2)
             runs = x.size // min(x.shape)
-            yield collective("exscan", 8 * runs)
-            yield collective("allreduce", 8 * runs)
+            bunches = -(-runs // RUNS_AT_ONCE)
+            yield collective("exscan", 8 * runs, bunches)
+            yield collective("allreduce", 8 * runs, bunches)
             yield collective("exchange_counts", 8 * (ranks - 1))
             yield exchange(problem, 2 * value.nbytes + 8 * value.share(ranks), 3)
         return

@@ -75,7 +75,9 @@ DESCRIBED = [name for name in BUDGETS if name != "__array_namespace_info__"]
 )
 def test_a_docstring_states_the_budget(name: str) -> None:
     function: Callable[..., object] = operations()[name]
-    assert _plain(FORMULAS[name].text) in _plain(inspect.getdoc(function) or "")
+    told = _plain(inspect.getdoc(function) or "")
+    assert _plain(FORMULAS[name].text) in told
+    assert not FORMULAS[name].holds or f"Memory: {FORMULAS[name].holds}." in told
 
 
 def test_the_class_states_the_budget_of_operators_in_place() -> None:

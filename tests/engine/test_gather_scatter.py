@@ -17,7 +17,8 @@ from array_api_dist import _indexing
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition
-from array_api_dist.engine import gather_scatter, indexing
+from array_api_dist.collectives.trace import trace
+from array_api_dist.engine import gather_scatter, indexing, routing, selection
 
 quick = settings(max_examples=100, deadline=None, derandomize=True)
 sizes = pytest.mark.parametrize("small", [0, 1 << 16], ids=["large", "small"])
@@ -27,12 +28,52 @@ sizes = pytest.mark.parametrize("small", [0, 1 << 16], ids=["large", "small"])
 def _threshold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "small" in request.fixturenames:
         monkeypatch.setattr(_indexing, "SMALL_NBYTES", request.getfixturevalue("small"))
+    if "answered" in request.fixturenames:
+        monkeypatch.setattr(routing, "ANSWERED_NBYTES", request.getfixturevalue("answered"))
 
 
+def test_a_rank_that_all_ask_does_not_hold_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "ANSWERED_NBYTES", 1 << 10)
+    ranks, count = 8, 2000
+    whole, index = torch.arange(800.0, dtype=torch.float64), torch.zeros(ranks * count, dtype=torch.int64)
+
+    def body(device: Device) -> tuple[Block, int, int]:
+        blocks = [part_of(each, Partition.even(0, len(each), ranks), device) for each in (whole, index)]
+        with trace() as seen:
+            found = gather_scatter.take(blocks[0], blocks[1], 0)
+        calls = sum(row.calls for row in seen.collectives if row.collective == "exchange")
+        return found, seen.totals.peak_extra_bytes or 0, calls
+
+    results = on_ranks(ranks, body)
+    assert not joined([found for found, _, _ in results]).any()
+    # An owner answers twice an even share at a time, and all of it would be eight.
+    assert {calls for _, _, calls in results} == {2 * 4}
+    assert max(peak for _, peak, _ in results) < 8 * (5 * count + 2 * 2 * count)
+
+
+@pytest.mark.parametrize("bunch", [1, 3, 1 << 16])
+def test_runs_are_counted_in_bunches(bunch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "RUNS_AT_ONCE", bunch)
+    whole = torch.rand((7, 2, 5), generator=torch.Generator().manual_seed(4)) < 0.6
+    for partition in partitions_of(whole.shape, 4):
+
+        def body(device: Device, partition: Partition = partition) -> tuple[Block, ...]:
+            mask = part_of(whole, partition, device)
+            source = part_of(torch.arange(70).reshape(whole.shape), partition, device)
+            return *selection.nonzero(mask), selection.select(source, mask, 0)
+
+        found = [joined(blocks) for blocks in zip(*on_ranks(4, body), strict=True)]
+        for ours, expected in zip(
+            found, (*whole.nonzero().T, torch.arange(70)[whole.reshape(-1)]), strict=True
+        ):
+            assert torch.equal(ours, expected)
+
+
+@pytest.mark.parametrize("answered", [1, 1 << 26], ids=["in rounds", "at once"])
 @sizes
 @quick
 @given(data=st.data())
-def test_take_is_numpys(small: int, data: st.DataObject) -> None:
+def test_take_is_numpys(small: int, answered: int, data: st.DataObject) -> None:
     ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
     shape = data.draw(shapes(1, 3).filter(lambda shape: max(shape) > 0), label="shape")
     axis = data.draw(st.sampled_from([axis for axis, length in enumerate(shape) if length]), label="axis")
@@ -47,10 +88,11 @@ def test_take_is_numpys(small: int, data: st.DataObject) -> None:
     same_values(joined(on_ranks(ranks, body)), expected, source.whole.dtype)
 
 
+@pytest.mark.parametrize("answered", [1, 1 << 26], ids=["in rounds", "at once"])
 @sizes
 @quick
 @given(data=st.data())
-def test_take_along_axis_is_numpys(small: int, data: st.DataObject) -> None:
+def test_take_along_axis_is_numpys(small: int, answered: int, data: st.DataObject) -> None:
     ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
     shape = data.draw(shapes(1, 3).filter(lambda shape: max(shape) > 0), label="shape")
     axis = data.draw(st.sampled_from([axis for axis, length in enumerate(shape) if length]), label="axis")

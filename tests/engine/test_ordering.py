@@ -12,6 +12,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import Partition
 from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import ordering, searching, uniqueness
+from array_api_dist.kernels import ordering as kernels
 
 RNG = np.random.default_rng(3)
 VECTORS = {
@@ -31,6 +32,11 @@ VECTORS = {
     "float32": RNG.normal(size=31).round(1).astype(np.float32),
 }
 RANKS = [1, 2, 3, 5]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "FEW", 0)
 
 
 def positions(whole: np.ndarray, *, descending: bool) -> np.ndarray:
@@ -67,6 +73,23 @@ def test_a_vector_is_ordered_stably_and_evenly(ranks: int, descending: bool, nam
             assert max(counts) - min(counts) <= 1
 
 
+def test_positions_along_a_very_long_axis_travel_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = torch.from_numpy(RNG.integers(0, 9, 50))
+
+    def body(device: Device) -> tuple[Block, int]:
+        with trace() as seen:
+            found = ordering.argsort(part_of(whole, Partition.even(0, 50, 4), device), 0, descending=False)
+        sent = sum(row.bytes_sent for row in seen.collectives if row.collective == "exchange")
+        return found, sent - 8 * 3
+
+    narrow = [sent for _, sent in on_ranks(4, body)]
+    monkeypatch.setattr(ordering, "_NARROW_LENGTH", 49)
+    results = on_ranks(4, body)
+    assert torch.equal(joined([found for found, _ in results]), whole.argsort(stable=True))
+    # Values of 8 bytes, with positions of 4 or 8.
+    assert [sent * 12 for _, sent in results] == [sent * 16 for sent in narrow]
+
+
 @pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("shape", [(9, 2), (2, 11), (6, 7), (4, 3, 2), (0, 3), (3, 0)])
 def test_every_axis_of_an_array(ranks: int, shape: tuple[int, ...]) -> None:
@@ -100,7 +123,7 @@ def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: st
         results = on_ranks(
             ranks,
             lambda device, p=partition: uniqueness.unique(
-                part_of(torch.from_numpy(whole), p, device), counts=True, inverse=True
+                part_of(torch.from_numpy(whole), p, device), indices=True, counts=True, inverse=True
             ),
         )
         np.testing.assert_array_equal(joined([each.values for each in results]).numpy(), values)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from array_api_dist import _dtypes as dt
-from array_api_dist.kernels import ordering
+from array_api_dist.kernels import distinct, order_keys, ordering, packed_order
 from array_api_dist.kernels.dtypes import TORCH
 
 ORDERED = [dtype for dtype in dt.DTYPES if dtype in dt.REAL or dtype is dt.bool]
@@ -77,8 +77,8 @@ def test_nothing_sorts(dtype) -> None:
     nothing = torch.empty((0, 3), dtype=TORCH[dtype])
     assert ordering.sort(nothing, 0).shape == (0, 3)
     assert ordering.argsort(nothing, 1).shape == (0, 3)
-    assert [each.shape for each in ordering.unique(nothing.reshape(-1))] == [(0,)] * 4
-    assert ordering.merge_sorted([nothing.reshape(-1)] * 2).dtype == TORCH[dtype]
+    found = distinct.unique(nothing.reshape(-1), first=True, counts=True, numbers=True)
+    assert [each.shape for each in (found.values, found.first, found.numbers, found.counts)] == [(0,)] * 4
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
@@ -96,17 +96,17 @@ def test_complex_values_order_by_real_then_imaginary_part(dtype) -> None:
 def test_keys_order_as_the_values_and_come_back(dtype) -> None:
     values = _few_values(dtype, (40, 5)).T
     for descending in (False, True):
-        keys = ordering.order_key(values, descending=descending)
+        keys = order_keys.order_key(values, descending=descending)
         assert keys.dtype == torch.int64
         order = np.argsort(keys.numpy(), axis=1, kind="stable")
         np.testing.assert_array_equal(order, _expected_order(values.numpy(), 1, descending=descending))
-    back = ordering.from_order_key(ordering.order_key(values), TORCH[dtype])
+    back = order_keys.from_order_key(order_keys.order_key(values), TORCH[dtype])
     np.testing.assert_array_equal(back, values)
 
 
 @given(array=hnp.arrays(st.sampled_from([np.float32, np.float64]), st.integers(2, 20)))
 def test_keys_are_equal_exactly_for_equal_floats(array: np.ndarray) -> None:
-    keys = ordering.order_key(torch.from_numpy(array)).numpy()
+    keys = order_keys.order_key(torch.from_numpy(array)).numpy()
     for k in range(1, len(array)):
         before, after = array[k - 1], array[k]
         both_missing = np.isnan(before) and np.isnan(after)
@@ -115,42 +115,75 @@ def test_keys_are_equal_exactly_for_equal_floats(array: np.ndarray) -> None:
             assert (keys[k - 1] < keys[k]) == (before < after)
 
 
+def _found(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    found = distinct.unique(values, first=True, counts=True, numbers=True)
+    assert found.first is not None
+    assert found.numbers is not None
+    assert found.counts is not None
+    alone = distinct.unique(values, counts=True)
+    # Asked for less, it takes another way.
+    torch.testing.assert_close(alone.values, found.values, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(alone.counts, found.counts)
+    return found.values, found.first, found.numbers, found.counts
+
+
 @pytest.mark.parametrize("dtype", ORDERED, ids=str)
 def test_unique_is_numpys(dtype) -> None:
     values = _few_values(dtype, (64,))
-    distinct, first, inverse, counts = ordering.unique(values)
+    found, first, inverse, counts = _found(values)
     expected = np.unique(
         values.numpy(), return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
-    np.testing.assert_array_equal(distinct, expected[0])
+    np.testing.assert_array_equal(found, expected[0])
     np.testing.assert_array_equal(first, expected[1])
     np.testing.assert_array_equal(counts, expected[3])
-    np.testing.assert_array_equal(distinct[inverse], values)
+    np.testing.assert_array_equal(found[inverse], values)
     assert int(counts.sum()) == 64
+
+
+@pytest.mark.parametrize("dtype", [dt.float64, dt.uint64, dt.int8], ids=str)
+def test_unique_goes_on_from_piece_to_piece(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_keys, "CHUNK", 8)
+    monkeypatch.setattr(ordering, "FEW", 0)
+    array = np.random.default_rng(5).integers(0, 40, 300).astype(dtype.name)
+    if dtype in dt.FLOATING:
+        array[::17] = np.nan
+    found, first, inverse, counts = _found(torch.from_numpy(array))
+    expected = np.unique(array, return_index=True, return_inverse=True, return_counts=True, equal_nan=False)
+    for ours, theirs in zip((found, first, inverse, counts), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_every_nan_is_its_own_complex_ones_as_well() -> None:
     reals = torch.tensor([torch.nan, 1.0, torch.nan, -0.0, 0.0])
-    distinct, first, inverse, counts = ordering.unique(reals)
-    np.testing.assert_array_equal(distinct, [0.0, 1.0, np.nan, np.nan])
+    found, first, inverse, counts = _found(reals)
+    np.testing.assert_array_equal(found, [0.0, 1.0, np.nan, np.nan])
+    assert torch.signbit(found).tolist()[0]
     assert (first.tolist(), inverse.tolist()) == ([3, 1, 0, 2], [2, 1, 3, 0, 0])
     assert counts.tolist() == [2, 1, 1, 1]
     complexes = torch.tensor([complex(torch.nan, 1), 1j, complex(torch.nan, 1), 1j, complex(1, torch.nan)])
-    distinct, _, _, counts = ordering.unique(complexes)
-    assert distinct[0] == 1j
-    assert counts.tolist() == [2, 1, 1, 1]
+    found = distinct.unique(complexes, counts=True)
+    assert found.values[0] == 1j
+    assert found.counts is not None
+    assert found.counts.tolist() == [2, 1, 1, 1]
 
 
+@pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", ORDERED, ids=str)
-def test_merged_runs_are_in_order(dtype) -> None:
-    runs = [ordering.sort(_few_values(dtype, (length,)), 0) for length in (5, 0, 8, 1)]
-    merged = ordering.merge_sorted(runs)
-    np.testing.assert_array_equal(merged, ordering.sort(torch.cat(runs), 0))
-
-
-def test_of_both_zeros_those_of_the_lower_run_come_first() -> None:
-    merged = ordering.merge_sorted([torch.tensor([-1.0, 0.0]), torch.tensor([-0.0, 3.0])])
-    assert torch.signbit(merged).tolist() == [True, False, True, False]
+def test_runs_are_merged_where_they_lie(dtype, descending) -> None:
+    whole = _few_values(dtype, (14,))
+    own = whole.clone()
+    values = order_keys.encoded(own, descending=descending)
+    for first, last in ((0, 5), (5, 13), (13, 14)):
+        ordering.sort_in_place(values[first:last], 0)
+    ordering.sort_in_place(values, 0, merges=True)
+    assert values.data_ptr() == own.data_ptr()
+    merged = order_keys.decoded(values, TORCH[dtype], descending=descending)
+    expected = whole.numpy()[_expected_order(whole.numpy(), 0, descending=descending)]
+    np.testing.assert_array_equal(merged, expected)
+    if dtype in dt.FLOATING:
+        present = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(merged.numpy())[present], np.signbit(expected)[present])
 
 
 @pytest.mark.parametrize("nan_is_least", [False, True])
@@ -159,13 +192,49 @@ def test_comparable_integers_have_the_order_of_the_values(dtype: torch.dtype, *,
     tiny = torch.finfo(dtype).smallest_normal / 4
     ordered = [-torch.inf, -2.5, -tiny, -0.0, 0.0, tiny, 1.0, torch.inf]
     values = torch.tensor(ordered, dtype=dtype)
-    key = ordering.comparable(values, nan_is_least=nan_is_least)
+    key = order_keys.comparable(values, nan_is_least=nan_is_least)
     assert key.tolist() == sorted(set(key.tolist()))
-    back = ordering.from_comparable(key, dtype)
+    back = order_keys.from_comparable(key, dtype)
     torch.testing.assert_close(back, values, rtol=0, atol=0)
     assert torch.equal(torch.signbit(back), torch.signbit(values))
     for nan in (torch.tensor(torch.nan, dtype=dtype), -torch.tensor(torch.nan, dtype=dtype).abs()):
-        mark = ordering.comparable(nan, nan_is_least=nan_is_least)
+        mark = order_keys.comparable(nan, nan_is_least=nan_is_least)
         assert mark.shape == ()
         assert (mark < key).all() if nan_is_least else (mark > key).all()
-        assert ordering.from_comparable(mark, dtype).isnan()
+        assert order_keys.from_comparable(mark, dtype).isnan()
+
+
+# ---- keys and positions packed into one integer
+
+
+def _adversaries() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(11)
+    far = np.array([-(2**63), 2**63 - 1])
+    near = rng.integers(0, 9, 400)
+    return {
+        "far outliers": np.concatenate((near[:200], far, near[200:])),
+        "every bit": rng.integers(-(2**63), 2**63 - 1, 400),
+        "low bits apart": (rng.integers(0, 3, 400) << 61) + rng.integers(0, 50, 400),
+        "one value and far ones": np.concatenate((np.full(300, 7), far, np.full(100, 7))),
+        "two values": rng.integers(0, 2, 400).astype(float),
+        "neighbours": np.nextafter(1.0, 2.0) + rng.integers(0, 5, 400) * 2.0**-52,
+        "unsigned": rng.integers(0, 2**64 - 1, 400, dtype=np.uint64),
+        "NaN": np.where(rng.random(400) < 0.5, np.nan, rng.normal(size=400)),
+    }
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("chunk", [4, 64, 1 << 15])
+@pytest.mark.parametrize("name", _adversaries())
+def test_keys_that_were_cut_are_put_in_order(name, chunk, descending, monkeypatch) -> None:
+    monkeypatch.setattr(order_keys, "CHUNK", chunk)
+    array = _adversaries()[name]
+    # With few bits for keys nearly all look alike at first.
+    for bits in (63, 20):
+        monkeypatch.setattr(packed_order, "_BITS", bits)
+        for shape in ((-1,), (2, -1), (-1, 2), (1, -1)):
+            values = torch.from_numpy(array.reshape(shape))
+            for axis in range(values.ndim):
+                found = packed_order.packed_argsort(values, axis, descending=descending)
+                expected = _expected_order(values.numpy(), axis, descending=descending)
+                np.testing.assert_array_equal(found, expected)

@@ -176,7 +176,9 @@ def described(array: Array, ranks: int) -> Operand:
     axis = partition.axis
     is_even = axis is None or partition == Partition.even(axis, array.shape[axis], ranks)
     bounds = None if is_even else partition.bounds
-    return Operand(array.shape, array._block.local.element_size(), axis, bounds)
+    local = array._block.local
+    kind = "complex" if local.is_complex() else "floating" if local.is_floating_point() else "exact"
+    return Operand(array.shape, local.element_size(), axis, bounds, kind)
 
 
 def _arrays_in(result: object) -> list[Array]:

@@ -48,6 +48,7 @@ def _distinct(name: str) -> list[Case]:
     return [
         *(Case(function, (VECTOR,), (make,), layouts=cut_layouts) for make in makes),
         Case(function, (CUBE,), (below(300, dtype=torch.int16),)),
+        Case(function, (CUBE,), (normal,)),
     ]
 
 

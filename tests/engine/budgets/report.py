@@ -121,7 +121,9 @@ def table() -> Iterator[str]:
 
 def _section(formula: Formula, alike: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[str]:
     yield ""
-    yield f"**{formula.text[0].upper()}{formula.text[1:]}.**{' (An exception to law 3.)' if formula.is_gathering else ''}"
+    memory = f" Memory: {formula.holds}." if formula.holds else ""
+    exception = " (An exception to law 3.)" if formula.is_gathering else ""
+    yield f"**{formula.text[0].upper()}{formula.text[1:]}.**{memory}{exception}"
     yield ""
     yield "| function | operands | " + " | ".join(f"P = {ranks}" for ranks in RANKS) + " | memory |"
     yield "| --- | --- | " + " | ".join("---" for _ in RANKS) + " | ---: |"
