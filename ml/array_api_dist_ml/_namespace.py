@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import pairwise
-from math import prod
 from typing import Any, Final, Protocol, cast
 
 import array_api_compat
@@ -32,7 +31,6 @@ __all__ = [
     "on_host",
     "quiet",
     "ranks_of",
-    "row_blocks",
     "row_squares",
     "rows_held",
 ]
@@ -230,7 +228,9 @@ def rows_held(x: Array) -> int:
 
 
 def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slice]:
-    """Return slices that cut the rows of ``x`` into interleaved blocks, of which no rank holds more than ``elements``.
+    """Return slices that cut the rows of ``x`` into blocks, of which no rank holds more than ``elements``.
+
+    Interleaved where ``x`` is partitioned along its rows: each block is then spread over all ranks, and stays where it is.
 
     Parameters
     ----------
@@ -240,23 +240,9 @@ def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slic
     elements : int, optional
         ``LOCAL_ELEMENTS`` by default.
     """
-    limit = LOCAL_ELEMENTS if elements is None else elements
-    step = max(1, min(-(-rows_held(x) * width // limit), x.shape[0]))
-    if step == 1:
-        return [slice(None)]
-    return [slice(start, None, step) for start in range(step)]
-
-
-def row_blocks(
-    shape: tuple[int, ...], elements: int = BLOCK_ELEMENTS, *, interleaved: bool = True
-) -> list[slice]:
-    """Return slices that cut axis 0 into blocks of at most ``elements`` elements (at least one row).
-
-    Interleaved, because each block of an array partitioned along axis 0 is then spread over all its ranks,
-    and stays where it is. Others may have the rows that follow one another in memory.
-    """
-    rows = max(1, max(elements, 1) * shape[0] // max(prod(shape), 1))
-    if not interleaved:
-        return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
-    step = max(1, min(-(-prod(shape) // max(elements, 1)), shape[0]))
-    return [slice(start, None, step) for start in range(step)]
+    limit, count = LOCAL_ELEMENTS if elements is None else elements, x.shape[0]
+    if is_spread(x):
+        step = max(1, min(-(-rows_held(x) * width // limit), count))
+        return [slice(start, None, step) for start in range(step)]
+    rows = max(1, limit // max(width, 1))
+    return [slice(start, min(start + rows, count)) for start in range(0, max(count, 1), rows)]

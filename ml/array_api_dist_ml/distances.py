@@ -23,10 +23,10 @@ from array_api_dist_ml._namespace import (
     is_spread,
     itemsize_of,
     laid_out_as,
+    local_blocks,
     on_every_rank,
     quiet,
     ranks_of,
-    row_blocks,
     row_squares,
 )
 from array_api_dist_ml._validation import check_finite, check_kind
@@ -119,16 +119,15 @@ class _Meeting:
         """
         staying = self._rows(self.staying)
         is_extreme = staying.is_extreme
-        length, elements, spread = self.staying.shape[0], self._elements, is_spread(self.staying)
+        elements, at_once = self._elements
         for place in self._places():
             values = self.passing[place, :]
             passing = self._rows(on_every_rank(values) if self.moves else values)
             rescue = self.form.of_extremes if is_extreme or passing.is_extreme else None
             kernel = rescue or self.form.kernel
-            shape = (length, (place.stop - place.start) * self._depth)
-            for rows in row_blocks(shape, elements, interleaved=spread):
+            for rows in local_blocks(self.staying, (place.stop - place.start) * self._depth, elements):
                 pair = (passing, staying[rows]) if self.is_turned else (staying[rows], passing)
-                yield rows, place, kernel(*pair, elements)
+                yield rows, place, kernel(*pair, at_once)
 
     def _places(self) -> Iterator[slice]:
         """Yield the rows of the passing operand that pass at once."""
@@ -144,13 +143,14 @@ class _Meeting:
         return 1 if self.form.takes_products else self.staying.shape[1]
 
     @property
-    def _elements(self) -> int:
-        """How many elements a temporary may have, over all ranks together."""
+    def _elements(self) -> tuple[int, int]:
+        """How many elements a temporary may have on a rank that holds whole rows, and over all ranks together."""
+        ranks = ranks_of(self.staying)
         if not self.moves:
             # Each temporary's sum or minimum may be a collective: few of them.
-            return BLOCK_ELEMENTS * ranks_of(self.staying)
+            return BLOCK_ELEMENTS * ranks, BLOCK_ELEMENTS * ranks
         share = TILE_BYTES // itemsize_of(self.staying)
-        return share * ranks_of(self.staying) if is_spread(self.staying) else share
+        return share, share * (ranks if is_spread(self.staying) else 1)
 
     def _rows(self, values: Array) -> Rows:
         is_cut = is_spread(values.T)
@@ -164,11 +164,11 @@ class _Meeting:
 def _mend_diagonal(distances: Array, value: Array) -> None:
     """Set the diagonal of a square matrix to a value."""
     xp = array_namespace(distances)
-    side = isqrt(TILE_BYTES // itemsize_of(distances))
-    for rows in row_blocks(distances.shape, side * distances.shape[0]):
-        is_diagonal = xp.eye(
-            len(range(*rows.indices(distances.shape[0]))), dtype=xp.bool, device=device(distances)
-        )
+    count = distances.shape[0]
+    step = -(-count // isqrt(TILE_BYTES // itemsize_of(distances)))
+    for start in range(step):
+        rows = slice(start, None, step)
+        is_diagonal = xp.eye(len(range(start, count, step)), dtype=xp.bool, device=device(distances))
         # No name for what is there: the whole would be copied before it is written to.
         distances[rows, rows] = xp.where(is_diagonal, value, distances[rows, rows])
 
