@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -56,6 +57,10 @@ def _blocks(shape: Shape, elements: int) -> Iterator[Index]:
         head = slice(start, min(start + step, shape[0]))
         for tail in _blocks(shape[1:], max(1, elements // (head.stop - head.start))):
             yield (head, *tail)
+
+
+def _whole(local: torch.Tensor) -> Index:
+    return tuple(slice(0, length) for length in local.shape)
 
 
 def _shifted(index: Index, partition: Partition, rank: int) -> Index:
@@ -191,45 +196,42 @@ def load_hdf5(
     if dtype is not None:
         dtype_checked(dtype)
     source = Path(path)
-    facts: list[tuple[Shape, np.dtype[Any]]] = []
-
-    def look() -> None:
-        with _open(source) as file:
-            found = _found(file, source, dataset)
-            facts.append((tuple(found.shape), found.dtype))
-
-    device.communicator.agree(_attempt(look))
-    shape, stored = facts[0]
-    held = _dtype_in_file(stored)
-    wanted = held if dtype is None else dtype
-    if held is None or wanted is None or (dt.is_complex(held) and not dt.is_complex(wanted)):
-        raise TypeError(f"complex values load as complex data types only, got dtype={wanted} for {stored}")
-    layout = REPLICATED if shape == () and partition == 0 else partition_along(partition, shape, device)
-    local = torch.empty(
-        layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device
-    )
-
-    def read() -> None:
-        with _open(source) as file:
-            _read_part(_found(file, source, dataset), local, layout, device.rank, TORCH[held])
-
-    device.communicator.agree(_attempt(read))
+    with ExitStack() as files:
+        found: list[h5py.Dataset] = []
+        # Opened once: opening takes as long as reading some megabytes.
+        device.communicator.agree(
+            _attempt(lambda: found.append(_found(files.enter_context(_open(source)), source, dataset)))
+        )
+        shape, stored = tuple(found[0].shape), found[0].dtype
+        held = _dtype_in_file(stored)
+        wanted = held if dtype is None else dtype
+        if held is None or wanted is None or (dt.is_complex(held) and not dt.is_complex(wanted)):
+            raise TypeError(
+                f"complex values load as complex data types only, got dtype={wanted} for {stored}"
+            )
+        layout = REPLICATED if shape == () and partition == 0 else partition_along(partition, shape, device)
+        local = torch.empty(
+            layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device
+        )
+        device.communicator.agree(
+            _attempt(lambda: _read_part(found[0], local, layout, device.rank, TORCH[held]))
+        )
     return Array._from_block(Block(local, shape, layout, device))
 
 
 def _read_part(
     found: h5py.Dataset, local: torch.Tensor, layout: Partition, rank: int, held: torch.dtype
 ) -> None:
-    """Fill ``local`` with this rank's part of a data set of type ``held``, block by block."""
+    """Fill ``local`` with this rank's part of a data set of type ``held``: block by block where it is converted."""
     if local.ndim == 0:
         local.copy_(cast(_buffer((), held, found), local.dtype))
         return
-    is_direct = local.dtype == held and local.device.type == "cpu"
+    if local.dtype == held and local.device.type == "cpu":
+        if local.numel():
+            found.read_direct(local.numpy(), _shifted(_whole(local), layout, rank))
+        return
     for index in _blocks(tuple(local.shape), BLOCK_NBYTES // max(local.element_size(), held.itemsize)):
         place = _shifted(index, layout, rank)
-        if is_direct:
-            found.read_direct(local.numpy(), place, index)
-            continue
         shape = tuple(cut.stop - cut.start for cut in index)
         buffer = torch.empty(shape, dtype=held)
         found.read_direct(buffer.numpy(), place, tuple(slice(0, length) for length in shape))
@@ -302,7 +304,7 @@ def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> N
     rank = communicator.rank
 
     def begin() -> None:
-        if target.exists():
+        if target.exists() and not _holds_only(target, dataset):
             shutil.copy(target, temporary)
         with h5py.File(str(temporary), "a") as file:
             _create(file, dataset, block)
@@ -314,6 +316,20 @@ def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> N
         return
     for writer in range(_writers(block)):
         communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
+
+
+def _holds_only(target: Path, dataset: str) -> bool:
+    """Return whether a file holds the data set that is to be replaced, and nothing else worth a copy."""
+    try:
+        with h5py.File(str(target), "r") as file:
+            member: object = file
+            for name in dataset.strip("/").split("/"):
+                if not isinstance(member, h5py.Group) or list(member) != [name] or len(member.attrs):
+                    return False
+                member = member[name]
+            return isinstance(member, h5py.Dataset)
+    except (OSError, KeyError):
+        return False
 
 
 def _writers(block: Block) -> int:

@@ -119,6 +119,29 @@ def test_other_data_sets_are_kept_and_the_old_one_is_replaced(mpi_tmp_path: Path
     WORLD.Barrier()
 
 
+@pytest.mark.parametrize("name", ["x", "deep/x"])
+def test_a_file_of_the_replaced_data_set_alone_is_not_copied(
+    name: str, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mpi_tmp_path / "a.h5"
+    save_hdf5(path, name, xp.zeros(3))
+    copied: list[Path] = []
+    copy = io.shutil.copy
+    monkeypatch.setattr(
+        io.shutil, "copy", lambda source, target: copied.append(source) or copy(source, target)
+    )
+    save_hdf5(path, name, xp.arange(6))
+    assert not copied
+    np.testing.assert_array_equal(to_local(load_hdf5(path, name, partition=None)), np.arange(6))
+    for other in ("deep/other", "other"):
+        save_hdf5(path, other, xp.ones(2))
+    WORLD.Barrier()
+    with h5py.File(path) as file:
+        assert sorted(io._dataset_names(file)) == sorted([name, "deep/other", "other"])
+    assert copied == ([path, path] if WORLD.rank == 0 else [])
+    WORLD.Barrier()
+
+
 def test_saving_again_does_not_grow_the_file(mpi_tmp_path: Path) -> None:
     path = mpi_tmp_path / "a.h5"
     array = repartition(xp.asarray(values((20000, 2), "float64")), 0)
