@@ -40,13 +40,44 @@ def test_moments_are_exact_far_from_the_origin(
         np.testing.assert_allclose(
             host(ml.skewness(x, bias=bias, **options)),
             scipy.stats.skew(expected, bias=bias, **options),
-            rtol=1e-8,
+            rtol=1e-9,
         )
         np.testing.assert_allclose(
             host(ml.kurtosis(x, bias=bias, fisher=bias, **options)),
             scipy.stats.kurtosis(expected, bias=bias, fisher=bias, **options),
-            rtol=1e-8,
+            rtol=1e-9,
         )
+
+
+def exact_moments(values: np.ndarray) -> list[float]:
+    """Return mean, variance, skewness and kurtosis in extended precision."""
+    wide = values.astype(np.longdouble)
+    mean = wide.mean()
+    second, third, fourth = (((wide - mean) ** power).mean() for power in (2, 3, 4))
+    return [float(each) for each in (mean, second, third / second**1.5, fourth / second**2 - 3)]
+
+
+MOMENTS = (ml.mean, ml.var, ml.skewness, ml.kurtosis)
+
+
+def test_many_values_far_from_the_origin_have_their_moments(space: Space) -> None:
+    # Skewed, or there is no skewness to be right about.
+    data = 1e9 + RANDOM.gamma(2.0, 0.7, 200_000)
+    x = space.array(data)
+    for function, exact in zip(MOMENTS, exact_moments(data), strict=True):
+        np.testing.assert_allclose(host(function(x)), exact, rtol=1e-9)
+    found = ml.describe(x, correction=0.0)
+    told = [found.mean, found.variance, found.skewness, found.kurtosis]
+    np.testing.assert_allclose([host(each) for each in told], exact_moments(data), rtol=1e-9)
+
+
+def test_a_hundred_million_single_precision_values_have_their_moments() -> None:
+    pattern = RANDOM.gamma(2.0, 50.0, 1000).astype("float32") + np.float32(1e4)
+    with default_partition("first"):
+        x = array_api_dist.zeros((100_000, 1000), dtype=array_api_dist.float32)
+        x += array_api_dist.asarray(pattern)
+    for function, exact in zip(MOMENTS, exact_moments(pattern), strict=True):
+        np.testing.assert_allclose(host(function(x)), exact, rtol=1e-9)
 
 
 def test_float32_and_integers_give_float64(space: Space) -> None:
@@ -233,3 +264,23 @@ def test_weights_of_any_real_type_count(space: Space) -> None:
         np.testing.assert_allclose(host(counts), np.histogram(data, 6, weights=masses.astype("float64"))[0])
     with pytest.raises(TypeError, match="histogram's weights takes a real array"):
         ml.histogram(space.array(data), weights=space.array(data + 1j))
+
+
+@pytest.mark.parametrize("share", [0.5, [0.01, 0.25, 0.999]], ids=str)
+def test_quantiles_of_a_long_axis_gather_nothing(share: float | list[float]) -> None:
+    data = RANDOM.normal(size=200_000)
+    with default_partition("first"):
+        x = array_api_dist.asarray(data)
+        with trace() as communication:
+            found = ml.quantile(x, share)
+    np.testing.assert_array_equal(host(found), np.quantile(data, share))
+    # One exchange of the sort moves each element once at most; all else are counts, for each bit of a key.
+    part, small = data.nbytes // RANKS, 1 << 14
+    moved = [row for row in communication.collectives if row.collective == "exchange"]
+    assert sum(row.bytes_sent for row in moved) <= 2 * part
+    assert sum(row.bytes_received for row in moved) <= 2 * part
+    others = [row for row in communication.collectives if row.collective != "exchange"]
+    assert sum(row.bytes_received for row in others) <= small * RANKS
+    peak = communication.totals.peak_extra_bytes
+    assert peak is not None
+    assert peak <= 8 * part + (1 << 20)
