@@ -129,6 +129,27 @@ def segment_plan(
     return Plan(tuple(sends), tuple(receives))
 
 
+def dealing_plan(source: Partition, target: Partition, segments: Sequence[Segment], rank: int) -> Plan:
+    """Return what ``rank`` moves so that ``segments`` of one operand, partitioned along any axis, make up ``target``."""
+    if source.axis == target.axis:
+        return segment_plan((source,), target, segments, rank)
+    assert source.axis is not None
+    assert target.axis is not None
+    sends, receives = [], []
+    for segment in segments:
+        # Each segment has one owner: it is a stretch of the target's part.
+        ((owner, _, _),) = target.overlaps(segment.offset, segment.offset + segment.count)
+        if source.counts[rank]:
+            sends.append(Move(owner, (Range(target.axis, segment.start, segment.count),)))
+        if owner == rank:
+            place = Range(target.axis, segment.offset - target.offset(rank), segment.count)
+            receives += [
+                Move(peer, (Range(source.axis, low, high - low), place))
+                for peer, low, high in source.overlaps(0, source.length)
+            ]
+    return Plan(tuple(sends), tuple(receives))
+
+
 def flat_partition(partition: Partition, shape: Shape) -> Partition | None:
     """Return the bounds in row-major order of the whole array, or None when a part is not one interval of it."""
     if partition.axis is None or any(length != 1 for length in shape[: partition.axis]):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from math import prod
 from typing import Final
 
 from array_api_dist._alignment import Layout
+from array_api_dist._exchange import Segment
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes
 
@@ -42,11 +43,12 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Neighbouring columns [start, stop) of one owner."""
+    """Neighbouring columns [start, stop) of one owner, at ``place`` among its own."""
 
     owner: int
     start: int
     stop: int
+    place: int
 
     @property
     def width(self) -> int:
@@ -82,10 +84,61 @@ def form(shape: Shape, ranks: int) -> Form:
 @lru_cache(maxsize=256)
 def panels(columns: Partition, stop: int, width: int) -> tuple[Panel, ...]:
     """Return the panels of at most ``width`` columns, each of one owner, that make up columns [0, stop)."""
-    found = []
-    for owner, low, high in columns.overlaps(0, stop):
-        found += [Panel(owner, start, min(start + width, high)) for start in range(low, high, width)]
-    return tuple(found)
+    return tuple(
+        Panel(owner, start, min(start + width, high), start - columns.offset(owner))
+        for owner, low, high in columns.overlaps(0, stop)
+        for start in range(low, high, width)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """Columns dealt out to the ranks in panels, one after another (block-cyclic).
+
+    As the factorization proceeds, the columns that are left stay with all ranks.
+
+    Attributes
+    ----------
+    panels : tuple of Panel
+        In the order of their columns; those of a rank lie in that order, too.
+    partition : Partition
+        How many columns each rank has, along the last axis.
+    """
+
+    panels: tuple[Panel, ...]
+    partition: Partition
+
+    def of(self, rank: int) -> tuple[Panel, ...]:
+        """Return the panels of ``rank``."""
+        return tuple(panel for panel in self.panels if panel.owner == rank)
+
+    def place_beyond(self, panel: Panel, rank: int) -> int:
+        """Return where the columns of ``rank`` begin that are beyond those of ``panel``."""
+        return sum(each.width for each in self.panels if each.owner == rank and each.start <= panel.start)
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Return which columns go where in the order of the ranks."""
+        return tuple(
+            Segment(0, panel.start, panel.width, self.partition.offset(panel.owner) + panel.place)
+            for panel in self.panels
+        )
+
+    def segments_back(self) -> tuple[Segment, ...]:
+        """Return where they come from."""
+        return tuple(replace(each, start=each.offset, offset=each.start) for each in self.segments())
+
+
+@lru_cache(maxsize=1024)
+def dealt(axis: int, length: int, ranks: int, width: int) -> Deal:
+    """Return ``length`` columns, along ``axis``, dealt out in panels of ``width``, narrower if some ranks would get none."""
+    width = max(min(width, -(-length // ranks)), 1)
+    found, counts = [], [0] * ranks
+    for number, start in enumerate(range(0, length, width)):
+        owner = number % ranks
+        panel = Panel(owner, start, min(start + width, length), counts[owner])
+        counts[owner] += panel.width
+        found.append(panel)
+    return Deal(tuple(found), Partition.from_counts(axis, counts))
 
 
 def diagonal_partition(shape: Shape, partition: Partition, offset: int) -> Partition:

@@ -3,7 +3,8 @@
 Matrices lie in the last two axes. The communication of all factorizations, for arrays partitioned along rows or columns:
 none where every matrix lies whole on a rank; one exchange to a batch axis of at least P; one allgather up to 1 MiB. Else
 the ranks share each matrix. P times as many rows as columns (K of them), or the reverse: TSQR (Demmel et al. 2012),
-log2(P) messages of a K×K triangle. Square: panels of 128 columns, broadcast, O(M²) elements. No rank holds a copy.
+log2(P) messages of a K×K triangle. Square: panels of 128 columns, broadcast, O(M²) elements; cholesky, det, slogdet, inv and
+solve deal them out in turn (block-cyclic), so that all ranks work to the end. No rank holds a copy.
 
 The spectral functions eig, eigvals, eigh, eigvalsh, and svd, svdvals, pinv and matrix_rank of matrices that are neither
 tall nor wide by a factor of P, are the exception: each matrix goes to one rank, up to 2 GiB on it, else MemoryError.
@@ -127,7 +128,8 @@ def cholesky(x: Array, /, *, upper: bool = False) -> Array:
     Notes
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
-    then M² / 2 elements of panels of 128 columns, broadcast (and one exchange if the matrices lie in rows).
+    then M² / 2 elements of panels of 128 columns, broadcast, and two exchanges that deal them out and bring
+    them back.
     """
     return Array._from_block(_factorization.cholesky(_floating(x, "cholesky"), upper=upper))
 
@@ -153,7 +155,8 @@ def det(x: Array, /) -> Array:
     """Return the determinants (...) of ``x``, shape (..., M, M).
 
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
-    then elimination: M² / 2 elements of panels of 128 columns, broadcast, and their pivots.
+    then elimination: one exchange that deals panels of 128 columns out, M² / 2 elements of them, broadcast,
+    and their pivots.
     """
     return Array._from_block(_factorization.det(_floating(x, "det")))
 
@@ -224,7 +227,8 @@ def inv(x: Array, /) -> Array:
     """Return the inverse matrices of ``x``, shape (..., M, M), partitioned as ``x`` where the ranks share them.
 
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
-    then elimination and back substitution: M² elements of panels of 128 columns, broadcast, and their pivots.
+    then elimination and back substitution: one exchange that deals panels of 128 columns out, M² elements of
+    them, broadcast, and their pivots.
 
     Raises
     ------
@@ -397,7 +401,8 @@ def slogdet(x: Array, /) -> SlogdetResult:
     A singular matrix has sign 0 and logarithm -inf.
 
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
-    then elimination: M² / 2 elements of panels of 128 columns, broadcast, and their pivots.
+    then elimination: one exchange that deals panels of 128 columns out, M² / 2 elements of them, broadcast,
+    and their pivots.
     """
     sign, logarithm = _factorization.slogdet(_floating(x, "slogdet"))
     return SlogdetResult(Array._from_block(sign), Array._from_block(logarithm))
@@ -426,8 +431,8 @@ def solve(x1: Array, x2: Array, /) -> Array:
     Notes
     -----
     Communication: none, one exchange or one small allgather unless the ranks share matrices (see the module);
-    then elimination with row exchanges and back substitution: M² elements of panels of 128 columns,
-    broadcast, and their pivots; ``x2`` moves once at most.
+    then elimination with row exchanges and back substitution: one exchange that deals panels of 128 columns
+    out, M² elements of them, broadcast, and their pivots; ``x2`` moves once at most.
     """
     matrix, right = _promoted(x1, x2, accepts=_dt.FLOATING, function="solve")
     return Array._from_block(_factorization.solve(matrix, right))

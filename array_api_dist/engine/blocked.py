@@ -1,7 +1,8 @@
 """Square matrices that the ranks share by columns: blocked, right-looking factorizations with broadcast panels.
 
 A panel of columns lies whole on its owner, who factors it; the others apply it to their own columns (Golub and Van Loan
-2013, sections 3.4 and 4.2; Choi et al. 1996). No rank ever holds more than its columns and one panel.
+2013, sections 3.4 and 4.2; Choi et al. 1996). No rank ever holds more than its columns and one panel. Cholesky's and
+Gauss's panels are dealt out to the ranks in turn (block-cyclic), so that all of them work to the end.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import torch
 
 from array_api_dist import _matrices as rules
 from array_api_dist._block import Block
-from array_api_dist._matrices import Panel
+from array_api_dist._exchange import dealing_plan
+from array_api_dist._matrices import Deal, Panel
 from array_api_dist._partition import Partition
 from array_api_dist.engine.matrices import agreed, by_columns, singular
+from array_api_dist.engine.rearrangement import assemble
+from array_api_dist.engine.redistribution import carry_out
 from array_api_dist.kernels import factors
 
 
@@ -24,9 +28,19 @@ def _panels(block: Block) -> tuple[Panel, ...]:
     return rules.panels(block.partition, min(block.shape[-2:]), rules.PANEL_WIDTH)
 
 
-def _held(block: Block, local: torch.Tensor, panel: Panel) -> torch.Tensor:
+def _held(local: torch.Tensor, panel: Panel) -> torch.Tensor:
     """Return the columns of ``panel`` on its owner."""
-    return local.narrow(-1, panel.start - block.offset(block.ndim - 1), panel.width)
+    return local.narrow(-1, panel.place, panel.width)
+
+
+def _dealt(block: Block) -> tuple[torch.Tensor, Deal]:
+    """Return this rank's columns of square matrices whose panels are dealt out, in memory of its own.
+
+    Communication: one exchange.
+    """
+    deal = rules.dealt(block.ndim - 1, block.shape[-1], block.device.ranks, rules.PANEL_WIDTH)
+    plan = dealing_plan(block.partition, deal.partition, deal.segments(), block.device.rank)
+    return carry_out(plan, [block.local], block.shape, deal.partition, block.device).local, deal
 
 
 def _beyond(block: Block, local: torch.Tensor, column: int) -> tuple[torch.Tensor, int]:
@@ -46,30 +60,34 @@ def _broadcast(block: Block, panel: Panel, made: torch.Tensor | None, rows: int)
 def cholesky(block: Block) -> Block:
     """Return the lower Cholesky factor, partitioned along its columns; the upper triangle is not read.
 
-    Communication: n²/2 elements of panels in n / PANEL_WIDTH broadcasts, and one allreduce of 8 bytes.
+    Communication: two exchanges that deal the columns out and bring them back, n²/2 elements of panels in
+    n / PANEL_WIDTH broadcasts, and one allreduce of 8 bytes.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         On every rank, if a matrix is not positive definite.
     """
-    block = by_columns(block)
-    local = block.local.clone(memory_format=torch.contiguous_format)
+    local, deal = _dealt(block)
+    mine = deal.of(block.device.rank)
     failed = False
-    for panel in _panels(block):
+    for panel in deal.panels:
         made = None
         if panel.owner == block.device.rank:
-            made, bad = _cholesky_panel(_held(block, local, panel), panel)
+            made, bad = _cholesky_panel(_held(local, panel), panel)
             failed = failed or bad
         lower = _broadcast(block, panel, made, block.shape[-1] - panel.start)
-        trailing, first = _beyond(block, local, panel.stop)
-        count = trailing.shape[-1]
-        if not count:
-            continue
-        rows = lower.narrow(-2, first - panel.start, lower.shape[-2] - (first - panel.start))
-        trailing.narrow(-2, first, rows.shape[-2]).sub_(rows @ rows.narrow(-2, 0, count).mH)
+        for other in mine:
+            if other.start > panel.start:
+                rows = lower.narrow(-2, other.start - panel.start, block.shape[-1] - other.start)
+                below = _held(local, other).narrow(-2, other.start, rows.shape[-2])
+                below.sub_(rows @ rows.narrow(-2, 0, other.width).mH)
     agreed(block, not_positive_definite() if failed else None)
-    return block.with_local(torch.tril(local, -block.offset(block.ndim - 1)))
+    for panel in mine:
+        _held(local, panel).tril_(-panel.start)
+    axis = block.ndim - 1
+    factor = Block(local, block.shape, deal.partition, block.device)
+    return assemble((factor,), deal.segments_back(), block.shape[axis], axis)
 
 
 def not_positive_definite() -> np.linalg.LinAlgError:
@@ -93,15 +111,21 @@ class Eliminated:
 
     Attributes
     ----------
-    upper : Block
-        Partitioned along its columns; only the upper triangle means anything.
+    block : Block
+        What was factored.
+    upper : torch.Tensor
+        This rank's columns of the factor, of which only the upper triangle means anything.
+    panels : tuple of Panel
+        Whose they are.
     diagonal : torch.Tensor, shape (..., n)
         Of ``upper``; on every rank.
     exchanges : torch.Tensor, shape (...)
         How many rows were exchanged.
     """
 
-    upper: Block
+    block: Block
+    upper: torch.Tensor
+    panels: tuple[Panel, ...]
     diagonal: torch.Tensor
     exchanges: torch.Tensor
 
@@ -120,31 +144,32 @@ def eliminate(block: Block, sides: Sequence[torch.Tensor] = ()) -> Eliminated:
     """Eliminate below the diagonal with partial pivoting, carrying right-hand ``sides`` along in place.
 
     Each side is (..., n, k), its batch axes those to which the matrices' broadcast.
-    Communication: n²/2 elements of panels, and their pivots, in 2 n / PANEL_WIDTH broadcasts.
+    Communication: one exchange that deals the columns out, n²/2 elements of panels, and their pivots, in
+    2 n / PANEL_WIDTH broadcasts.
     """
-    block = by_columns(block)
-    local = block.local.clone(memory_format=torch.contiguous_format)
+    local, deal = _dealt(block)
     diagonals = [local.new_empty((*block.shape[:-2], 0))]
     exchanges = torch.zeros(block.shape[:-2], dtype=torch.int64, device=local.device)
-    for panel in _panels(block):
+    for panel in deal.panels:
         made, pivots = (
             None,
             torch.empty((*block.shape[:-2], panel.width), dtype=torch.int32, device=local.device),
         )
         if panel.owner == block.device.rank:
-            held = _held(block, local, panel)
+            held = _held(local, panel)
             below = held.narrow(-2, panel.start, held.shape[-2] - panel.start)
             made, pivots, _ = torch.linalg.lu_factor_ex(below)
             below.copy_(made)
         factor = _broadcast(block, panel, made, block.shape[-2] - panel.start)
         pivots = block.communicator.broadcast(pivots.contiguous(), panel.owner)
-        for side in (_beyond(block, local, panel.stop)[0], *sides):
+        place = deal.place_beyond(panel, block.device.rank)
+        for side in (local.narrow(-1, place, local.shape[-1] - place), *sides):
             _apply_panel(
                 side.narrow(-2, panel.start, side.shape[-2] - panel.start), factor, pivots, panel.width
             )
         diagonals.append(factor.narrow(-2, 0, panel.width).diagonal(dim1=-2, dim2=-1))
         exchanges += (pivots != torch.arange(1, panel.width + 1, device=local.device)).sum(-1)
-    return Eliminated(block.with_local(local), torch.cat(diagonals, -1), exchanges)
+    return Eliminated(block, local, deal.panels, torch.cat(diagonals, -1), exchanges)
 
 
 def _apply_panel(side: torch.Tensor, factor: torch.Tensor, pivots: torch.Tensor, width: int) -> None:
@@ -180,10 +205,10 @@ def _exchange_rows(side: torch.Tensor, pivots: torch.Tensor) -> None:
 
 def substitute_back(eliminated: Eliminated, sides: Sequence[torch.Tensor]) -> None:
     """Solve with the upper triangle, in place. Communication: n²/2 elements in n / PANEL_WIDTH broadcasts."""
-    block = eliminated.upper
-    for panel in reversed(_panels(block)):
+    block = eliminated.block
+    for panel in reversed(eliminated.panels):
         mine = panel.owner == block.device.rank
-        made = _held(block, block.local, panel).narrow(-2, 0, panel.stop) if mine else None
+        made = _held(eliminated.upper, panel).narrow(-2, 0, panel.stop) if mine else None
         columns = _broadcast(block, panel, made, panel.stop)
         square, above = columns.narrow(-2, panel.start, panel.width), columns.narrow(-2, 0, panel.start)
         for side in sides:
@@ -267,7 +292,7 @@ def _householder(
     made: torch.Tensor | None = None
     tau = local.new_empty((*block.shape[:-2], panel.width))
     if panel.owner == block.device.rank:
-        held = _held(block, local, panel).narrow(-2, panel.start, rows)
+        held = _held(local, panel).narrow(-2, panel.start, rows)
         if panel in scales:
             made, tau = held, scales[panel]
         else:

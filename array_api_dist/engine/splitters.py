@@ -34,7 +34,7 @@ class Lanes:
 
     def __init__(self, values: torch.Tensor) -> None:
         # torch warns about the copies that it would make itself.
-        self.values = values.contiguous()
+        self.values: torch.Tensor = values.contiguous()
         self._present = [lane[: present_count(lane)] for lane in self.values]
 
     def ends(self) -> tuple[torch.Tensor, torch.Tensor]:

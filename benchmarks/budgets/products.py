@@ -130,6 +130,14 @@ def factorization(
     return Formula(WHOLE_TEXT + ending, steps, memory, is_gathering=is_gathering)
 
 
+def _dealt_and_back(problem: Problem) -> Iterator[Step]:
+    x, ranks = problem.x, problem.ranks
+    # What is dealt out is even but for a panel.
+    panel = prod(x.shape[:-1]) * min(problem.limits.panel, -(-x.shape[-1] // ranks)) * x.itemsize
+    yield exchange(problem, x.part(ranks) + x.nbytes // ranks + panel, 2)
+    yield from panels(problem, 0.5)
+
+
 def _half(problem: Problem) -> Iterator[Step]:
     yield from _by_columns(problem)
     yield from panels(problem, 0.5, per_panel=2)
@@ -147,17 +155,18 @@ def _square_memory(problem: Problem) -> int:
 
 
 CHOLESKY = factorization(
-    "M² / 2 elements of panels of 128 columns, broadcast (and one exchange if the matrices lie in rows)",
-    _half,
+    "M² / 2 elements of panels of 128 columns, broadcast, and two exchanges that deal them out and bring them back",
+    _dealt_and_back,
     _square_memory,
 )
 DETERMINANT = factorization(
-    "elimination: M² / 2 elements of panels of 128 columns, broadcast, and their pivots",
+    "elimination: one exchange that deals panels of 128 columns out, M² / 2 elements of them, broadcast, and their pivots",
     _half,
     _square_memory,
 )
 INVERSE = factorization(
-    "elimination and back substitution: M² elements of panels of 128 columns, broadcast, and their pivots",
+    "elimination and back substitution: one exchange that deals panels of 128 columns out, M² elements of them, "
+    "broadcast, and their pivots",
     _whole_square,
     _square_memory,
 )
@@ -175,8 +184,8 @@ def _solving(problem: Problem) -> Iterator[Step]:
 
 SOLVE = Formula(
     WHOLE_TEXT
-    + "elimination with row exchanges and back substitution: M² elements of panels of 128 columns, "
-    "broadcast, and their pivots; ``x2`` moves once at most",
+    + "elimination with row exchanges and back substitution: one exchange that deals panels of 128 columns out, M² "
+    "elements of them, broadcast, and their pivots; ``x2`` moves once at most",
     _solving,
     _square_memory,
 )
