@@ -85,16 +85,16 @@ def _kmeans_work(rows: int, ranks: int) -> Work:
 
 
 def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
-    yield Step("allreduce", 12, 12, 12 * 8 * FEATURES)
+    yield Step("allreduce", 10, 10, 10 * 8 * FEATURES)
     yield Step(MERGE, 1, 1, 24 * FEATURES)
 
 
 def _moments_work(rows: int, ranks: int) -> Work:
     table = 8 * _share(rows, ranks) * FEATURES
-    # A pass for the mean, the variance, each centring and each power, of which four and three are kept at a time.
+    # A pass for the mean, the variance, each centring and each power; one, two and one arrays are made on the way.
     return Work(
-        read=(1 + 1 + 8 + 11) * table,
-        fresh=(3 + 4) * table,
+        read=(1 + 1 + 8 + 8) * table,
+        fresh=(1 + 2 + 1) * table,
         busy=16 * 1.2e-9 * _share(rows, ranks) * FEATURES,
     )
 

@@ -139,7 +139,7 @@ def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """Mean and central moments (mean powers of the deviation), with the reduced axes kept."""
+    """Mean and central moments (mean powers of the deviation; 0 if nobody asked), with the reduced axes kept."""
 
     mean: Array
     second: Array
@@ -147,28 +147,46 @@ class _Moments:
     fourth: Array
 
 
-def _moments(xp: Namespace, x: Array, axis: Axis) -> _Moments:
-    """Return the moments in two passes.
+def _moments(xp: Namespace, x: Array, axis: Axis, *, order: int) -> _Moments:
+    """Return the moments up to ``order``, 3 or 4, in two passes.
 
     The second pass takes powers of the deviation from the rounded mean, and then corrects for that rounding:
     nothing is lost where the mean is large.
     """
-    x = as_float64(xp, x)
-    center = xp.mean(x, axis=axis, keepdims=True)
-    away = x - center
+    center, away = _deviations(xp, x, axis)
     powers = away * away
     first = xp.mean(away, axis=axis, keepdims=True)
     second = xp.mean(powers, axis=axis, keepdims=True)
     powers *= away
     third = xp.mean(powers, axis=axis, keepdims=True)
-    powers *= away
-    fourth = xp.mean(powers, axis=axis, keepdims=True)
-    return _Moments(
-        center + first,
-        second - first**2,
-        third - 3.0 * first * second + 2.0 * first**3,
-        fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4,
-    )
+    fourth = xp.zeros_like(third)
+    if order > 3:
+        powers *= away
+        fourth = xp.mean(powers, axis=axis, keepdims=True)
+        fourth = fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4
+    return _Moments(center + first, second - first**2, third - 3.0 * first * second + 2.0 * first**3, fourth)
+
+
+def _even_moments(xp: Namespace, x: Array, axis: Axis) -> _Moments:
+    """Return the moments but the third, whose pass is saved: what rounding left of the mean is taken off first."""
+    center, away = _deviations(xp, x, axis)
+    first = xp.mean(away, axis=axis, keepdims=True)
+    away -= first
+    away *= away
+    second = xp.mean(away, axis=axis, keepdims=True)
+    away *= away
+    return _Moments(center + first, second, xp.zeros_like(second), xp.mean(away, axis=axis, keepdims=True))
+
+
+def _deviations(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, Array]:
+    """Return the mean, rounded, and the deviations from it in an array of their own."""
+    wide = as_float64(xp, x)
+    center = xp.mean(wide, axis=axis, keepdims=True)
+    if x.dtype == xp.float64:
+        return center, x - center
+    # A converted copy serves.
+    wide -= center
+    return center, wide
 
 
 def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
@@ -197,11 +215,11 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
 
     Notes
     -----
-    Communication: five allreduces of the result's size, in two passes.
+    Communication: four allreduces of the result's size, in two passes.
     """
     xp = _real(x, "skewness")
     with quiet():
-        result = _skewness(xp, _moments(xp, x, axis), _count(x, axis), bias=bias)
+        result = _skewness(xp, _moments(xp, x, axis, order=3), _count(x, axis), bias=bias)
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
@@ -229,11 +247,11 @@ def kurtosis(
 
     Notes
     -----
-    Communication: five allreduces of the result's size, in two passes.
+    Communication: four allreduces of the result's size, in two passes.
     """
     xp = _real(x, "kurtosis")
     with quiet():
-        result = _kurtosis(xp, _moments(xp, x, axis), _count(x, axis), fisher=fisher, bias=bias)
+        result = _kurtosis(xp, _even_moments(xp, x, axis), _count(x, axis), fisher=fisher, bias=bias)
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
@@ -278,7 +296,7 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     if n == 0:
         raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")
     with quiet():
-        moments = _moments(xp, x, axis)
+        moments = _moments(xp, x, axis, order=4)
         variance = moments.second * (n / (n - correction) if n != correction else math.nan)
         results = (
             moments.mean,
