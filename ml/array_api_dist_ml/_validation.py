@@ -97,6 +97,17 @@ def checked_pair(estimator: Any, X: object, y: object) -> tuple[Array, Array]:
         )
         return table, target.astype(table.dtype, copy=False)
     table = checked_table(estimator, X, reset=True)
+    return table, checked_target(estimator, y, table)
+
+
+def checked_target(estimator: Any, y: object, table: Array) -> Array:
+    """Return ``y`` as a vector of one finite number for each row of ``table``, beside it.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if it is something else.
+    """
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None"
@@ -104,17 +115,13 @@ def checked_pair(estimator: Any, X: object, y: object) -> tuple[Array, Array]:
     target = beside(y, table, "y")
     if target.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {tuple(target.shape)} instead.")
-    _check_lengths(table, target)
-    check_finite(target, "y")
-    return table, target
-
-
-def _check_lengths(table: Array, target: Array) -> None:
     if table.shape[0] != target.shape[0]:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
             f"[{table.shape[0]}, {target.shape[0]}]"
         )
+    check_finite(target, "y")
+    return target
 
 
 def beside(values: object, table: Array, name: str) -> Array:

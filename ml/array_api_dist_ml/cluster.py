@@ -23,14 +23,19 @@ from array_api_dist_ml._namespace import (
     array_namespace,
     device,
     eps_of,
-    is_foreign,
     is_leader,
     on_every_rank,
     row_squares,
 )
 from array_api_dist_ml._progress import progress_bar
 from array_api_dist_ml._seeding import Sample
-from array_api_dist_ml._validation import check_finite, check_same_namespace, checked_table, checked_weights
+from array_api_dist_ml._validation import (
+    beside,
+    check_finite,
+    check_same_namespace,
+    checked_table,
+    checked_weights,
+)
 from array_api_dist_ml.distances import pairwise
 
 _INITS: Final = {
@@ -89,7 +94,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions(set(_INITS)), "array-like"],
+        # Not a set, whose order, and so the message, would be another one on every rank.
+        "init": [StrOptions(_INITS.keys()), "array-like"],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -206,9 +212,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         if isinstance(self.init, str):
             sample = Sample(data, row_squares(xp, data.rows))
             return _INITS[self.init](sample, self.n_clusters, random)
-        init = self.init
-        if not is_foreign(init):
-            init = xp.asarray(np.asarray(init, dtype=np.float64), device=device(data.rows))
+        init = beside(self.init, data.rows, "init")
         expected = (self.n_clusters, data.rows.shape[1])
         if tuple(init.shape) != expected:
             raise ValueError(
@@ -216,7 +220,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 f"got {tuple(init.shape)}"
             )
         check_finite(init, "init")
-        return _shifted(xp.astype(init, data.rows.dtype), self._shift)
+        return _shifted(init, self._shift)
 
     def _warn_of_empty(self, data: Data, labels: Array) -> None:
         xp = data.xp

@@ -65,6 +65,8 @@ def _operands(x: Array, y: Array | None) -> tuple[Array, Array]:
     Communication: a sum for each operand, to see that it is finite.
     """
     other = x if y is None else y
+    # Alone first: None beside an array passes for a scalar.
+    array_namespace(x)
     xp = array_namespace(x, other)
     for name, operand in (("x", x), ("y", other)):
         if operand.ndim != 2:
@@ -132,7 +134,7 @@ class _Meeting:
     def _places(self) -> Iterator[slice]:
         """Yield the rows of the passing operand that pass at once."""
         length, (count, features) = self.staying.shape[0], self.passing.shape
-        width = WIDTH if self.moves else max(NARROW, BLOCK_ELEMENTS // (length * self._depth))
+        width = WIDTH if self.moves else max(NARROW, BLOCK_ELEMENTS // max(1, length * self._depth))
         width = max(1, min(width, BLOCK_ELEMENTS // features))
         for start in range(0, count, width):
             yield slice(start, min(start + width, count))
@@ -309,6 +311,8 @@ def nearest(
     _check(metric, p, None)
     if metric == "rbf":
         raise ValueError("The 'metric' parameter must be a distance, which 'rbf' is not. Got 'rbf' instead.")
+    # It must be an array before its rows are counted.
+    array_namespace(y)
     if not isinstance(k, Integral) or not 1 <= k <= y.shape[0]:
         raise ValueError(
             f"The 'k' parameter must be an int in the range [1, {y.shape[0]}]. Got {k!r} instead."

@@ -8,21 +8,22 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from array_api_dist_ml._descent import Floats, Problem, Rules, Solution, dot, problem
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, device, on_every_rank, on_host
 from array_api_dist_ml._validation import (
-    beside,
     check_same_namespace,
     checked_pair,
     checked_table,
+    checked_target,
     checked_weights,
 )
 
@@ -177,7 +178,7 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """Return R², the share of the variance of ``y`` that is explained. Communication: three allreduces of a number."""
         predicted = self.predict(X)
         xp = array_namespace(predicted)
-        target = beside(y, predicted, "y")
+        target = checked_target(self, y, predicted)
         weights = checked_weights(sample_weight, predicted)
         mass = xp.ones_like(target) if weights is None else weights
         mean = xp.sum(target * mass) / xp.sum(mass)
@@ -234,14 +235,14 @@ def lasso_path(
     -----
     Communication: that of one fit of ``Lasso``, however many penalties; of as many fits where columns outnumber rows.
     """
-    _check_penalties(alphas, eps)
+    wanted = _penalties(alphas, eps)
     model = Lasso(fit_intercept=fit_intercept, positive=positive, max_iter=max_iter, tol=tol)
     model._validate_params()
     table, target = checked_pair(model, X, y)
     data = _centered(table, target, fit_intercept=fit_intercept)
     reduced = problem(data.xp, data.table, data.target)
     rows = table.shape[0]
-    grid = _grid(reduced, rows, eps, alphas, positive=positive)
+    grid = _grid(reduced, rows, eps, wanted, positive=positive)
     weights = np.zeros(table.shape[1])
     solutions: list[Solution] = []
     for alpha in grid:
@@ -257,22 +258,40 @@ def lasso_path(
     )
 
 
-def _check_penalties(alphas: int | Sequence[float], eps: float) -> None:
-    if not 0.0 < eps <= 1.0:
-        raise ValueError(f"eps must lie in (0, 1], got {eps}")
-    if isinstance(alphas, int):
-        if alphas < 1:
-            raise ValueError(f"alphas must be at least one, got {alphas}")
-    elif len(alphas) == 0 or min(alphas) < 0:
-        raise ValueError(f"alphas must be at least one number in [0, inf), got {list(alphas)}")
+_PATH_CONSTRAINTS: Final[dict[str, list[object]]] = {
+    "eps": [Interval(Real, 0, 1, closed="right")],
+    "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+}
+
+
+def _penalties(alphas: int | Sequence[float], eps: float) -> int | list[float]:
+    """Return the penalties as floats, or how many are wanted.
+
+    Raises
+    ------
+    ValueError
+        If ``alphas`` or ``eps`` is unfit.
+    """
+    validate_parameter_constraints(_PATH_CONSTRAINTS, {"eps": eps, "alphas": alphas}, "lasso_path")
+    if isinstance(alphas, Integral):
+        return int(alphas)
+    # Every rank has equal ones, as of all that is no array of the namespace.
+    given = np.asarray(alphas)
+    if given.dtype.kind not in "iuf" or given.ndim != 1 or given.size == 0 or not _all_fit(given):
+        raise ValueError(f"alphas must be at least one number in [0, inf), got {alphas}")
+    return [float(each) for each in given]
+
+
+def _all_fit(penalties: npt.NDArray[Any]) -> bool:
+    return bool(np.all(np.isfinite(penalties)) and np.all(penalties >= 0))
 
 
 def _grid(
-    reduced: Problem, rows: int, eps: float, alphas: int | Sequence[float], *, positive: bool
+    reduced: Problem, rows: int, eps: float, alphas: int | list[float], *, positive: bool
 ) -> list[float]:
     """Return the penalties in descending order."""
     if not isinstance(alphas, int):
-        return sorted((float(alpha) for alpha in alphas), reverse=True)
+        return sorted(alphas, reverse=True)
     steepest = reduced.correlations if positive else np.abs(reduced.correlations)
     greatest = max(float(np.max(steepest)) / rows, 1e-15)
     return [greatest * eps ** (step / max(alphas - 1, 1)) for step in range(alphas)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Final, Literal, TypeAlias
+from numbers import Integral, Real
+from types import NoneType
+from typing import Final, Literal, TypeAlias, cast
 
 from array_api_dist_ml._namespace import (
     LOCAL_ELEMENTS,
@@ -95,6 +96,11 @@ def _count(x: Array, axis: Axis) -> int:
     return math.prod(x.shape[each] for each in _axes(x, axis))
 
 
+def _check_real(name: str, value: object) -> None:
+    if not isinstance(value, Real):
+        raise TypeError(f"The {name!r} parameter must be a float. Got {value!r} instead.")
+
+
 # ---- moments
 
 
@@ -124,6 +130,7 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
     Communication: two allreduces of the result's size. Extra memory: a copy.
     """
     xp = _real(x, "var")
+    _check_real("correction", correction)
     _axes(x, axis)
     x = as_float64(xp, x)
     with quiet():
@@ -218,6 +225,7 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
     Communication: four allreduces of the result's size, in two passes.
     """
     xp = _real(x, "skewness")
+    _axes(x, axis)
     with quiet():
         result = _skewness(xp, _moments(xp, x, axis, order=3), _count(x, axis), bias=bias)
     return _dropped(xp, result, axis, keepdims=keepdims)
@@ -250,6 +258,7 @@ def kurtosis(
     Communication: four allreduces of the result's size, in two passes.
     """
     xp = _real(x, "kurtosis")
+    _axes(x, axis)
     with quiet():
         result = _kurtosis(xp, _even_moments(xp, x, axis), _count(x, axis), fisher=fisher, bias=bias)
     return _dropped(xp, result, axis, keepdims=keepdims)
@@ -292,6 +301,9 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     Communication: seven allreduces of the result's size.
     """
     xp = _real(x, "describe")
+    _check_real("correction", correction)
+    if xp.isdtype(x.dtype, "bool"):
+        x = xp.astype(x, xp.uint8)
     n = _count(x, axis)
     if n == 0:
         raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")
@@ -332,6 +344,7 @@ def cov(x: Array, /, *, rowvar: bool = True, correction: float = 1.0) -> Array:
     Communication: two allreduces, of f and f² numbers, with the observations partitioned. Extra memory: a copy.
     """
     xp = _real(x, "cov")
+    _check_real("correction", correction)
     if x.ndim not in (1, 2):
         raise ValueError(f"cov takes an array of 1 or 2 axes, got {x.ndim}")
     observations = x[:, None] if x.ndim == 1 else x.T if rowvar else x
@@ -395,9 +408,7 @@ def quantile(
     of them, are made one by moving elements first, once.
     """
     xp = _real(x, "quantile")
-    shares = [float(q)] if isinstance(q, int | float) else [float(each) for each in q]
-    if any(not 0.0 <= share <= 1.0 for share in shares):
-        raise ValueError(f"quantiles must lie in [0, 1], got {q}")
+    shares = _shares(q)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     axes = _axes(x, axis)
@@ -415,7 +426,21 @@ def quantile(
     result = xp.where(missing, constant(result, math.nan), result)
     result = xp.moveaxis(result, along, 0)
     result = xp.reshape(result, (len(shares), *kept)) if keepdims else result
-    return result[0, ...] if isinstance(q, int | float) else result
+    return result[0, ...] if isinstance(q, Real) else result
+
+
+def _shares(q: float | Sequence[float]) -> list[float]:
+    """Return the shares as floats, each in [0, 1]."""
+    try:
+        given = cast("Sequence[float]", (q,) if isinstance(q, Real) else q)
+        shares = [float(each) for each in given]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"The 'q' parameter must be a float in the range [0, 1] or a sequence of them. Got {q!r} instead."
+        ) from None
+    if any(not 0.0 <= share <= 1.0 for share in shares):
+        raise ValueError(f"quantiles must lie in [0, 1], got {q}")
+    return shares
 
 
 def _along_one(xp: Namespace, x: Array, axes: tuple[int, ...]) -> tuple[Array, int]:
@@ -529,25 +554,37 @@ def _edges(
     xp: Namespace, values: Array, bins: int | Sequence[float] | Array, limits: tuple[float, float] | None
 ) -> Array:
     where = device(values)
-    if not isinstance(bins, int):
+    if not isinstance(bins, Integral):
+        if isinstance(bins, str | Real | NoneType):
+            raise TypeError(
+                f"The 'bins' parameter must be an int or a sequence of ascending edges. Got {bins!r} instead."
+            )
         edges = on_every_rank(xp.asarray(bins, dtype=xp.float64, device=where))
-        if edges.ndim != 1 or edges.shape[0] < 2 or bool(xp.any(edges[1:] < edges[:-1])):
-            raise ValueError("bins must be a number or at least two ascending edges")
+        if edges.ndim != 1 or edges.shape[0] < 2 or not bool(xp.all(edges[1:] >= edges[:-1])):
+            raise ValueError(f"bins must be a number or at least two ascending edges, got {bins}")
         return edges
-    if bins < 1:
+    count = int(bins)
+    if count < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    if limits is None:
-        empty = values.shape[0] == 0
-        limits = (0.0, 1.0) if empty else (float(xp.min(values)), float(xp.max(values)))
-    low, high = limits
+    low, high = _limits(xp, values, limits)
     if not (math.isfinite(low) and math.isfinite(high)) or low > high:
         raise ValueError(f"the range of a histogram must be finite and ascending, got [{low}, {high}]")
     if low == high:
         low, high = low - 0.5, high + 0.5
     # On the host, with NumPy's rounding: the same edges in every namespace.
-    step = (high - low) / bins
-    inner = [number * step + low for number in range(bins)]
+    step = (high - low) / count
+    inner = [number * step + low for number in range(count)]
     return on_every_rank(xp.asarray([*inner, high], dtype=xp.float64, device=where))
+
+
+def _limits(xp: Namespace, values: Array, given: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the outer edges: those ``given``, or the least and the greatest value."""
+    if given is None:
+        empty = values.shape[0] == 0
+        return (0.0, 1.0) if empty else (float(xp.min(values)), float(xp.max(values)))
+    if not isinstance(given, Sequence) or [isinstance(each, Real) for each in given] != [True, True]:
+        raise TypeError(f"The 'range' parameter must be a tuple of two floats. Got {given!r} instead.")
+    return given
 
 
 def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:

@@ -199,3 +199,12 @@ def test_the_nearest_of_many_rows_are_found_where_those_lie() -> None:
         ml.nearest(many, few, 3)
         ml.nearest(copies, parts, 3)
     assert taken.totals.bytes_received <= 2 * host(few).nbytes + 200
+
+
+def test_what_is_no_array_is_told_and_no_rows_have_no_neighbours(space: Space) -> None:
+    x = space.array(np.ones((4, 3)))
+    for act in (lambda: ml.cdist(None), lambda: ml.nearest(None, x, 1), lambda: ml.nearest(x, None, 1)):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="array"):
+            act()
+    distances, indices = ml.nearest(x[:0, :], x, 2)
+    assert distances.shape == indices.shape == (0, 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mpi4py import MPI
 from sklearn.base import clone
 from sklearn.cluster import KMeans as Reference
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -149,6 +150,9 @@ REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
     (lambda s: ml.KMeans(2).fit(s.array(X), sample_weight=s.array(WEIGHTS[:5])), r"shape == \(5,\)"),
     (lambda s: ml.KMeans(2).fit(s.array(X), sample_weight=s.array(0.0 * WEIGHTS)), "non-zero"),
     (lambda s: ml.KMeans(2, init=s.array(START)).fit(s.array(X)), r"initial centers must be .* got \(5, 3\)"),
+    (lambda s: ml.KMeans(5, init=START + 1j).fit(s.array(X)), "Complex data not supported"),
+    (lambda s: ml.KMeans(5, init=START * np.nan).fit(s.array(X)), "Input init contains NaN"),
+    (lambda s: ml.KMeans(5, init=s.array(START * np.nan)).fit(s.array(X)), "Input init contains NaN"),
     (
         lambda s: ml.KMeans(4).fit(s.array(X)).predict(s.array(X[:, :2])),
         "X has 2 features, but KMeans is expecting 3",
@@ -161,6 +165,15 @@ def test_unfit_input_is_refused_as_by_scikit_learn(space: Space, number: int) ->
     act, message = REFUSED[number]
     with pytest.raises(ValueError, match=message):
         act(space)
+
+
+def test_a_refusal_has_the_same_words_on_every_rank(space: Space) -> None:
+    told = []
+    for act, _ in REFUSED:
+        with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the words are compared
+            act(space)
+        told.append(str(refusal.value))
+    assert MPI.COMM_WORLD.allgather(told) == [told] * RANKS
 
 
 def test_a_model_without_a_fit_is_refused(space: Space) -> None:

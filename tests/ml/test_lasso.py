@@ -148,6 +148,10 @@ def test_a_fitted_model_is_pickled(space: Space) -> None:
     np.testing.assert_array_equal(host(pickle.loads(pickle.dumps(model)).predict(x)), host(model.predict(x)))
 
 
+def _fitted(space: Space) -> ml.Lasso:
+    return ml.Lasso().fit(space.array(LONG[0]), space.array(LONG[1]))
+
+
 REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
     (lambda s: ml.Lasso(-1.0).fit(s.array(LONG[0]), s.array(LONG[1])), "'alpha' parameter of Lasso"),
     (
@@ -157,9 +161,29 @@ REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
     (lambda s: ml.Lasso().fit(s.array(LONG[0]), s.array(LONG[0])), "y should be a 1d array"),
     (lambda s: ml.Lasso().fit(s.array(LONG[0]), s.array(LONG[1] * np.nan)), "Input y contains NaN"),
     (lambda s: ml.Lasso().fit(s.array(LONG[0]), None), "requires y to be passed"),
-    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), eps=0.0), r"eps must lie in \(0, 1\]"),
+    (
+        lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), eps=0.0),
+        r"'eps' parameter of lasso_path must be a float in the range \(0",
+    ),
     (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=[-1.0]), "alphas must be"),
-    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=0), "alphas must be"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=[np.nan]), "alphas must be"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=["a"]), "alphas must be"),
+    (
+        lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=0),
+        "'alphas' parameter of lasso_path",
+    ),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas="a"), "Got 'a' instead"),
+    (
+        lambda s: _fitted(s).score(s.array(LONG[0]), s.array(LONG[1][:5])),
+        r"inconsistent numbers of samples: \[90, 5\]",
+    ),
+    (lambda s: _fitted(s).score(s.array(LONG[0]), None), "requires y to be passed"),
+    (lambda s: _fitted(s).score(s.array(LONG[0]), s.array(LONG[0])), "y should be a 1d array"),
+    (lambda s: _fitted(s).score(s.array(LONG[0]), s.array(LONG[1] * np.nan)), "Input y contains NaN"),
+    (
+        lambda s: _fitted(s).score(s.array(LONG[0]), s.array(LONG[1]), s.array(-(LONG[1] ** 2))),
+        "Negative values in data passed to `sample_weight`",
+    ),
 )
 
 

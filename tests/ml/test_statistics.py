@@ -216,6 +216,24 @@ def test_unfit_arguments_are_told(space: Space) -> None:
         ml.var(x, axis="rows")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"quantiles must lie in \[0, 1\], got 1.5"):
         ml.quantile(x, 1.5)
+    for act, parameter in (
+        (lambda: ml.quantile(x, "a"), "q"),  # type: ignore[arg-type]
+        (lambda: ml.quantile(x, None), "q"),  # type: ignore[arg-type]
+        (lambda: ml.var(x, correction="a"), "correction"),  # type: ignore[arg-type]
+        (lambda: ml.cov(x, correction="a"), "correction"),  # type: ignore[arg-type]
+        (lambda: ml.describe(x, correction=None), "correction"),  # type: ignore[arg-type]
+        (lambda: ml.histogram(x, 1.5), "bins"),  # type: ignore[arg-type]
+        (lambda: ml.histogram(x, "auto"), "bins"),
+        (lambda: ml.histogram(x, range=5), "range"),  # type: ignore[arg-type]
+        (lambda: ml.histogram(x, range=(1, 2, 3)), "range"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match=rf"The '{parameter}' parameter must be .* Got .* instead"):
+            act()
+    for function in (ml.skewness, ml.kurtosis):
+        with pytest.raises(ValueError, match=r"axis must lie in \[-2, 2\), got 2"):
+            function(x, axis=2)
+    with pytest.raises(ValueError, match="ascending edges"):
+        ml.histogram(x, [np.nan, 1.0])
     with pytest.raises(ValueError, match="method must be one of linear"):
         ml.quantile(x, 0.5, method="cubic")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
@@ -255,6 +273,12 @@ def test_a_histogram_takes_a_few_bytes_for_each_element(
     peak = communication.totals.peak_extra_bytes
     assert peak is not None
     assert peak <= nbytes * -(-300_000 // RANKS) + 16 * 8 * (1 << 12)
+
+
+def test_truth_values_are_described_as_numbers(space: Space) -> None:
+    found = ml.describe(space.array(TABLE > 2.0), axis=None)
+    assert (float(found.minimum), float(found.maximum)) == (0.0, 1.0)
+    assert float(found.mean) == pytest.approx((TABLE > 2.0).mean())
 
 
 def test_weights_of_any_real_type_count(space: Space) -> None:
