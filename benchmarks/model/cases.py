@@ -196,8 +196,8 @@ _NEIGHBOURLY: Final = frozenset(
 )
 """Between even parts each rank has something for at most two or three others: the budgets also cover uneven ones."""
 
-_MERGED: Final = frozenset({"argmax", "argmin", "max", "min", "std", "var"})
-"""Reductions whose states MPI cannot merge: extremes that keep NaN, pairs, moments."""
+_MERGED: Final = frozenset({"argmax", "argmin", "std", "var"})
+"""Reductions whose states MPI cannot merge: pairs and moments."""
 
 _MAKING: Final = frozenset(
     {"arange", "asarray", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid", "ones", "ones_like", "zeros",

@@ -26,7 +26,7 @@ LEAST_SLAB_NBYTES: Final = 1 << 13
 """Nor are they scattered in slabs smaller than this."""
 
 MERGE_OPERATIONS: Final = 6
-"""About how many operations a merge of extremes, pairs or moments takes."""
+"""About how many operations a merge of pairs or moments takes."""
 
 MERGE: Final = "merge"
 """The kind of an allreduce whose merge MPI does not have."""
