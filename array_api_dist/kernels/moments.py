@@ -28,8 +28,8 @@ _SMALL_SIZE: Final = 1 << 16
 # What a core's own cache holds, and how many rows of it are added up one after another.
 _PIECE_NBYTES: Final = 1 << 20
 _FEWEST_ROWS, _MOST_ROWS = 1 << 6, 1 << 7
-# Columns are reduced several rows at once, as one long one, up to this many; and long rows as columns of this many.
-_WIDTH: Final = 1 << 11
+# Short rows are taken several at once as one of at most this width, to reduce columns; long ones are cut into such rows.
+_WIDTH_NBYTES: Final = 1 << 13
 _LONG_ROW: Final = 1 << 16
 # Rows are cut, and BLAS adds short ones up faster than torch.
 _ROW_PIECE: Final = 1 << 10
@@ -156,7 +156,7 @@ def _joined(parts: list[tuple[Pair, int]]) -> Pair:
 def _of_columns(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return mean and M2 of each column; of many short rows several are taken as one long row."""
     rows, columns = matrix.shape
-    together = _WIDTH // columns
+    together = _WIDTH_NBYTES // matrix.element_size() // columns
     if together < 2 or rows < _FEWEST_ROWS * together or not matrix.is_contiguous():
         return _of_one(matrix, origin)
     whole = rows - rows % together
@@ -227,7 +227,7 @@ def _of_rows(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
     length = matrix.shape[1]
     if length < 2 * _ROW_PIECE:
         return _of_short_rows(matrix, origin)
-    width = _ROW_PIECE if length < _LONG_ROW else _WIDTH
+    width = _ROW_PIECE if length < _LONG_ROW else _WIDTH_NBYTES // matrix.element_size()
     whole = length - length % width
     pieces = cut_axis(matrix[:, :whole], 1, width)
     states_of = _of_short_rows if length < _LONG_ROW else _of_matrices
