@@ -170,7 +170,8 @@ def _mend_diagonal(distances: Array, value: Array) -> None:
     step = -(-count // isqrt(TILE_BYTES // itemsize_of(distances)))
     for start in range(step):
         rows = slice(start, None, step)
-        is_diagonal = xp.eye(len(range(start, count, step)), dtype=xp.bool, device=device(distances))
+        numbers = xp.arange(start, count, step, dtype=xp.int64, device=device(distances))
+        is_diagonal = numbers[:, None] == numbers[None, :]
         # No name for what is there: the whole would be copied before it is written to.
         distances[rows, rows] = xp.where(is_diagonal, value, distances[rows, rows])
 
