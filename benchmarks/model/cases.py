@@ -224,10 +224,10 @@ _CALLS: Final[dict[str, tuple[Build, work.Rule]]] = {
     **dict.fromkeys(MEETING, (_two, _STREAM)),
     **dict.fromkeys(
         ["all", "any", "count_nonzero", "max", "min", "prod", "sum", "mean"],
-        (_reduced, work.streamed(fresh=0.0, nanoseconds=1.2)),
+        (_reduced, work.streamed(fresh=0.0, nanoseconds=0.5)),
     ),
-    **dict.fromkeys(["std", "var"], (_reduced, work.streamed(fresh=0.0, nanoseconds=3.0))),
-    **dict.fromkeys(["argmax", "argmin"], (_reduced, work.streamed(fresh=0.0, nanoseconds=4.0))),
+    **dict.fromkeys(["std", "var"], (_reduced, work.streamed(fresh=0.0, nanoseconds=0.9))),
+    **dict.fromkeys(["argmax", "argmin"], (_reduced, work.streamed(fresh=0.0, nanoseconds=2.2))),
     "linalg.trace": (_traced, work.nothing),
     "linalg.vector_norm": (_reduced, _READ),
     "linalg.matrix_norm": (_same(square, 0, 1), _READ),
@@ -244,7 +244,7 @@ _CALLS: Final[dict[str, tuple[Build, work.Rule]]] = {
     **dict.fromkeys(["from_local", "from_callback"], (_none, _STREAM)),
     "sort": (_same(line, 0), work.ordered(work.SORT_NS)),
     "argsort": (_same(line, 0), work.ordered(work.ARGSORT_NS)),
-    "unique_values": (_same(line, 0), work.ordered(2 * work.ARGSORT_NS)),
+    "unique_values": (_same(line, 0), work.ordered(1.2 * work.SORT_NS)),
     **dict.fromkeys(
         ["unique_counts", "unique_inverse", "unique_all"], (_same(line, 0), work.ordered(2 * work.ARGSORT_NS))
     ),

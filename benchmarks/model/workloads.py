@@ -18,13 +18,13 @@ CLUSTERS: Final = 8
 LASSO_FEATURES: Final = 100
 SWEEPS: Final = 20
 
-BLOCK_ELEMENTS: Final = 1 << 22
-"""What a block of distances has at most, over all ranks together."""
+PASSING_ROWS: Final = 1 << 12
+"""So many rows pass by those that stay at once, to be compared with them."""
 
-SHORT_ROWS_NS: Final = 25.0
+SHORT_ROWS_NS: Final = 9.5
 """A k-means step, for each row and cluster."""
 
-PAIR_NS: Final = 33.0
+PAIR_NS: Final = 5.7
 """A distance, by the quadratic expansion and with a diagonal of zeros."""
 
 COORDINATE_SECONDS: Final = 40e-9
@@ -102,28 +102,22 @@ def _moments_work(rows: int, ranks: int) -> Work:
 # ---- Euclidean distances of all rows to all rows
 
 
-def _block_rows(rows: int) -> int:
-    return max(1, max(BLOCK_ELEMENTS, rows * FEATURES) // rows)
-
-
-def _blocks(rows: int) -> int:
-    return -(-rows // _block_rows(rows))
+def _places(rows: int) -> int:
+    return -(-rows // PASSING_ROWS)
 
 
 def _cdist_steps(rows: int, ranks: int) -> Iterator[Step]:
-    # A block lies on few ranks, and is given to all: no rank sends less than the block over the number of ranks.
-    sent = 8 * _block_rows(rows) / ranks
-    blocks = _blocks(rows)
-    yield Step("allgather", blocks, blocks, int(blocks * sent * FEATURES))
-    yield Step("allgather", blocks, blocks, int(blocks * sent))
+    # That all numbers are finite, and their squares.
+    yield Step("allreduce", 2, 2, 16)
+    # Rows that pass lie on few ranks, and are given to all: no rank sends less than its share.
+    sent = 8 * FEATURES * min(rows, PASSING_ROWS) / ranks
+    yield Step("allgather", _places(rows), _places(rows), int(_places(rows) * sent))
 
 
 def _cdist_work(rows: int, ranks: int) -> Work:
     pairs = rows * _share(rows, ranks)
-    # The product, its factor, two sums, the lower bound, the diagonal, the root, and the copy into the result.
-    return Work(
-        read=8 * 8 * pairs, fresh=3 * 8 * pairs, flops=2 * pairs * FEATURES, busy=PAIR_NS * 1e-9 * pairs
-    )
+    # The result, made and written; what comes before stays in the cache.
+    return Work(read=2 * 8 * pairs, fresh=8 * pairs, flops=2 * pairs * FEATURES, busy=PAIR_NS * 1e-9 * pairs)
 
 
 # ---- LASSO by coordinate descent on the Gram matrix
@@ -148,7 +142,7 @@ def _lasso_work(rows: int, ranks: int) -> Work:
 WORKLOADS: Final = (
     Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 31, 1 << 30, 1 << 20),
     Workload("moments", _moments_steps, _moments_work, lambda rows: 87, 1 << 30, 1 << 20),
-    Workload("cdist", _cdist_steps, _cdist_work, lambda rows: 20 + 23 * _blocks(rows), 1 << 20, 1 << 10),
+    Workload("cdist", _cdist_steps, _cdist_work, lambda rows: 60 + 25 * _places(rows), 1 << 20, 1 << 10),
     Workload("LASSO, 20 sweeps", _lasso_steps, _lasso_work, lambda rows: 29, 1 << 28, 1 << 18),
 )
 """cdist grows with the square of the rows: in weak scaling each rank keeps its rows, and so gets more to do."""
