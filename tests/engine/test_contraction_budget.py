@@ -144,8 +144,10 @@ def test_tall_skinny_factors_gather_their_triangles_once(ranks: int) -> None:
         factorization.svd(block)
         factorization.matrix_rank(block)
 
-    triangle = 16 * 16 * 8
-    assert counted(ranks, body) == [{"allgather": (3, 3, 3 * triangle)}] * ranks
+    triangle, signs = 16 * 16 * 8, 16 * 8
+    first, *others = counted(ranks, body)
+    assert first == {"allgather": (3, 3, 3 * triangle), "broadcast": (1, 1, signs)}
+    assert others == [{"allgather": (3, 3, 3 * triangle), "broadcast": (1, 1, 0)}] * (ranks - 1)
 
 
 @pytest.mark.parametrize("ranks", RANKS)
@@ -158,7 +160,8 @@ def test_large_triangles_climb_a_tree(ranks: int, monkeypatch: pytest.MonkeyPatc
         assert calls == 2 * levels
         assert messages <= levels + 1
         assert nbytes <= (levels + 1) * triangle
-        assert each["broadcast"][0] == 1
+        # Of R, and of the signs of its diagonal.
+        assert each["broadcast"][0] == 2
 
 
 @pytest.mark.parametrize("ranks", RANKS)
