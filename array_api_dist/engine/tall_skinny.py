@@ -25,14 +25,12 @@ def qr(block: Block) -> tuple[Block, Block]:
 
     Communication: as :func:`any_qr`; the first K rows of Q that rank 0 lacks to it, and a broadcast of K signs.
     """
-    factor, upper = any_qr(block)
-    phases = factors.diagonal_phases(upper.local)
+    part, upper, multiplier = _parts(block)
     # Not in place: both may be seen by others.
-    part = factor.local * phases.unsqueeze(-2)
-    phases = phases * _signs(factor, part)
-    return factor.with_local(factor.local * phases.unsqueeze(-2)), upper.with_local(
-        upper.local * phases.conj().unsqueeze(-1)
-    )
+    phases = factors.diagonal_phases(upper)
+    phases = phases * _signs(block, part, multiplier * phases.unsqueeze(-2))
+    upper, multiplier = upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2)
+    return _of_rows(block, part @ multiplier), copied(upper, block)
 
 
 def any_qr(block: Block) -> tuple[Block, Block]:
@@ -41,19 +39,27 @@ def any_qr(block: Block) -> tuple[Block, Block]:
     Communication: one allgather of the ranks' triangles when they are small, else log2(P) messages of a triangle up
     a binary tree and down again, and one broadcast of a triangle.
     """
+    part, upper, multiplier = _parts(block)
+    return _of_rows(block, part @ multiplier), copied(upper, block)
+
+
+def _parts(block: Block) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a factor of this rank's own, R, and what the factor is to be multiplied with for its rows of Q."""
     part, own = torch.linalg.qr(block.local)
-    upper, multiplier = _merged(block, own, with_factor=True)
-    shape = (*block.shape[:-1], upper.shape[-2])
-    return Block(part @ multiplier, shape, block.partition, block.device), copied(upper, block)
+    return part, *_merged(block, own, with_factor=True)
 
 
-def _signs(block: Block, part: torch.Tensor) -> torch.Tensor:
-    """Return the signs (..., K) of reflections for Q, partitioned as ``block``, of which this rank has ``part``."""
-    order, rank = block.shape[-1], block.device.rank
+def _of_rows(block: Block, part: torch.Tensor) -> Block:
+    return Block(part, (*block.shape[:-1], part.shape[-1]), block.partition, block.device)
+
+
+def _signs(block: Block, part: torch.Tensor, multiplier: torch.Tensor) -> torch.Tensor:
+    """Return the signs (..., K) of reflections for Q where R's diagonal is positive: here ``part @ multiplier``."""
+    order, rank = multiplier.shape[-1], block.device.rank
     bounds = [min(bound, order) for bound in block.partition.bounds]
-    top = part.new_empty((*part.shape[:-2], order, order))
+    top = multiplier.new_empty((*multiplier.shape[:-2], order, order))
     slots = [top.narrow(-2, low, high - low) for low, high in pairwise(bounds)]
-    own = part.narrow(-2, 0, bounds[rank + 1] - bounds[rank])
+    own = part.narrow(-2, 0, bounds[rank + 1] - bounds[rank]) @ multiplier
     # Rank 0 has the first rows, mostly all that are asked for.
     if bounds[1] < order:
         others = [Piece(source, slots[source]) for source in range(1, len(slots)) if slots[source].numel()]
