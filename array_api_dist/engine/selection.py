@@ -19,6 +19,7 @@ from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
 from array_api_dist.engine.routing import Route, fetch, movable, outer_size, to_row_major
+from array_api_dist.kernels import predicates
 from array_api_dist.kernels.ordering import sort_in_place
 
 RUNS_AT_ONCE: Final = 1 << 16
@@ -183,8 +184,7 @@ def nonzero(block: Block) -> tuple[Block, ...]:
     lopsided). If the partitioned axis is not the first, an allreduce of a count, an exscan and an allreduce of a count
     for each run, and one exchange, in which each element's row-major position moves once into order.
     """
-    axis, local = block.partition.axis, movable(block.local)
-    mask = local if local.dtype == torch.bool else local != 0
+    axis, mask = block.partition.axis, predicates.truth(block.local)
     found = torch.nonzero(mask.reshape(-1)).squeeze(1)
     if axis is None:
         return _vectors(found, block, REPLICATED)

@@ -17,14 +17,12 @@ import torch
 
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
-from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
+from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, Tiled, cut_axis, is_small, tiles_of
 
 Moments: TypeAlias = tuple[torch.Tensor, ...]
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Means and M2, of equal counts or with the counts beside."""
 
-# Tensors that torch may as well convert whole.
-_SMALL_SIZE: Final = 1 << 16
 # What a core's own cache holds, and how many rows of it are added up one after another.
 _PIECE_NBYTES: Final = 1 << 20
 _FEWEST_ROWS, _MOST_ROWS = 1 << 6, 1 << 7
@@ -80,7 +78,7 @@ def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
     if counts.numel() == 0 or count == 0:
         return counts, torch.zeros_like(counts), torch.zeros_like(counts)
-    if axes and _is_small(tensor):
+    if axes and is_small(tensor):
         return counts, *_small_moments(tensor.to(torch.float64), axes, count)
     tiled = tiles_of(tensor, axes)
     if tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * _ROW_PIECE:
@@ -92,10 +90,6 @@ def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
     else:
         mean, square = _from_powers(tiled, count, origin)
     return counts, tiled.restored(mean + origin.reshape(mean.shape)), tiled.restored(square)
-
-
-def _is_small(tensor: torch.Tensor) -> bool:
-    return tensor.numel() <= _SMALL_SIZE or not tensor.is_cpu
 
 
 def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
@@ -262,7 +256,7 @@ def _of_piece(rows: torch.Tensor, origin: torch.Tensor | None, spare: torch.Tens
     fails = precision.fails(mean, square / length)
     mean, square = mean.to(torch.float64), square.to(torch.float64)
     starts = start.expand(*rows.shape[:-1], 1)
-    for places in torch.split(torch.nonzero(fails), max(_SMALL_SIZE // length, 1)):
+    for places in torch.split(torch.nonzero(fails), max(SMALL_SIZE // length, 1)):
         place = places.unbind(1)
         wide = rows[place] - starts[place]
         center = wide.mean(-1, keepdim=True)
@@ -293,7 +287,7 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
 
     A divisor that is not positive counts as zero, as in NumPy and torch.
     """
-    if axes and divisor > 0 and tensor.numel() > 0 and _is_small(tensor):
+    if axes and divisor > 0 and tensor.numel() > 0 and is_small(tensor):
         kernel = torch.std if root else torch.var
         count = math.prod(tensor.shape[axis] for axis in axes)
         return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from array_api_dist.kernels.moving import movable
+
 Function: TypeAlias = Callable[..., Tensor]
 
 # Up to this many elements a call's overhead is all that counts.
@@ -49,3 +51,11 @@ less: Final = _by_numpy(torch.lt, np.less)
 less_equal: Final = _by_numpy(torch.le, np.less_equal)
 not_equal: Final = _by_numpy(torch.ne, np.not_equal)
 signbit: Final = _by_numpy(torch.signbit, np.signbit)
+
+
+def truth(x: Tensor) -> Tensor:
+    """Return which elements are not zero: a boolean tensor itself."""
+    if x.dtype == torch.bool:
+        return x
+    values = movable(x)
+    return values != 0 if values.is_complex() else not_equal(values, values.new_zeros(()))

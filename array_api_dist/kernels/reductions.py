@@ -19,13 +19,11 @@ from array_api_dist.kernels.blocks import block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
-from array_api_dist.kernels.tiles import Axes, in_wide_rows, tiles_of
+from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, in_wide_rows, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
-# Tensors that torch may as well convert whole.
-_SMALL_SIZE: Final = 1 << 16
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
 # Along axes of at most this many elements extremes are merged one after another, as many elements at a time.
 _SHORT_AXIS: Final = 64
@@ -45,7 +43,7 @@ _DOUBLE: Final = {
 
 def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums over ``axes`` in ``dtype``; floating ones are accumulated in float64, integers wrap."""
-    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and _is_small(tensor):
+    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and is_small(tensor):
         return torch.sum(tensor, axes)
     floating = dtype.is_floating_point or dtype.is_complex
     if (
@@ -71,7 +69,7 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return _of_parts(blocked_sum, tensor, axes)
     if not axes:
         return tensor.to(torch.float64)
-    if _is_small(tensor):
+    if is_small(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
     return (
         block_sums(tensor, axes) if tensor.dtype == torch.float32 else in_wide_rows(tensor, axes, torch.sum)
@@ -88,7 +86,7 @@ def _of_parts(
 def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     """Return the means over ``axes`` of ``count`` elements each, of a ``blocked_sum``; NaN for none."""
     dtype = tensor.dtype
-    if axes and count and _is_small(tensor):
+    if axes and count and is_small(tensor):
         return cast(torch.mean(tensor, axes, dtype=_DOUBLE[dtype]), dtype)
     return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
@@ -98,15 +96,11 @@ def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Te
     return cast(total / count if count else torch.full_like(total, torch.nan), dtype)
 
 
-def _is_small(tensor: torch.Tensor) -> builtins.bool:
-    return tensor.numel() <= _SMALL_SIZE or not tensor.is_cpu
-
-
 def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the sums in float64."""
     if tensor.dtype == torch.float64:
         return in_wide_rows(tensor, axes, torch.sum)
-    if _is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
+    if is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
         return torch.sum(tensor.to(torch.float64), axes)
     tiled = tiles_of(tensor, axes)
     return tiled.restored(power_sums(tiled, 1)[0]).to(torch.float64)
@@ -114,9 +108,9 @@ def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums modulo 2**64, as ``dtype``."""
-    if tensor.dtype is torch.bool and _is_small(tensor):
+    if tensor.dtype is torch.bool and is_small(tensor):
         return cast(torch.sum(tensor, axes), dtype)
-    if tensor.dtype in SHORT_INTEGERS and not _is_small(tensor):
+    if tensor.dtype in SHORT_INTEGERS and not is_small(tensor):
         tiled = tiles_of(tensor, axes)
         return cast(tiled.restored(power_sums(tiled, 1)[0]), dtype)
     values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
@@ -131,30 +125,21 @@ def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     return moved_back(values, dtype)
 
 
-def _truth(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.dtype == torch.bool:
-        return tensor
-    values = movable(tensor)
-    if values.is_complex():
-        return values != 0
-    return predicates.not_equal(values, values.new_zeros(()))
-
-
 def all(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return whether all elements over ``axes`` are true (not zero)."""
-    truth = _truth(tensor)
+    truth = predicates.truth(tensor)
     return torch.all(truth, axes) if axes else truth
 
 
 def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return whether any element over ``axes`` is true (not zero)."""
-    truth = _truth(tensor)
+    truth = predicates.truth(tensor)
     return torch.any(truth, axes) if axes else truth
 
 
 def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return how many elements over ``axes`` are not zero, in int64."""
-    truth = _truth(tensor)
+    truth = predicates.truth(tensor)
     lanes = math.prod(length for axis, length in enumerate(truth.shape) if axis not in axes)
     if truth.is_cpu and truth.is_contiguous() and axes and lanes * _LONG_LANE < truth.numel():
         kept = truth.ndim - len(axes)
@@ -192,7 +177,7 @@ def _extreme(
 ) -> torch.Tensor:
     if not axes:
         return tensor
-    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= _SMALL_SIZE:
+    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= SMALL_SIZE:
         return kernel(tensor, axes)
     if tensor.dtype in SIGNED:
         return _restored(_extreme(_ordered(tensor), axes, kernel, least=least), tensor.dtype)
@@ -231,7 +216,7 @@ def _arg_extreme(
     if tensor.numel() == 0:
         return tensor.new_empty(shape), torch.empty(shape, dtype=torch.int64, device=tensor.device)
     is_innermost = tensor.stride(axis) == builtins.min(tensor.stride())
-    if tensor.device.type == "cpu" and (is_innermost or _is_small(tensor)):
+    if tensor.device.type == "cpu" and (is_innermost or is_small(tensor)):
         # NumPy promises the first of equals, and NaN before all; torch promises neither.
         index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
         return torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis), index
@@ -322,7 +307,7 @@ Pairs: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tenso
 def _position(
     tensor: torch.Tensor, axis: int | None, method: Callable[..., object], pairs: Pairs
 ) -> torch.Tensor:
-    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= _SMALL_SIZE:
+    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= SMALL_SIZE:
         return torch.from_numpy(np.asarray(method(tensor.numpy(), axis)))
     return pairs(tensor.reshape(-1), 0)[1] if axis is None else pairs(tensor, axis)[1]
 

@@ -16,9 +16,16 @@ Cut: TypeAlias = tuple[slice, ...]
 _TILE_SIZE: Final = 1 << 19
 _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
+SMALL_SIZE: Final = 1 << 16
+"""Up to so many elements torch may as well convert a tensor whole."""
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8
 _WIDE: Final = 1 << 10
+
+
+def is_small(tensor: torch.Tensor) -> bool:
+    """Return whether cutting ``tensor`` is not worth it; on accelerators it never is."""
+    return tensor.numel() <= SMALL_SIZE or not tensor.is_cpu
 
 
 @dataclass(frozen=True, slots=True, eq=False)
