@@ -38,9 +38,6 @@ __all__ = [
 # The stubs that type checkers find know one of its functions only.
 _compat: Final[Any] = array_api_compat
 
-BLOCK_ELEMENTS: Final = 1 << 22
-"""How many elements a temporary of a blockwise pass may have (over all ranks together)."""
-
 LOCAL_ELEMENTS: Final = 1 << 22
 """How many elements a temporary of a pass over rows may have on any rank: it stays in the processor's cache."""
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, form_of
 from array_api_dist_ml._namespace import (
-    BLOCK_ELEMENTS,
     Array,
     array_namespace,
     as_float,
@@ -35,6 +34,8 @@ __all__ = ["cdist", "nearest"]
 
 # Up to this many nearest rows, a pass for each is faster than sorting.
 FEW: Final = 8
+# So many elements pass at once at most, and so many has a temporary that takes a collective to make.
+BLOCK_ELEMENTS: Final = 1 << 22
 # So much of a temporary, on each rank, is worked on at once: it stays in the cache.
 TILE_BYTES: Final = 1 << 22
 # So many rows pass at once where others move than those of the result's layout.
