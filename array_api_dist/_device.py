@@ -40,7 +40,10 @@ class ProcessorKind:
 
 
 def _cuda_device(node_rank: int) -> torch.device:
-    return torch.device("cuda", node_rank % torch.cuda.device_count())
+    device = torch.device("cuda", node_rank % torch.cuda.device_count())
+    # The rank's own is current: libraries' contexts and locked host memory belong to that, and none to the first.
+    torch.cuda.set_device(device)
+    return device
 
 
 _KINDS: Final[dict[str, ProcessorKind]] = {}

@@ -22,7 +22,7 @@ from benchmarks import facts
 from benchmarks.cases import CASES, DATASETS, SCALES, Case, Scale, matching
 from benchmarks.comparison import compared, geometric_mean
 from benchmarks.model.command import app as model_app
-from benchmarks.registry import SYSTEMS, chosen
+from benchmarks.registry import DEVICES, SYSTEMS, chosen, on_device
 from benchmarks.report import markdown, time_text
 from benchmarks.results import Results, Row, load
 from benchmarks.runner import Plan, session
@@ -94,6 +94,9 @@ def run(
     minutes: Annotated[
         float, typer.Option(help="cases that are not reached by then are named, not run")
     ] = 9.0,
+    device: Annotated[
+        str, typer.Option(help="cpu, or cuda: array_api_dist and torch, both of this environment, on the GPU")
+    ] = "cpu",
     weak: Annotated[bool, typer.Option(help="also rows in proportion to ranks")] = True,
     probe: Annotated[bool, typer.Option(help="also the machine's own figures, for predictions")] = True,
     paper: Annotated[
@@ -109,9 +112,11 @@ def run(
         entries = chosen([name for name in systems.split(",") if name])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if device not in DEVICES:
+        raise typer.BadParameter(f"a device is one of {', '.join(DEVICES)}, got {device!r}")
     plan = Plan(
-        _cases(patterns), entries, _numbers(ranks), cores or facts.cores(), _scale(scale), repeats, seconds,
-        minutes=minutes, weak=weak,
+        _cases(patterns), on_device(entries, device), _numbers(ranks), cores or facts.cores(), _scale(scale), repeats,
+        seconds, minutes=minutes, weak=weak, device=device,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     # What asks this program to end must let it end its processes.

@@ -17,6 +17,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": _field("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": cores(),
+        "gpus": gpus(),
         "caches": _caches(),
         "memory_nbytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": platform.platform(),
@@ -31,6 +32,15 @@ def machine() -> dict[str, Any]:
 def cores() -> int:
     """Return how many cores this process may run on."""
     return len(os.sched_getaffinity(0))
+
+
+def gpus() -> list[str]:
+    """Return the names of this machine's GPUs."""
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    except OSError:
+        return []
 
 
 def _field(path: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 Spread: TypeAlias = Literal["mpi", "cluster", "none"]
@@ -43,6 +43,8 @@ class Layout:
         return f"{self.ranks}x{self.threads}"
 
 
+DEVICES: Final = ("cpu", "cuda")
+
 OWN: Final = "array_api_dist"
 """The system that the others are compared with."""
 
@@ -73,6 +75,16 @@ def chosen(names: Sequence[str]) -> list[Entry]:
     if unknown:
         raise ValueError(f"a system is one of {', '.join(SYSTEMS)}, got {', '.join(unknown)}")
     return [entry for name, entry in SYSTEMS.items() if not names or name in names]
+
+
+def on_device(entries: Sequence[Entry], device: str) -> list[Entry]:
+    """Return those of the systems that compute on ``device``, all of them on "cpu".
+
+    On a GPU both are those of the environment that this program runs in: one torch, one CUDA.
+    """
+    if device == "cpu":
+        return list(entries)
+    return [replace(entry, requirements=None) for entry in entries if entry.name in (OWN, "torch")]
 
 
 def layouts(entry: Entry, ranks: Sequence[int], cores: int) -> list[Layout]:

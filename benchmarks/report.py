@@ -151,7 +151,8 @@ def machine_text(results: Results) -> str:
     """Return what the run was made on, and what its columns mean."""
     told = results.machine
     made_on = (
-        f"{told['cpu']}, {told['cores']} cores, {told['memory_nbytes'] / 2**30:.0f} GiB; {told['system']}; "
+        f"{', '.join([told['cpu'], *told.get('gpus', [])])}, {told['cores']} cores, "
+        f"{told['memory_nbytes'] / 2**30:.0f} GiB; {told['system']}; "
         f"Python {told['python']}; commit {told['commit']}{' with changes' if told['changed'] else ''}; {told['when']}; "
         f"load before {told['load']:.1f}; `{told.get('command', '')}`."
     )

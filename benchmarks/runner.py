@@ -63,6 +63,8 @@ class Plan:
         After so long, counted from when the environments are made, no further case is begun.
     weak : bool
         Whether to measure scaling cases also with rows in proportion to ranks.
+    device : str
+        Where the arrays are.
     """
 
     cases: Sequence[Case]
@@ -75,6 +77,7 @@ class Plan:
     limit: float = 60.0
     minutes: float = 9.0
     weak: bool = True
+    device: str = "cpu"
 
     def runs(self) -> list[tuple[Case, int]]:
         """Return each case with the factors of its rows."""
@@ -147,7 +150,7 @@ class Session:
         team = self._teams.get((entry.name, layout))
         if team is None or not team.alive:
             log = self._scratch / f"{entry.name}-{layout}.log"
-            team = Team(entry, layout, self._environments[entry.name], log)
+            team = Team(entry, layout, self._environments[entry.name], log, self._plan.device)
             self._teams[entry.name, layout] = team
             self.systems[entry.name] = team.versions
         return team

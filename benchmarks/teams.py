@@ -42,13 +42,14 @@ def launcher(python: Path, ranks: int) -> list[str]:
     return [*start, str(python)]
 
 
-def variables(layout: Layout) -> dict[str, str]:
-    """Return the environment of a team's processes: this tree's modules, and the layout's threads."""
+def variables(layout: Layout, device: str = "cpu") -> dict[str, str]:
+    """Return the environment of a team's processes: this tree's modules, the layout's threads, where arrays are."""
     threads = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(layout.threads)
     )
     return {
         **threads,
+        "ARRAY_API_DIST_DEVICE": device,
         "BENCHMARKS_RANKS": str(layout.ranks),
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'ml'}",
         "PYTHONWARNINGS": "ignore",
@@ -78,9 +79,13 @@ class Team:
         What it can be asked for.
     """
 
-    def __init__(self, entry: Entry, layout: Layout, place: Environment, log: Path) -> None:
+    def __init__(
+        self, entry: Entry, layout: Layout, place: Environment, log: Path, device: str = "cpu"
+    ) -> None:
         self.label = Label(entry.name, layout)
-        self._is_lazy = entry.spread == "cluster"
+        self._device = device
+        # A call only asks for what a cluster or a GPU does.
+        self._is_lazy = entry.spread == "cluster" or device != "cpu"
         # Sockets have short names only.
         self._directory = tempfile.TemporaryDirectory(prefix="bench-")
         self._log = log
@@ -102,7 +107,7 @@ class Team:
                 process = subprocess.Popen(
                     [*command, str(scratch / "s"), str(scratch)], cwd=scratch, stdout=log, stderr=log,
                     stdin=subprocess.DEVNULL, start_new_session=True,
-                    env=environment(variables(layout) | {"BENCHMARKS_KEY": key}),
+                    env=environment(variables(layout, self._device) | {"BENCHMARKS_KEY": key}),
                 )  # fmt: skip
             self._process = process
             self._accept(listener, ranks, process)

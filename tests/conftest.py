@@ -12,6 +12,8 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 from mpi4py import MPI
 
+from array_api_dist._device import DEVICE_VARIABLE
+
 pytest.register_assert_rewrite("harness", "cases", "standard")
 
 # Where Hypothesis keeps the settings of a test; its own `settings` decorator writes there.
@@ -42,6 +44,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         "those of every run (others: --hypothesis-seed N)" if seed is None else f"--hypothesis-seed {seed}"
     )
     return [f"ranks: {MPI.COMM_WORLD.size}, {library}, OMP_NUM_THREADS={threads}", f"examples: {examples}"]
+
+
+@pytest.fixture
+def host_memory() -> None:
+    """The test counts bytes that the host's kernels take.
+
+    Staging takes buffers besides, and CUDA's libraries have workspaces and sizes of blocks of their own.
+    """
+    kind = os.environ.get(DEVICE_VARIABLE, "cpu")
+    if kind != "cpu":
+        pytest.skip(f"counts what kernels of the host allocate, not those of {kind}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

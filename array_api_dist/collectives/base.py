@@ -61,7 +61,7 @@ class BaseCommunicator(ABC):
     def __init__(self, *, staged: bool, buffer_nbytes: int = BUFFER_NBYTES) -> None:
         self._staged = staged
         self._buffer_nbytes = buffer_nbytes
-        self._buffers = Buffers()
+        self._buffers = Buffers(is_pinned=staged and torch.accelerator.is_available())
         self._lockstep: Lockstep | None = None
         self._owner = Owner()
 
@@ -223,7 +223,7 @@ class BaseCommunicator(ABC):
         return result
 
     def _allreduced(self, state: State, operator: Operator, nbytes: int) -> State:
-        if nbytes == 0:
+        if nbytes == 0 or self.ranks == 1:
             return tuple(tensor.clone() for tensor in state)
         if nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * self.ranks) and len(state) == 1:
             native = self._native_allreduce(self._host(state[0]), operator)

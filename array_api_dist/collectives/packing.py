@@ -93,29 +93,49 @@ def _slot(buffer: torch.Tensor, place: int, like: torch.Tensor) -> torch.Tensor:
 
 def pack(message: Sequence[torch.Tensor], buffer: torch.Tensor) -> None:
     """Copy the tensors of a message into ``buffer``, from any strides and any device."""
+    if _is_elsewhere(buffer, message):
+        together = torch.empty_like(buffer, device=message[0].device)
+        pack(message, together)
+        buffer.copy_(together)
+        return
     for tensor, place in zip(message, _places(message), strict=False):
         movable(_slot(buffer, place, tensor)).copy_(movable(tensor))
 
 
 def unpack(buffer: torch.Tensor, message: Sequence[torch.Tensor]) -> None:
     """Copy a packed message out of ``buffer`` into the tensors it is made of."""
+    if _is_elsewhere(buffer, message):
+        unpack(buffer.to(message[0].device), message)
+        return
     for tensor, place in zip(message, _places(message), strict=False):
         movable(tensor).copy_(movable(_slot(buffer, place, tensor)))
 
 
+def _is_elsewhere(buffer: torch.Tensor, message: Sequence[torch.Tensor]) -> bool:
+    """Return whether a message of several tensors passes between host and device: better at once than one by one."""
+    return len(message) > 1 and message[0].device != buffer.device
+
+
 class Buffers:
-    """Host memory that one communicator keeps: what was touched once is cheap to write again."""
+    """Host memory that one communicator keeps: what was touched once is cheap to write again.
 
-    __slots__ = ("_free",)
+    Parameters
+    ----------
+    is_pinned : bool
+        Whether pages are locked: accelerators then read and write them several times as fast.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_free", "_is_pinned")
+
+    def __init__(self, *, is_pinned: bool = False) -> None:
+        self._is_pinned = is_pinned
         self._free: list[torch.Tensor] = []
 
     def take(self, nbytes: int) -> torch.Tensor:
         """Return a buffer of at least ``nbytes``: the smallest free one that is large enough, else a new one."""
         fitting = [buffer for buffer in self._free if buffer.numel() >= nbytes]
         if not fitting:
-            return torch.empty(nbytes, dtype=torch.uint8)
+            return torch.empty(nbytes, dtype=torch.uint8, pin_memory=self._is_pinned)
         best = min(fitting, key=torch.Tensor.numel)
         self._free = [buffer for buffer in self._free if buffer is not best]
         recorder.note_pool(-best.numel())

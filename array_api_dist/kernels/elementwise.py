@@ -24,6 +24,7 @@ Rows: TypeAlias = Mapping[torch.dtype, Function]
 
 _SIGNED: Final = (torch.int8, torch.int16, torch.int32, torch.int64)
 _UNSIGNED: Final = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+_LACKING: Final = (torch.uint16, torch.uint32, torch.uint64)
 _INTEGER: Final = _SIGNED + _UNSIGNED
 _REAL: Final = (torch.float32, torch.float64)
 _COMPLEX: Final = (torch.complex64, torch.complex128)
@@ -58,11 +59,11 @@ def _rows(dtypes: tuple[torch.dtype, ...], function: Function) -> dict[torch.dty
 
 def _unsigned(narrow: Function, wide: Function) -> dict[torch.dtype, Function]:
     """Return the rows of the unsigned types that torch can't compute with: 16 and 32 bits, and 64 bits."""
-    return {torch.uint16: narrow, torch.uint32: narrow, torch.uint64: wide}
+    return dict(zip(_LACKING, (narrow, narrow, wide), strict=True))
 
 
-def _wrapping(function: Function) -> dict[torch.dtype, Function]:
-    return _unsigned(unsigned.widened(function), unsigned.as_signed(function))
+def _same_bits(function: Function) -> dict[torch.dtype, Function]:
+    return _rows(_LACKING, unsigned.as_signed(function))
 
 
 def _comparing(function: Function) -> dict[torch.dtype, Function]:
@@ -92,27 +93,27 @@ _SAME: Final = torch.detach
 
 ABS: Final = Kernel("abs", torch.abs, _rows(_UNSIGNED, _SAME))
 ACOS: Final = Kernel("acos", torch.acos, _rows(_COMPLEX, special.acos_complex))
-ACOSH: Final = Kernel("acosh", torch.acosh)
+ACOSH: Final = Kernel("acosh", torch.acosh, _rows(_COMPLEX, special.acosh_complex))
 ADD: Final = Kernel(
-    "add", torch.add, {**_wrapping(torch.add), **_rows(_COMPLEX, special.by_component(torch.add))}
+    "add", torch.add, {**_same_bits(torch.add), **_rows(_COMPLEX, special.by_component(torch.add))}
 )
 ASIN: Final = Kernel("asin", torch.asin)
 ASINH: Final = Kernel("asinh", torch.asinh)
 ATAN: Final = Kernel("atan", torch.atan)
 ATAN2: Final = Kernel("atan2", torch.atan2)
 ATANH: Final = Kernel("atanh", torch.atanh)
-BITWISE_AND: Final = Kernel("bitwise_and", torch.bitwise_and)
-BITWISE_INVERT: Final = Kernel("bitwise_invert", torch.bitwise_not, _wrapping(torch.bitwise_not))
+BITWISE_AND: Final = Kernel("bitwise_and", torch.bitwise_and, _same_bits(torch.bitwise_and))
+BITWISE_INVERT: Final = Kernel("bitwise_invert", torch.bitwise_not, _same_bits(torch.bitwise_not))
 BITWISE_LEFT_SHIFT: Final = Kernel(
-    "bitwise_left_shift", torch.bitwise_left_shift, _wrapping(torch.bitwise_left_shift)
+    "bitwise_left_shift", torch.bitwise_left_shift, _same_bits(torch.bitwise_left_shift)
 )
-BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or)
+BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or, _same_bits(torch.bitwise_or))
 BITWISE_RIGHT_SHIFT: Final = Kernel(
     "bitwise_right_shift",
     torch.bitwise_right_shift,
     _unsigned(unsigned.widened(torch.bitwise_right_shift), unsigned.right_shift),
 )
-BITWISE_XOR: Final = Kernel("bitwise_xor", torch.bitwise_xor)
+BITWISE_XOR: Final = Kernel("bitwise_xor", torch.bitwise_xor, _same_bits(torch.bitwise_xor))
 CEIL: Final = _integral(torch.ceil, "ceil")
 CLIP: Final = Kernel("clip", torch.clamp, _choosing(torch.clamp))
 CLIP_MAX: Final = Kernel("clip", torch.minimum, _choosing(torch.minimum))
@@ -122,7 +123,11 @@ COPYSIGN: Final = Kernel("copysign", torch.copysign)
 COS: Final = Kernel("cos", torch.cos)
 COSH: Final = Kernel("cosh", torch.cosh, _rows(_REAL, special.cosh))
 DIVIDE: Final = Kernel("divide", torch.divide)
-EQUAL: Final = Kernel("equal", torch.eq, _rows(_WIDE, predicates.equal))
+EQUAL: Final = Kernel(
+    "equal",
+    torch.eq,
+    {**_rows(_WIDE, predicates.equal), **_rows(_LACKING, unsigned.compared_as_signed(torch.eq))},
+)
 EXP: Final = Kernel("exp", torch.exp)
 EXPM1: Final = Kernel("expm1", torch.expm1, _rows(_COMPLEX, special.expm1_complex))
 FLOOR: Final = _integral(torch.floor, "floor")
@@ -164,12 +169,16 @@ LOGICAL_OR: Final = Kernel("logical_or", torch.logical_or)
 LOGICAL_XOR: Final = Kernel("logical_xor", torch.logical_xor)
 MAXIMUM: Final = Kernel("maximum", torch.maximum, _choosing(torch.maximum))
 MINIMUM: Final = Kernel("minimum", torch.minimum, _choosing(torch.minimum))
-MULTIPLY: Final = Kernel("multiply", torch.mul)
+MULTIPLY: Final = Kernel("multiply", torch.mul, _same_bits(torch.mul))
 NEGATIVE: Final = Kernel(
-    "negative", torch.neg, {**_wrapping(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
+    "negative", torch.neg, {**_same_bits(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
 )
 NEXTAFTER: Final = Kernel("nextafter", torch.nextafter)
-NOT_EQUAL: Final = Kernel("not_equal", torch.ne, _rows(_WIDE, predicates.not_equal))
+NOT_EQUAL: Final = Kernel(
+    "not_equal",
+    torch.ne,
+    {**_rows(_WIDE, predicates.not_equal), **_rows(_LACKING, unsigned.compared_as_signed(torch.ne))},
+)
 POSITIVE: Final = Kernel("positive", _SAME)
 POW: Final = Kernel(
     "pow",
@@ -199,7 +208,7 @@ SIGN: Final = Kernel(
     "sign",
     torch.sign,
     {
-        **_unsigned(unsigned.sign, unsigned.sign),
+        **_rows(_LACKING, unsigned.sign),
         **_rows(_REAL, special.sign),
         **_rows(_COMPLEX, special.sign_complex),
     },
@@ -208,11 +217,11 @@ SIGNBIT: Final = Kernel("signbit", torch.signbit, _rows(_REAL, predicates.signbi
 SIN: Final = Kernel("sin", torch.sin)
 SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
 SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))
-SQUARE: Final = Kernel("square", torch.square, _unsigned(unsigned.square, unsigned.square))
+SQUARE: Final = Kernel("square", torch.square, _same_bits(torch.square))
 SUBTRACT: Final = Kernel(
-    "subtract", torch.sub, {**_wrapping(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
+    "subtract", torch.sub, {**_same_bits(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
 )
 TAN: Final = Kernel("tan", torch.tan, _rows(_COMPLEX, special.tan_complex))
 TANH: Final = Kernel("tanh", torch.tanh, _rows(_COMPLEX, special.tanh_complex))
 TRUNC: Final = _integral(torch.trunc, "trunc")
-WHERE: Final = Kernel("where", torch.where)
+WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))

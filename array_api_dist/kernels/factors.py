@@ -128,6 +128,8 @@ def svd(x: Tensor, *, full_matrices: bool) -> tuple[Tensor, Tensor, Tensor]:
         return left.mH.resolve_conj(), values, right.mH.resolve_conj()
     if not full_matrices or rows == columns:
         left, values, right = torch.linalg.svd(x, full_matrices=False)
+        # On accelerators it is a lazy conjugate.
+        right = right.resolve_conj()
         turn(left, right, _phases(right, -1))
         return left, values, right
     factor, upper = qr(x, complete=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
 
 Axes: TypeAlias = tuple[Sequence[int], Sequence[int]]
+
+_LIMB_BITS: Final = 16
+_EXACT_LENGTH: Final = 1 << 20
 
 
 def _in_working_type(
@@ -26,16 +31,50 @@ def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    if left.dtype != torch.int64 or min(left.ndim, right.ndim) < 2 or not _fits_in_float64(left, right):
+    if left.dtype.is_floating_point or left.is_complex():
         return torch.matmul(left, right)
-    # torch multiplies int64 matrices element by element, thirty times slower than float64 ones.
-    return torch.matmul(left.to(torch.float64), right.to(torch.float64)).to(torch.int64)
+    if left.is_cpu and (left.dtype != torch.int64 or min(left.ndim, right.ndim) < 2):
+        return torch.matmul(left, right)
+    # torch multiplies int64 matrices of the host element by element, thirty times slower than float64 ones; those of
+    # accelerators in no integer type.
+    if _fits_in_float64(left, right):
+        exact = torch.matmul(left.to(torch.float64), right.to(torch.float64))
+        return exact.to(torch.int64).to(left.dtype)
+    return torch.matmul(left, right) if left.is_cpu else _matmul_of_limbs(left, right)
+
+
+def _matmul_of_limbs(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return the product of integer matrices, modulo their width, by exact products in float64.
+
+    Factors are cut into limbs of 16 bits, as in long multiplication: sums of 2**20 products of them stay exact.
+    """
+    dtype = left.dtype
+    limbs = max(torch.iinfo(dtype).bits // _LIMB_BITS, 1)
+    result = torch.zeros((), dtype=torch.int64, device=left.device)
+    contracted = max(right.ndim - 2, 0) - right.ndim
+    length = left.shape[-1]
+    for start in range(0, max(length, 1), _EXACT_LENGTH):
+        count = min(_EXACT_LENGTH, length - start)
+        first = _limbs(left.narrow(-1, start, count), limbs)
+        second = _limbs(right.narrow(contracted, start, count), limbs)
+        for i, j in itertools.product(range(limbs), repeat=2):
+            if i + j < limbs:
+                result = result + (torch.matmul(first[i], second[j]).to(torch.int64) << _LIMB_BITS * (i + j))
+    return result.to(dtype)
+
+
+def _limbs(factor: torch.Tensor, count: int) -> list[torch.Tensor]:
+    """Return the limbs of integers, the lowest bits first; a single one keeps its sign."""
+    if count == 1:
+        return [factor.to(torch.float64)]
+    mask = (1 << _LIMB_BITS) - 1
+    return [(factor >> _LIMB_BITS * i & mask).to(torch.float64) for i in range(count)]
 
 
 def _fits_in_float64(left: torch.Tensor, right: torch.Tensor) -> bool:
     """Return whether no partial sum of the products can exceed what float64 holds exactly."""
     if left.numel() == 0 or right.numel() == 0:
-        return False
+        return True
     greatest = [max(-int(each.min()), int(each.max())) for each in (left, right)]
     return greatest[0] * greatest[1] * left.shape[-1] <= 2**53
 
@@ -43,7 +82,21 @@ def _fits_in_float64(left: torch.Tensor, right: torch.Tensor) -> bool:
 def tensordot(left: torch.Tensor, right: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the contraction of the axes ``axes[0]`` of the left with ``axes[1]`` of the right."""
     pairs = [list(axes[0]), list(axes[1])]
-    return _in_working_type(left, right, lambda a, b: torch.tensordot(a, b, pairs))  # pyright: ignore[reportArgumentType]  # torch's overload for pairs says int
+    if left.is_cpu or left.dtype.is_floating_point or left.is_complex():
+        return _in_working_type(left, right, lambda a, b: torch.tensordot(a, b, pairs))  # pyright: ignore[reportArgumentType]  # torch's overload for pairs says int
+    return _in_working_type(left, right, lambda a, b: _tensordot_of_integers(a, b, pairs))
+
+
+def _tensordot_of_integers(
+    left: torch.Tensor, right: torch.Tensor, pairs: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    rows = [axis for axis in range(left.ndim) if axis not in pairs[0]]
+    columns = [axis for axis in range(right.ndim) if axis not in pairs[1]]
+    shape = [*(left.shape[axis] for axis in rows), *(right.shape[axis] for axis in columns)]
+    length = math.prod(left.shape[axis] for axis in pairs[0])
+    first = left.permute((*rows, *pairs[0])).reshape(math.prod(shape[: len(rows)]), length)
+    second = right.permute((*pairs[1], *columns)).reshape(length, math.prod(shape[len(rows) :]))
+    return _matmul(first, second).view(shape)
 
 
 def vecdot(left: torch.Tensor, right: torch.Tensor, axis: int) -> torch.Tensor:

@@ -93,7 +93,12 @@ def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
 
 def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Tensor:
     """Return the mean in ``dtype`` of ``count`` elements whose sum is ``total``; NaN for none."""
-    return cast(total / count if count else torch.full_like(total, torch.nan), dtype)
+    if count == 0:
+        return cast(torch.full_like(total, torch.nan), dtype)
+    if total.is_complex():
+        # Accelerators divide by a complex number, which loses one component beside an infinite one.
+        return cast(torch.view_as_complex(torch.view_as_real(total) / count), dtype)
+    return cast(total / count, dtype)
 
 
 def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:

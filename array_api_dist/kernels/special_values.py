@@ -164,8 +164,17 @@ def sign_complex(x: Tensor) -> Tensor:
 
 def acos_complex(x: Tensor) -> Tensor:
     """Return the inverse cosine by way of acosh: torch's own cancels near 1 and loses the sign of a zero."""
-    rotated = torch.acosh(x)
+    rotated = acosh_complex(x)
     return torch.complex(rotated.imag.abs(), rotated.real.copysign(-x.imag))
+
+
+def acosh_complex(x: Tensor) -> Tensor:
+    """Return the inverse hyperbolic cosine; accelerators' own loses the imaginary part at ``0 + NaN j``."""
+    result = torch.acosh(x)
+    if x.is_cpu:
+        return result
+    undefined = (x.real == 0) & torch.isnan(x.imag)
+    return torch.where(undefined, complex(math.nan, math.pi / 2), result)
 
 
 def expm1_complex(x: Tensor) -> Tensor:
@@ -188,10 +197,14 @@ def log1p_complex(x: Tensor) -> Tensor:
 
 
 def tanh_complex(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent; ``1 + 0j`` with the sign of the imaginary part at an infinite real one."""
+    """Return the hyperbolic tangent; ``1 + 0j`` with the sign of the imaginary part at an infinite real one.
+
+    Accelerators' own is NaN for a zero real part where the imaginary one is not finite.
+    """
     result = torch.tanh(x)
     zero = torch.copysign(x.real.new_zeros(()), x.imag)
-    return torch.complex(result.real, torch.where(torch.isinf(x.real), zero, result.imag))
+    real = result.real if x.is_cpu else torch.where(x.real == 0, x.real, result.real)
+    return torch.complex(real, torch.where(torch.isinf(x.real), zero, result.imag))
 
 
 def tan_complex(x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Unsigned integers of 16, 32 and 64 bits, whose arithmetic torch lacks.
+"""Unsigned integers of 16, 32 and 64 bits, whose arithmetic torch lacks, on accelerators more of it than on CPUs.
 
-Those of 16 and 32 bits are computed in the next wider signed type and wrapped back. Those of 64 bits are looked
-at as int64: the bits of sums, differences, products and shifts to the left are the same, and flipping the first bit
-turns one order into the other.
+Where the bits are the same (sums, differences, products, shifts to the left, what is bitwise or moves) they are looked
+at as signed integers of their width. Else those of 16 and 32 bits are computed in the next wider signed type and
+wrapped back, and those of 64 bits looked at as int64: flipping the first bit turns one order into the other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final
 
 import torch
 from torch import Tensor
+
+from array_api_dist.kernels.moving import movable, moved_back
 
 _LOWEST: Final = -(2**63)
 _HIGHEST: Final = 2**63 - 1
@@ -34,8 +36,13 @@ def compared_wide(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def as_signed(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return ``kernel`` for uint64 operands, where it gives the same bits as for int64."""
-    return lambda *operands: kernel(*[operand.view(torch.int64) for operand in operands]).view(torch.uint64)
+    """Return ``kernel``, which gives the same bits for signed operands of their width; booleans stay what they are."""
+    return lambda *operands: moved_back(kernel(*map(movable, operands)), operands[-1].dtype)
+
+
+def compared_as_signed(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the comparison ``kernel``, which asks for equality alone."""
+    return lambda x1, x2: kernel(movable(x1), movable(x2))
 
 
 def in_order(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -50,12 +57,7 @@ def chosen_in_order(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def sign(x: Tensor) -> Tensor:
     """Return 1 where ``x`` is not zero."""
-    return (x != 0).to(x.dtype)
-
-
-def square(x: Tensor) -> Tensor:
-    """Return ``x * x``, the one product of unsigned integers that torch has."""
-    return torch.mul(x, x)
+    return (movable(x) != 0).to(x.dtype)
 
 
 def floor_divide(x1: Tensor, x2: Tensor) -> Tensor:

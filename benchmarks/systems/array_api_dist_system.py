@@ -53,7 +53,12 @@ class ArrayApiDist(System):
     def loaded(self, path: Path, axis: int | None) -> Any:
         """Return an array that each rank has read its own part of."""
         mine = read(path, axis, self._device.rank, self._device.ranks)
-        return from_local(torch.from_numpy(mine), axis, copy=False)
+        return from_local(torch.from_numpy(mine).to(self._device.torch_device), axis, copy=False)
+
+    def finished(self, result: Any) -> Any:
+        """Wait for a GPU."""
+        torch.cuda.synchronize()
+        return result
 
     def values(self, result: Any) -> Values:
         """Return the whole; every rank takes part."""

@@ -21,6 +21,7 @@ class Torch(System):
     def __init__(self, scratch: Path) -> None:
         super().__init__(scratch)
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        self._device = torch.device(os.environ.get("ARRAY_API_DIST_DEVICE", "cpu"))
         self.functions = {
             **_elementwise(),
             **_reductions(),
@@ -46,11 +47,16 @@ class Torch(System):
 
     def loaded(self, path: Path, axis: int | None) -> Any:
         """Return a tensor."""
-        return torch.from_numpy(np.load(path))
+        return torch.from_numpy(np.load(path)).to(self._device)
 
     def values(self, result: Any) -> Values:
         """Return a tensor's or a number's values."""
-        return np.asarray(result)
+        return np.asarray(result.cpu() if isinstance(result, torch.Tensor) else result)
+
+    def finished(self, result: Any) -> Any:
+        """Wait for a GPU."""
+        torch.cuda.synchronize()
+        return result
 
 
 def _elementwise() -> dict[str, Function]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import pytest
 import torch
 
 from array_api_dist import _array, _contraction, _fourier, _indexing, _matrices
 from array_api_dist._block import Block
-from array_api_dist._device import Device
+from array_api_dist._device import DEVICE_VARIABLE, Device
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._placement import uneven_bounds
 from array_api_dist.collectives import Communicator, base
@@ -21,6 +22,9 @@ from array_api_dist.engine import contraction, rearrangement, reduction, searchi
 from array_api_dist.kernels import order_keys, ordering
 
 T = TypeVar("T")
+
+KIND: Final = os.environ.get(DEVICE_VARIABLE, "cpu")
+"""Where the ranks' parts are: `ARRAY_API_DIST_DEVICE=cuda pytest tests/engine tests/public` tests a GPU."""
 
 
 @contextmanager
@@ -56,16 +60,17 @@ def partitions_of(shape: Shape, ranks: int) -> list[Partition]:
 def part_of(whole: torch.Tensor, partition: Partition, device: Device) -> Block:
     """Cut this rank's part out of ``whole``."""
     shape = tuple(whole.shape)
-    return Block(whole[partition.local_slices(whole.ndim, device.rank)].clone(), shape, partition, device)
+    local = whole[partition.local_slices(whole.ndim, device.rank)].to(device.torch_device, copy=True)
+    return Block(local, shape, partition, device)
 
 
 def on_ranks(ranks: int, body: Callable[[Device], T]) -> list[T]:
     """Run ``body(device)`` on ``ranks`` threads, each with its own device; return what each gave."""
 
     def run(communicator: Communicator) -> T:
-        return body(Device("cpu", comm=communicator))
+        return body(Device(KIND, comm=communicator))
 
-    return run_ranks(ranks, run)
+    return run_ranks(ranks, run, staged=KIND != "cpu")
 
 
 def joined(blocks: Sequence[Block]) -> torch.Tensor:
@@ -80,9 +85,9 @@ def joined(blocks: Sequence[Block]) -> torch.Tensor:
             assert torch.equal(_bits(block.local), _bits(first.local)), (
                 "replicated copies differ between ranks"
             )
-        return first.local
+        return first.local.cpu()
     moved = torch.cat([_movable(block.local) for block in blocks], dim=first.partition.axis)
-    return moved.view(first.local.dtype)
+    return moved.view(first.local.dtype).cpu()
 
 
 def _movable(tensor: torch.Tensor) -> torch.Tensor:

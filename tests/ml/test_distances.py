@@ -171,6 +171,7 @@ def test_every_rank_gets_the_operand_that_passes_once(
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
+@pytest.mark.usefixtures("host_memory")
 def test_beside_the_result_there_is_one_bounded_block(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distances, "BLOCK_ELEMENTS", 1 << 15)
     monkeypatch.setattr(distances, "TILE_BYTES", 8 << 15)

@@ -212,6 +212,7 @@ def _peak(act: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("init", [*INITS, "array"])
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.usefixtures("host_memory")
 def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
     init: str, weighted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -254,6 +254,7 @@ def test_unfit_arguments_are_told(space: Space) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("bins", "weighted", "nbytes"), [(40, False, 20), (40, True, 22), (7, True, 22)])
+@pytest.mark.usefixtures("host_memory")
 def test_a_histogram_takes_a_few_bytes_for_each_element(
     bins: int, weighted: bool, nbytes: int, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,6 @@ def test_a_function_keeps_its_budget_on_every_rank(name: str, monkeypatch: pytes
             monkeypatch.setattr(DEVICE.communicator, "_buffers", Buffers())
             seen = measured(case, layout, DEVICE)
             problem = problem_of(case, seen, DEVICE.ranks, NO_COPIES)
-            lines = excess(formula, problem, [seen], checks_memory=True)
+            lines = excess(formula, problem, [seen], checks_memory=DEVICE.kind == "cpu")
             found += [f"case {number}, {case.shapes} as {layout}: {line}" for line in lines]
     assert not found, f"rank {DEVICE.rank}, {name}: {formula.text}\n" + "\n".join(found)

@@ -53,6 +53,18 @@ def test_arrays_move_between_kinds_and_back(device: Device) -> None:
     np.testing.assert_array_equal(np.asarray(there.to_device(x.device)), np.arange(11))
 
 
+def test_what_is_not_on_the_host_is_exported_there_by_copies_only(device: Device) -> None:
+    x = xp.arange(7, device=device)
+    whole = repartition(x, None)
+    np.testing.assert_array_equal(torch.from_dlpack(whole.__dlpack__(dl_device=(1, 0))), np.arange(7))
+    assert torch.from_dlpack(whole).device == device.torch_device
+    if device.torch_device.type == "cpu":
+        whole.__dlpack__(dl_device=(1, 0), copy=False)
+    else:
+        with pytest.raises(BufferError, match="cannot be exported"):
+            whole.__dlpack__(dl_device=(1, 0), copy=False)
+
+
 def test_a_device_is_a_value(device: Device) -> None:
     assert Device(device.kind) == device
     assert hash(Device(device.kind)) == hash(device)

@@ -104,7 +104,7 @@ def test_each_rank_holds_its_rows_only(mpi_tmp_path: Path) -> None:
     write_on_first(mpi_tmp_path / "a.h5", x=expected)
     local = to_local(load_hdf5(mpi_tmp_path / "a.h5", "x"))
     mine = expected[4 * WORLD.rank : 4 * WORLD.rank + 4]
-    assert torch.equal(local, torch.from_numpy(np.ascontiguousarray(mine)))
+    assert torch.equal(local.cpu(), torch.from_numpy(np.ascontiguousarray(mine)))
 
 
 def test_other_data_sets_are_kept_and_the_old_one_is_replaced(mpi_tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_file_of_the_replaced_data_set_alone_is_not_copied(
     )
     save_hdf5(path, name, xp.arange(6))
     assert not copied
-    np.testing.assert_array_equal(to_local(load_hdf5(path, name, partition=None)), np.arange(6))
+    np.testing.assert_array_equal(to_local(load_hdf5(path, name, partition=None)).cpu(), np.arange(6))
     for other in ("deep/other", "other"):
         save_hdf5(path, other, xp.ones(2))
     WORLD.Barrier()

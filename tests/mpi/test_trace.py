@@ -36,6 +36,7 @@ def test_counts_are_exact_on_every_rank() -> None:
     np.testing.assert_array_equal(np.asarray(total), np.full(3, ROWS))
 
 
+@pytest.mark.usefixtures("host_memory")
 def test_a_part_for_a_part_takes_its_size() -> None:
     x = repartition(xp.ones((ROWS, 50)), 0)
     with trace() as found:
@@ -45,6 +46,7 @@ def test_a_part_for_a_part_takes_its_size() -> None:
 
 
 @pytest.mark.mpi(min_size=2)
+@pytest.mark.usefixtures("host_memory")
 def test_the_peak_of_an_exchange_is_the_new_part_and_the_buffers_in_use() -> None:
     x = repartition(xp.ones((ROWS, 64 * RANKS)), 0)
     with trace() as found:

@@ -83,18 +83,27 @@ def entries(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def test_one_test_is_excused_and_only_for_arrays_in_parts() -> None:
+def test_one_test_is_excused_and_only_where_a_copy_is_needed() -> None:
     assert entries(LISTS / "skips.txt") == entries(LISTS / "xfails.txt") == []
     # The standard's sentence and the test that holds us to it stand in the list.
-    assert entries(LISTS / "xfails_in_parts.txt") == ["array_api_tests/test_dlpack.py::test_dunder_dlpack"]
+    assert entries(LISTS / "xfails_without_copies.txt") == [
+        "array_api_tests/test_dlpack.py::test_dunder_dlpack"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("ranks", "partition", "name"),
-    [(1, "mixed", "xfails.txt"), (2, "none", "xfails.txt"), (2, "mixed", "xfails_in_parts.txt")],
+    ("ranks", "partition", "device", "name"),
+    [
+        (1, "mixed", "cpu", "xfails.txt"),
+        (2, "none", "cpu:staged", "xfails.txt"),
+        (2, "mixed", "cpu", "xfails_without_copies.txt"),
+        (1, "none", "cuda", "xfails_without_copies.txt"),
+    ],
 )
-def test_whole_arrays_are_excused_from_nothing(ranks: int, partition: str, name: str) -> None:
-    assert xfails(Namespace(ranks=ranks, partition=partition)).name == name
+def test_whole_arrays_of_the_host_are_excused_from_nothing(
+    ranks: int, partition: str, device: str, name: str
+) -> None:
+    assert xfails(Namespace(ranks=ranks, partition=partition, device=device)).name == name
 
 
 def test_a_directory_that_is_no_suite_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from array_api_dist import _dtypes as dt
 from array_api_dist.kernels import products
 from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.kernels.moving import movable, moved_back
 
 NUMERIC = [dtype for dtype in dt.DTYPES if dtype in dt.NUMERIC]
 INTEGERS = [dtype for dtype in dt.DTYPES if dtype in dt.INTEGER]
@@ -92,3 +93,28 @@ def test_cross_products_are_those_of_the_components(dtype, axis) -> None:
     with np.errstate(over="ignore"):
         expected = np.cross(a.numpy(), np.broadcast_to(b.numpy(), (2, 3, 3)), axis=axis)
     _same(products.cross(a, b, axis), expected, dtype)
+
+
+@pytest.mark.parametrize(("left", "right"), SHAPES)
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("length", [2, 1 << 20])
+def test_products_of_limbs_are_numpys(dtype, left, right, length, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What accelerators take, which multiply no integer matrices."""
+    monkeypatch.setattr(products, "_EXACT_LENGTH", length)
+    a, b = _values(dtype, left), _values(dtype, right, 1)
+    signed = [movable(each) for each in (a, b)]
+    found = moved_back(products._matmul_of_limbs(*signed), TORCH[dtype])
+    _same(found, np.matmul(a.numpy(), b.numpy()), dtype)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "axes"),
+    [((2, 3, 4), (4, 3, 5), ([1, 2], [1, 0])), ((2, 3), (4,), ([], [])), ((3,), (3,), ([0], [0])),
+     ((), (), ([], [])), ((0, 2), (2, 0, 3), ([0], [1])), ((5, 0), (0, 2), ([1], [0]))],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_contractions_of_integers_by_products_of_matrices_are_numpys(dtype, left, right, axes) -> None:
+    """What accelerators take."""
+    a, b = _values(dtype, left), _values(dtype, right, 1)
+    found = products._tensordot_of_integers(movable(a), movable(b), axes)
+    _same(moved_back(found, TORCH[dtype]), np.tensordot(a.numpy(), b.numpy(), axes), dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases.arrays import ARRAY_CASES
+from cases.arrays import ARRAY_CASES, imported
 from cases.drawing import (
     Case,
     Example,
@@ -41,4 +41,5 @@ __all__ = [
     "assert_identical",
     "assert_same",
     "assert_same_but_the_last_bit",
+    "imported",
 ]

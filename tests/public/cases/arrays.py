@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
 from cases.drawing import (
@@ -26,6 +27,9 @@ from cases.drawing import (
 )
 from cases.elementwise import BINARY, LAST_BIT, operands_of
 from cases.matrices import PRODUCT_SLACK, finite
+
+# DLDeviceType of the standard's __dlpack_device__.
+DLPACK_CPU, DLPACK_CUDA = 1, 2
 
 OPERATORS: dict[str, tuple[str, Callable[[Any, Any], Any], Callable[[Any, Any], Any] | None]] = {
     "__add__": ("add", operator.add, operator.iadd),
@@ -108,11 +112,25 @@ def attribute(name: str, read: Call, least: int = 0, most: int = 3) -> Case:
     return Case(name, draw)
 
 
+def dlpack_kind(x: Any) -> tuple[bool, int]:
+    """Return whether DLPack names the kind of memory that ``x`` is in, and, of the host's, which one it is."""
+    kind, number = map(int, x.__dlpack_device__())
+    is_on_gpu = "cuda" in str(x.device)
+    return kind == (DLPACK_CUDA if is_on_gpu else DLPACK_CPU), 0 if is_on_gpu else number
+
+
+def imported(x: Any, *, copy: bool | None = None) -> np.ndarray:
+    """Return what an importer gets through DLPack: NumPy, or torch where the memory is a GPU's."""
+    if x.__dlpack_device__()[0] == DLPACK_CPU:
+        return np.array(np.from_dlpack(x, copy=copy))
+    return torch.from_dlpack(x, copy=copy).cpu().numpy()
+
+
 @drawn("__dlpack__")
 def DLPACK(s: Source) -> Example:
     x = s.values(s.dtype([dtype for dtype in ALL if dtype != "bool"]), s.shape(0))
     copy = s.draw(st.sampled_from([None, True]))
-    return Example((x,), lambda xp, a: np.array(np.from_dlpack(a, copy=copy)), f"copy={copy}")
+    return Example((x,), lambda xp, a: imported(a, copy=copy), f"copy={copy}")
 
 
 # ---- indexing
@@ -205,7 +223,7 @@ ARRAY_CASES = [
     conversion("__bool__", bool, ALL), conversion("__int__", int, REAL), conversion("__float__", float, REAL),
     conversion("__complex__", complex, REAL + COMPLEX), conversion("__index__", operator.index, INTEGER),
     attribute("__array_namespace__", lambda xp, a: a.__array_namespace__() is xp),
-    attribute("__dlpack_device__", lambda xp, a: tuple(map(int, a.__dlpack_device__()))),
+    attribute("__dlpack_device__", lambda xp, a: dlpack_kind(a)),
     attribute("to_device", lambda xp, a: a.to_device(a.device)),
     attribute("device", lambda xp, a: a.device == xp.asarray(a).device),
     attribute("dtype", lambda xp, a: dtype_name(xp, a.dtype)),
