@@ -21,6 +21,11 @@ from array_api_dist.partition import partition_along, placement_for
 __all__ = ["from_callback", "from_local", "to_local"]
 
 
+def _settled(tensor: torch.Tensor) -> torch.Tensor:
+    """Return ``tensor`` without lazy conjugation or negation, which no kernel takes."""
+    return tensor.resolve_conj().resolve_neg()
+
+
 def _described(tensor: torch.Tensor) -> list[int]:
     """Return data type and shape as integers of a fixed number, to be compared between ranks."""
     return [list(STANDARD).index(tensor.dtype), tensor.ndim]
@@ -35,7 +40,7 @@ def _gathered(values: list[int], communicator: Communicator) -> list[list[int]]:
     ]
 
 
-def _disagreement(facts: list[list[int]], what: str) -> ValueError | None:
+def _disagreement(facts: Sequence[object], what: str) -> ValueError | None:
     if all(fact == facts[0] for fact in facts):
         return None
     return ValueError(f"the local tensors of all ranks must agree in {what}, got {facts}")
@@ -82,10 +87,10 @@ def from_local(
         except TypeError as unknown:
             error = unknown
     communicator.agree(error)
-    communicator.agree(
-        _disagreement(_gathered(_described(tensor), communicator), "data type and number of axes")
-    )
-    local = tensor.detach().to(device.torch_device, copy=copy)
+    dtypes = list(STANDARD.values())
+    told = [(str(dtypes[number]), axes) for number, axes in _gathered(_described(tensor), communicator)]
+    communicator.agree(_disagreement(told, "data type and number of axes"))
+    local = _settled(tensor.detach().to(device.torch_device, copy=copy))
     if axis is None:
         shapes = _gathered(list(local.shape), communicator)
         communicator.agree(_disagreement(shapes, "shape"))
@@ -161,7 +166,7 @@ def _called_back(
 ) -> tuple[torch.Tensor, Exception | None]:
     nothing = torch.empty(0, dtype=dtype)
     try:
-        values = cast(torch.as_tensor(function(index)), dtype)
+        values = _settled(cast(torch.as_tensor(function(index)), dtype))
     except Exception as error:  # noqa: BLE001 - whatever a callback raises is raised on every rank
         return nothing, error
     if tuple(values.shape) != shape:

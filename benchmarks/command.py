@@ -92,7 +92,7 @@ def run(
     repeats: Annotated[int, typer.Option(min=1)] = 7,
     seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.2,
     minutes: Annotated[
-        float, typer.Option(help="cases that are not reached by then are named, not run")
+        float, typer.Option(help="what cases share; those that are not reached by then are named, not run")
     ] = 9.0,
     device: Annotated[
         str, typer.Option(help="cpu, or cuda: array_api_dist and torch, both of this environment, on the GPU")
@@ -148,12 +148,13 @@ def measured(plan: Plan, out: Path, *, with_probe: bool) -> Results:
         with session(plan, lambda text: progress.update(task, description=text)) as opened:
             # Environments are made once, runs take the time that they are given.
             started = monotonic()
+            end = started + 60 * plan.minutes
             figures = probe_figures() if with_probe else {}
-            for case, factor in runs:
-                if monotonic() - started > 60 * plan.minutes:
+            for number, (case, factor) in enumerate(runs):
+                if (now := monotonic()) > end:
                     rows += opened.not_reached(case, factor)
                     continue
-                found = opened.measure(case, factor)
+                found = opened.measure(case, factor, now + (end - now) / (len(runs) - number))
                 rows += found
                 _show(case, factor, found, monotonic() - started)
                 Results(machine, opened.systems, tuple(rows), figures).save(out / "results.json")

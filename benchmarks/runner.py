@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import h5py
@@ -60,7 +61,8 @@ class Plan:
     limit : float
         After so long a call is given up, and its system started anew.
     minutes : float
-        After so long, counted from when the environments are made, no further case is begun.
+        What all cases share, from when the environments are made: one that has had its share gets no more than three
+        samples of each system, and after all no further case is begun.
     weak : bool
         Whether to measure scaling cases also with rows in proportion to ranks.
     device : str
@@ -162,8 +164,8 @@ class Session:
 
     # ---- one case
 
-    def measure(self, case: Case, factor: int) -> list[Row]:
-        """Return the rows of a case."""
+    def measure(self, case: Case, factor: int, until: float) -> list[Row]:
+        """Return the rows of a case, whose share of the time ends at ``until``."""
         if case.group == START:
             return start_rows(case, self._plan, self._environments)
         paths = [self._file(operand.dataset, factor) for operand in case.operands]
@@ -175,7 +177,7 @@ class Session:
                 continue
             self._prepare(turn, case, paths, wanted)
             turns.append(turn)
-        self._take_turns([turn for turn in turns if turn.error is None])
+        self._take_turns([turn for turn in turns if turn.error is None], until)
         return rows + [_closed(turn) for turn in turns]
 
     def not_reached(self, case: Case, factor: int) -> list[Row]:
@@ -239,8 +241,10 @@ class Session:
         request = {"do": "sample", "number": turn.number, "warm": turn.estimate < WARM_SECONDS}
         return max(float(reply["seconds"]) for reply in turn.team.ask(request, self._plan.limit))
 
-    def _take_turns(self, turns: list[_Turn]) -> None:
+    def _take_turns(self, turns: list[_Turn], until: float) -> None:
         for repeat in range(self._plan.repeats):
+            if repeat >= LEAST_SAMPLES and monotonic() > until:
+                break
             # Who comes first changes: what precedes a turn should not always be the same.
             start = repeat % max(len(turns), 1)
             for turn in turns[start:] + turns[:start]:

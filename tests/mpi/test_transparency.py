@@ -11,6 +11,7 @@ from typing import Any
 import array_api_strict
 import numpy as np
 import pytest
+import torch
 from array_api_strict._array_object import Array as StrictArray
 from cases import CASES, REFUSALS, Case, Example, Refusal, Source, assert_same, imported
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import array_api_dist as xp
 from array_api_dist._array import Array
 from array_api_dist.device import Device
+from array_api_dist.kernels.dtypes import STANDARD
 from array_api_dist.local import from_callback, from_local, to_local
 from array_api_dist.partition import Partition, default_partition, repartition
 from array_api_dist.trace import trace
@@ -154,6 +156,22 @@ def test_local_parts_become_a_global_array_and_back() -> None:
     assert to_local(y).shape == y.partition.local_shape((7, 3), RANK)
 
 
+@pytest.mark.parametrize("copy", [True, False])
+def test_tensors_that_are_lazily_conjugated_or_negated_are_taken_as_their_values(copy: bool) -> None:
+    values = torch.tensor([1.0 + 2.0j, 3.0 - 4.0j]).conj()
+    for tensor in (values, values.imag):
+        for made in (
+            from_local(tensor, None, copy=copy),
+            from_callback((2,), lambda index: tensor[index], dtype=STANDARD[tensor.dtype], partition=None),  # noqa: B023 - called here
+        ):
+            np.testing.assert_array_equal(
+                np.asarray(made + made), 2 * np.asarray(tensor.resolve_neg().resolve_conj())
+            )
+            np.testing.assert_array_equal(
+                np.asarray(xp.square(made)), np.square(np.asarray(tensor.resolve_neg().resolve_conj()))
+            )
+
+
 def test_errors_that_one_rank_sees_are_raised_on_all() -> None:
     def failing(index: tuple[slice, ...]) -> np.ndarray:
         if RANK == RANKS - 1:
@@ -169,6 +187,10 @@ def test_parts_that_do_not_fit_together_are_refused_on_every_rank() -> None:
     mine = to_local(xp.zeros((2, 2))).repeat(1, 1 + RANK)
     with pytest.raises(ValueError, match="every length but that of axis 0"):
         from_local(mine)
+    with pytest.raises(
+        ValueError, match=r"data type and number of axes, got .*\('float32', 2\), \('float64', 2\)"
+    ):
+        from_local(mine if RANK else mine.to(torch.float32))
 
 
 def test_partitions_that_do_not_fit_are_refused_on_every_rank() -> None:
