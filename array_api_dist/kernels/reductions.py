@@ -19,23 +19,62 @@ from array_api_dist.kernels.blocks import block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
-from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, in_wide_rows, is_small, tiles_of
+from array_api_dist.kernels.tiles import Axes, in_wide_rows, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
-# Along axes of at most this many elements extremes are merged one after another, as many elements at a time.
+# Along axes of at most this many elements slabs are compared as wholes, as many elements of them at a time.
 _SHORT_AXIS: Final = 64
-_PIECE_SIZE: Final = 1 << 16
+_PIECE_SIZE: Final = 1 << 19
 # Lanes of more truth values than this are counted one by one.
 _LONG_LANE: Final = 1 << 10
+# Up to this many elements a call's overhead is all that counts; NumPy is slow on rows shorter than this.
+_FEW: Final = 1 << 12
+_SHORT_ROW: Final = 1 << 4
+_NOT_VECTORISED: Final = {torch.int64, torch.bool}
 # What torch compares.
 _COMPARED: Final = {torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
 _DOUBLE: Final = {
     torch.float32: torch.float64, torch.float64: torch.float64,
     torch.complex64: torch.complex128, torch.complex128: torch.complex128,
 }  # fmt: skip
+
+ArgKernel: TypeAlias = Callable[..., object]
+Kernel: TypeAlias = Callable[..., torch.Tensor]
+
+
+def _is_numpys(tensor: torch.Tensor, axes: Axes) -> builtins.bool:
+    """Return whether NumPy's loops, on the same memory, are the faster ones where torch's are not vectorised."""
+    return (
+        tensor.is_cpu
+        and tensor.numel() > _FEW
+        and (len(axes) == tensor.ndim or tensor.shape[-1] >= _SHORT_ROW)
+    )
+
+
+def _reduced_by(
+    ufunc: np.ufunc, tensor: torch.Tensor, axes: Axes | int, *, keepdim: builtins.bool = False
+) -> torch.Tensor:
+    values = tensor.resolve_conj().resolve_neg().numpy()
+    return torch.from_numpy(np.asarray(ufunc.reduce(values, axis=axes, keepdims=keepdim)))
+
+
+def _by_numpy(function: Kernel, ufunc: np.ufunc) -> Kernel:
+    """Return the extreme ``function``, of int64 and truth values by the ``ufunc``: torch does not vectorise them."""
+
+    def apply(tensor: torch.Tensor, axes: Axes | int, *, keepdim: builtins.bool = False) -> torch.Tensor:
+        along = (axes,) if isinstance(axes, int) else axes
+        if tensor.dtype in _NOT_VECTORISED and _is_numpys(tensor, along):
+            return _reduced_by(ufunc, tensor, along, keepdim=keepdim)
+        return function(tensor, axes, keepdim=keepdim)
+
+    return apply
+
+
+_least: Final = _by_numpy(torch.amin, np.minimum)
+_greatest: Final = _by_numpy(torch.amax, np.maximum)
 
 
 # ---- sums and counts
@@ -130,16 +169,24 @@ def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     return moved_back(values, dtype)
 
 
+def _truth_reduced(tensor: torch.Tensor, axes: Axes, kernel: Kernel, ufunc: np.ufunc) -> torch.Tensor:
+    def reduced(part: torch.Tensor, along: Axes) -> torch.Tensor:
+        if _is_numpys(part, along):
+            return _reduced_by(ufunc, part, along)
+        # torch converts the whole to truth values first, and then takes them one by one.
+        return kernel(predicates.truth(part), along)
+
+    return in_wide_rows(tensor, axes, reduced) if axes else predicates.truth(tensor)
+
+
 def all(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return whether all elements over ``axes`` are true (not zero)."""
-    truth = predicates.truth(tensor)
-    return torch.all(truth, axes) if axes else truth
+    return _truth_reduced(tensor, axes, torch.all, np.logical_and)
 
 
 def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return whether any element over ``axes`` is true (not zero)."""
-    truth = predicates.truth(tensor)
-    return torch.any(truth, axes) if axes else truth
+    return _truth_reduced(tensor, axes, torch.any, np.logical_or)
 
 
 def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -182,7 +229,7 @@ def _extreme(
 ) -> torch.Tensor:
     if not axes:
         return tensor
-    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= SMALL_SIZE:
+    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= _FEW:
         return kernel(tensor, axes)
     if tensor.dtype in SIGNED:
         return _restored(_extreme(_ordered(tensor), axes, kernel, least=least), tensor.dtype)
@@ -194,16 +241,16 @@ def _extreme(
 
 def min(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the least values over ``axes``, NaN where there is one; the greatest value there is for no elements."""
-    return _extreme(tensor, axes, torch.amin, least=True)
+    return _extreme(tensor, axes, _least, least=True)
 
 
 def max(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the greatest values over ``axes``, NaN where there is one; the least value there is for no elements."""
-    return _extreme(tensor, axes, torch.amax, least=False)
+    return _extreme(tensor, axes, _greatest, least=False)
 
 
-ArgKernel: TypeAlias = Callable[..., object]
-Kernel: TypeAlias = Callable[..., torch.Tensor]
+def _is_innermost(tensor: torch.Tensor, axis: int) -> builtins.bool:
+    return tensor.stride(axis) == builtins.min(tensor.stride())
 
 
 def _arg_extreme(
@@ -220,8 +267,7 @@ def _arg_extreme(
         )
     if tensor.numel() == 0:
         return tensor.new_empty(shape), torch.empty(shape, dtype=torch.int64, device=tensor.device)
-    is_innermost = tensor.stride(axis) == builtins.min(tensor.stride())
-    if tensor.device.type == "cpu" and (is_innermost or is_small(tensor)):
+    if tensor.is_cpu and (_is_innermost(tensor, axis) or tensor.numel() <= _FEW):
         # NumPy promises the first of equals, and NaN before all; torch promises neither.
         index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
         return torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis), index
@@ -231,14 +277,15 @@ def _arg_extreme(
 
 
 def _extreme_of_few(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the extreme values and where they stand first along a short axis: slab after slab, piece by piece."""
+    """Return the extreme values and where they stand first along a short axis: slabs are compared as wholes."""
     slabs = tensor.movedim(axis, 0)
-    value = torch.empty(slabs.shape[1:], dtype=tensor.dtype, device=tensor.device)
-    index = torch.empty(slabs.shape[1:], dtype=torch.int64, device=tensor.device)
+    if not tensor.is_cpu or tensor.numel() <= _PIECE_SIZE:
+        return _extreme_of_slabs(slabs, kernel)
+    value = torch.empty(slabs.shape[1:], dtype=tensor.dtype)
+    index = torch.empty(slabs.shape[1:], dtype=torch.int64)
     long = builtins.max(range(1, slabs.ndim), key=lambda at: slabs.shape[at])
-    pieces = torch.split(slabs, builtins.max(_PIECE_SIZE * slabs.shape[long] // slabs[0].numel(), 1), long)
     first = 0
-    for piece in pieces:
+    for piece in torch.split(slabs, builtins.max(_PIECE_SIZE * slabs.shape[long] // slabs.numel(), 1), long):
         length = piece.shape[long]
         best, place = _extreme_of_slabs(piece, kernel)
         value.narrow(long - 1, first, length).copy_(best)
@@ -248,17 +295,16 @@ def _extreme_of_few(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[to
 
 
 def _extreme_of_slabs(slabs: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    count = len(slabs)
     best = kernel(slabs, 0)
-    has_nan = slabs.is_floating_point() and bool(predicates.isnan(best).any())
-    place = torch.full(best.shape, len(slabs) - 1, dtype=torch.uint8, device=best.device)
-    # Backwards: the first of equals is the last to be written.
-    for at in range(len(slabs) - 2, -1, -1):
-        misses = predicates.not_equal(slabs[at], best)
-        if has_nan:
-            misses &= slabs[at] == slabs[at]
-        # All bits for a miss: the number is then above every place.
-        torch.minimum(place, misses.view(torch.uint8).neg_().bitwise_or_(at), out=place)
-    return best, place
+    hits = predicates.equal(slabs, best)
+    # To look first would make an accelerator wait.
+    if slabs.is_floating_point() and (not slabs.is_cpu or math.isnan(best.sum().item())):
+        hits |= predicates.isnan(slabs)
+    # The first has the greatest number.
+    numbers = torch.arange(count, 0, -1, dtype=torch.uint8, device=slabs.device)
+    scores = hits.view(torch.uint8).mul_(numbers.reshape(-1, *[1] * best.ndim))
+    return best, (count - torch.amax(scores, 0)).to(torch.int64)
 
 
 def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
@@ -298,12 +344,12 @@ def _first_in_tile(
 
 def argmin(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the least values along ``axis`` and where they stand first; (greatest value, NOWHERE) for no elements."""
-    return _arg_extreme(tensor, axis, np.argmin, torch.amin, least=True)
+    return _arg_extreme(tensor, axis, np.argmin, _least, least=True)
 
 
 def argmax(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the greatest values along ``axis`` and where they stand first; (least value, NOWHERE) for no elements."""
-    return _arg_extreme(tensor, axis, np.argmax, torch.amax, least=False)
+    return _arg_extreme(tensor, axis, np.argmax, _greatest, least=False)
 
 
 Pairs: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
@@ -312,7 +358,7 @@ Pairs: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tenso
 def _position(
     tensor: torch.Tensor, axis: int | None, method: Callable[..., object], pairs: Pairs
 ) -> torch.Tensor:
-    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= SMALL_SIZE:
+    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= _FEW:
         return torch.from_numpy(np.asarray(method(tensor.numpy(), axis)))
     return pairs(tensor.reshape(-1), 0)[1] if axis is None else pairs(tensor, axis)[1]
 

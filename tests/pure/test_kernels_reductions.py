@@ -240,3 +240,34 @@ def test_extremes_along_a_short_outer_axis_are_the_first_ones(length: int, dtype
         expected = truth(values.numpy(), axis=1)
         np.testing.assert_array_equal(index, expected)
         np.testing.assert_array_equal(value, np.take_along_axis(values.numpy(), expected[:, None], 1)[:, 0])
+
+
+def test_the_first_nan_is_the_extreme_and_infinities_of_both_signs_are_none() -> None:
+    values = torch.zeros(4, 5000)
+    values[1:3, :10], values[3, :10] = torch.inf, -torch.inf
+    values[1:3, 20:30] = torch.nan
+    for kernel, truth in ((kernels.argmin, np.argmin), (kernels.argmax, np.argmax)):
+        np.testing.assert_array_equal(kernel(values, 0)[1], truth(values.numpy(), axis=0))
+
+
+@pytest.mark.parametrize("dtype", EVERY)
+@pytest.mark.parametrize("shape", [(40, 3, 70), (2500, 3), (7000,)])
+def test_many_elements_are_reduced_as_few(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    rng = np.random.default_rng(2)
+    sparse = torch.from_numpy((rng.random(shape) < 0.01).astype(np.float32)).to(dtype)
+    for values in (
+        sparse,
+        (sparse == 0).to(dtype),
+        sparse.permute(tuple(reversed(range(len(shape))))),
+    ):
+        for axes in [
+            axes for count in range(1, 4) for axes in itertools.combinations(range(len(shape)), count)
+        ]:
+            truth = values.numpy() != 0
+            np.testing.assert_array_equal(kernels.all(values, axes), truth.all(axes))
+            np.testing.assert_array_equal(kernels.any(values, axes), truth.any(axes))
+            if dtype in ORDERED:
+                np.testing.assert_array_equal(kernels.min(values, axes), values.numpy().min(axes))
+                np.testing.assert_array_equal(kernels.max(values, axes), values.numpy().max(axes))
+    if dtype.is_complex:
+        assert kernels.all(sparse.conj(), (0,)).shape == shape[1:]
