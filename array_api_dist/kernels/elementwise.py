@@ -28,7 +28,9 @@ _LACKING: Final = (torch.uint16, torch.uint32, torch.uint64)
 _INTEGER: Final = _SIGNED + _UNSIGNED
 _REAL: Final = (torch.float32, torch.float64)
 _COMPLEX: Final = (torch.complex64, torch.complex128)
-_WIDE: Final = (torch.int32, torch.int64, *_REAL)
+# Those that torch compares on every device, and those that it only tells apart.
+_COMPARED: Final = (torch.bool, torch.uint8, *_SIGNED, *_REAL)
+_TOLD_APART: Final = (*_COMPARED, *_LACKING)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +125,7 @@ COPYSIGN: Final = Kernel("copysign", torch.copysign)
 COS: Final = Kernel("cos", torch.cos)
 COSH: Final = Kernel("cosh", torch.cosh, _rows(_REAL, special.cosh))
 DIVIDE: Final = Kernel("divide", torch.divide)
-EQUAL: Final = Kernel(
-    "equal",
-    torch.eq,
-    {**_rows(_WIDE, predicates.equal), **_rows(_LACKING, unsigned.compared_as_signed(torch.eq))},
-)
+EQUAL: Final = Kernel("equal", torch.eq, _rows(_TOLD_APART, predicates.equal))
 EXP: Final = Kernel("exp", torch.exp)
 EXPM1: Final = Kernel("expm1", torch.expm1, _rows(_COMPLEX, special.expm1_complex))
 FLOOR: Final = _integral(torch.floor, "floor")
@@ -139,9 +137,9 @@ FLOOR_DIVIDE: Final = Kernel(
         **_unsigned(unsigned.widened(special.floor_divide_integers), unsigned.floor_divide),
     },
 )
-GREATER: Final = Kernel("greater", torch.gt, {**_comparing(torch.gt), **_rows(_WIDE, predicates.greater)})
+GREATER: Final = Kernel("greater", torch.gt, {**_comparing(torch.gt), **_rows(_COMPARED, predicates.greater)})
 GREATER_EQUAL: Final = Kernel(
-    "greater_equal", torch.ge, {**_comparing(torch.ge), **_rows(_WIDE, predicates.greater_equal)}
+    "greater_equal", torch.ge, {**_comparing(torch.ge), **_rows(_COMPARED, predicates.greater_equal)}
 )
 HYPOT: Final = Kernel("hypot", torch.hypot)
 IMAG: Final = Kernel("imag", torch.imag)
@@ -154,9 +152,9 @@ ISINF: Final = Kernel(
 ISNAN: Final = Kernel(
     "isnan", torch.isnan, {**_rows(_INTEGER, _everywhere(False)), **_rows(_REAL, predicates.isnan)}
 )
-LESS: Final = Kernel("less", torch.lt, {**_comparing(torch.lt), **_rows(_WIDE, predicates.less)})
+LESS: Final = Kernel("less", torch.lt, {**_comparing(torch.lt), **_rows(_COMPARED, predicates.less)})
 LESS_EQUAL: Final = Kernel(
-    "less_equal", torch.le, {**_comparing(torch.le), **_rows(_WIDE, predicates.less_equal)}
+    "less_equal", torch.le, {**_comparing(torch.le), **_rows(_COMPARED, predicates.less_equal)}
 )
 LOG: Final = Kernel("log", torch.log)
 LOG10: Final = Kernel("log10", torch.log10)
@@ -174,11 +172,7 @@ NEGATIVE: Final = Kernel(
     "negative", torch.neg, {**_same_bits(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
 )
 NEXTAFTER: Final = Kernel("nextafter", torch.nextafter)
-NOT_EQUAL: Final = Kernel(
-    "not_equal",
-    torch.ne,
-    {**_rows(_WIDE, predicates.not_equal), **_rows(_LACKING, unsigned.compared_as_signed(torch.ne))},
-)
+NOT_EQUAL: Final = Kernel("not_equal", torch.ne, _rows(_TOLD_APART, predicates.not_equal))
 POSITIVE: Final = Kernel("positive", _SAME)
 POW: Final = Kernel(
     "pow",

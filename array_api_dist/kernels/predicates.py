@@ -32,6 +32,9 @@ def _by_numpy(function: Function, ufunc: np.ufunc) -> Function:
         count = max(x.numel() for x in operands)
         if count <= _FEW or not first.is_cpu or (count >= _MANY and torch.get_num_threads() > _THREADS):
             return function(*operands)
+        if first.element_size() == 1 and all(x.shape == first.shape for x in operands):
+            # Of bytes torch's loops use vectors, but for those that are broadcast.
+            return function(*operands)
         result = torch.empty(np.broadcast_shapes(*[x.shape for x in operands]), dtype=torch.bool)
         # A NaN that is compared is no news.
         with np.errstate(invalid="ignore"):

@@ -40,11 +40,6 @@ def as_signed(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda *operands: moved_back(kernel(*map(movable, operands)), operands[-1].dtype)
 
 
-def compared_as_signed(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return the comparison ``kernel``, which asks for equality alone."""
-    return lambda x1, x2: kernel(movable(x1), movable(x2))
-
-
 def in_order(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return the comparison ``kernel`` for uint64 operands."""
     return lambda x1, x2: kernel(_ordered(x1), _ordered(x2))
