@@ -295,16 +295,15 @@ def _extreme_of_few(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[to
 
 
 def _extreme_of_slabs(slabs: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
-    count = len(slabs)
     best = kernel(slabs, 0)
     hits = predicates.equal(slabs, best)
     # To look first would make an accelerator wait.
     if slabs.is_floating_point() and (not slabs.is_cpu or math.isnan(best.sum().item())):
         hits |= predicates.isnan(slabs)
-    # The first has the greatest number.
-    numbers = torch.arange(count, 0, -1, dtype=torch.uint8, device=slabs.device)
+    # The first has the greatest number, all of whose bits are those that its place has not.
+    numbers = torch.arange(255, 255 - len(slabs), -1, dtype=torch.uint8, device=slabs.device)
     scores = hits.view(torch.uint8).mul_(numbers.reshape(-1, *[1] * best.ndim))
-    return best, (count - torch.amax(scores, 0)).to(torch.int64)
+    return best, torch.amax(scores, 0).bitwise_not_().to(torch.int64)
 
 
 def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:

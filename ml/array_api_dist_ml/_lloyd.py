@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
-from array_api_dist_ml._namespace import Array, Namespace, constant, device, local_blocks, row_squares
+from array_api_dist_ml._namespace import (
+    Array,
+    Namespace,
+    array_namespace,
+    constant,
+    device,
+    local_blocks,
+    row_squares,
+)
+
+# How many numbers a byte tells apart.
+_BYTE: Final = 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +42,9 @@ class Data:
         """Yield the places of some rows and the rows, until all were seen; each row has ``width`` numbers beside it."""
         if self.shift is not None:
             width = max(width, self.rows.shape[1])
-        for place in local_blocks(self.rows, width):
-            rows = self.rows[place, :]
+        places = local_blocks(self.rows, width)
+        for place in places:
+            rows = self.rows if len(places) == 1 else self.rows[place, :]
             yield place, rows if self.shift is None else rows - self.shift
 
     def weighted(self, values: Array) -> Array:
@@ -44,17 +57,24 @@ def nearest(data: Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Ar
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
-    xp = data.xp
-    labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
-    least = xp.empty_like(data.rows[:, 0]) if keep_scores else None
+    xp, count = data.xp, data.rows.shape[0]
     directions, squares = -2.0 * centers, row_squares(xp, centers)[:, None]
+    labels = least = None
     for place, rows in data.blocks(centers.shape[0]):
         # One row for each centre: what follows runs along the rows, not along k.
         scores = directions @ rows.T
         scores += squares
-        labels[place] = xp.argmin(scores, axis=0)
+        found = xp.argmin(scores, axis=0)
+        score = xp.min(scores, axis=0) if keep_scores else None
+        if found.shape[0] == count:
+            return found, score
+        if labels is None:
+            labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
+            least = xp.empty_like(data.rows[:, 0]) if keep_scores else None
+        labels[place] = found
         if least is not None:
-            least[place] = xp.min(scores, axis=0)
+            least[place] = score
+    assert labels is not None, "there is at least one block"
     return labels, least
 
 
@@ -63,17 +83,26 @@ def shares(data: Data, labels: Array, clusters: range) -> Array:
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
-    xp, weights = data.xp, data.weights
-    column = data.rows[:, 0]
-    numbers = xp.arange(clusters.start, clusters.stop, dtype=labels.dtype, device=device(column))[:, None]
+    xp, column = data.xp, data.rows[:, 0]
+    # Bytes are compared faster.
+    dtype = xp.uint8 if clusters.stop <= _BYTE else labels.dtype
+    numbers = xp.arange(clusters.start, clusters.stop, dtype=dtype, device=device(column))[:, None]
+    places = local_blocks(column, len(clusters))
+    if len(places) == 1:
+        return _belonging(numbers, labels, data.weights, column.dtype)
     found = xp.empty_like(xp.broadcast_to(column[None, :], (len(clusters), column.shape[0])))
-    for place in local_blocks(column, len(clusters)):
-        belongs = numbers == labels[place][None, :]
-        if weights is None:
-            found[:, place] = xp.astype(belongs, column.dtype)
-        else:
-            found[:, place] = xp.where(belongs, weights[place][None, :], constant(weights, 0.0))
+    for place in places:
+        weights = None if data.weights is None else data.weights[place]
+        found[:, place] = _belonging(numbers, labels[place], weights, column.dtype)
     return found
+
+
+def _belonging(numbers: Array, labels: Array, weights: Array | None, dtype: Any) -> Array:
+    xp = array_namespace(labels)
+    belongs = numbers == xp.astype(labels, numbers.dtype, copy=False)[None, :]
+    if weights is None:
+        return xp.astype(belongs, dtype)
+    return xp.where(belongs, weights[None, :], constant(weights, 0.0))
 
 
 def update(data: Data, labels: Array, centers: Array) -> Array:
@@ -81,13 +110,14 @@ def update(data: Data, labels: Array, centers: Array) -> Array:
 
     Extra memory: n k. Communication: two allreduces, of k sums and k weights; more when a cluster is empty.
     """
-    xp, rows = data.xp, data.rows
+    xp = data.xp
     parts = shares(data, labels, range(centers.shape[0]))
-    sums = parts @ rows
+    sums = parts @ data.rows
     sizes = xp.sum(parts, axis=1)
     del parts
-    if bool(xp.any(sizes == 0)):
-        sums, sizes = _relocate(data, labels, centers, sums, sizes)
+    if float(xp.min(sizes)) > 0.0:
+        return sums / sizes[:, None]
+    sums, sizes = _relocate(data, labels, centers, sums, sizes)
     held = sizes > 0
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
     return xp.where(held[:, None], means, centers)
