@@ -17,4 +17,12 @@ def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     if tensor.dtype == torch.bool and tensor.is_cpu and dtype.is_floating_point:
         # Whose loop is vectorised: an eighth of the time.
         tensor = tensor.view(torch.uint8)
+    if tensor.ndim > 1 and tensor.is_cpu and tensor.dtype != dtype and _has_gaps(tensor):
+        # torch converts short runs one element at a time.
+        tensor = tensor.contiguous()
     return tensor.to(dtype)
+
+
+def _has_gaps(tensor: torch.Tensor) -> bool:
+    """Return whether rows lie apart in memory."""
+    return tensor.stride(-1) == 1 and tensor.shape[-1] < tensor.stride(-2)

@@ -22,6 +22,7 @@ __all__ = [
     "eps_of",
     "is_foreign",
     "is_leader",
+    "is_on_cpu",
     "is_spread",
     "itemsize_of",
     "laid_out_as",
@@ -33,6 +34,7 @@ __all__ = [
     "ranks_of",
     "row_squares",
     "rows_held",
+    "spread_axis",
 ]
 
 # The stubs that type checkers find know one of its functions only.
@@ -105,6 +107,11 @@ def device(x: Array) -> Any:
     return _compat.device(x)
 
 
+def is_on_cpu(x: Array) -> bool:
+    """Return whether ``x`` lies in the host's memory, as its device's name says."""
+    return "cpu" in str(device(x)).lower()
+
+
 def is_foreign(x: object) -> bool:
     """Return whether ``x`` is an array that scikit-learn's NumPy validation must not touch."""
     return bool(_compat.is_array_api_obj(x) and not _compat.is_numpy_array(x))
@@ -115,9 +122,15 @@ def _partition_of(x: Array) -> Any:
     return getattr(x, "partition", None)
 
 
+def spread_axis(x: Array) -> int | None:
+    """Return along which axis the elements of ``x`` lie on several ranks."""
+    axis: int | None = getattr(_partition_of(x), "axis", None)
+    return axis
+
+
 def is_spread(x: Array) -> bool:
     """Return whether the rows of ``x`` lie on several ranks."""
-    return getattr(_partition_of(x), "axis", None) == 0
+    return spread_axis(x) == 0
 
 
 def laid_out_as(model: Array, x: Array) -> Array:

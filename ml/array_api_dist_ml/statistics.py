@@ -7,7 +7,7 @@ Communication is that of the namespace's sums: one small allreduce for each sum 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType
@@ -22,11 +22,13 @@ from array_api_dist_ml._namespace import (
     constant,
     device,
     eps_of,
+    is_on_cpu,
     laid_out_as,
     local_blocks,
     on_every_rank,
     quiet,
     rows_held,
+    spread_axis,
 )
 
 __all__ = [
@@ -48,6 +50,11 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 Method: TypeAlias = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 
 METHODS: Final = ("linear", "lower", "higher", "nearest", "midpoint")
+# So many elements on a rank are worked on at once: they stay in the cache. Accelerators want more to do at once.
+BLOCK_ELEMENTS: Final = 1 << 19
+BLOCK_ELEMENTS_ELSEWHERE: Final = 1 << 26
+# So many elements of a row at least belong to a block.
+SHORTEST_RUN: Final = 64
 # A pass of a histogram looks for at least so many bins at once: a byte an element each,
 BINS_AT_ONCE: Final = 16
 # or nine with weights.
@@ -160,40 +167,100 @@ def _moments(xp: Namespace, x: Array, axis: Axis, *, order: int) -> _Moments:
     The second pass takes powers of the deviation from the rounded mean, and then corrects for that rounding:
     nothing is lost where the mean is large.
     """
-    center, away = _deviations(xp, x, axis)
-    powers = away * away
-    first = xp.mean(away, axis=axis, keepdims=True)
-    second = xp.mean(powers, axis=axis, keepdims=True)
-    powers *= away
-    third = xp.mean(powers, axis=axis, keepdims=True)
+    center = mean(x, axis=axis, keepdims=True)
+    if math.prod(x.shape) == 0:
+        return _Moments(center, center, center, center)
+    count = float(_count(x, axis))
+    first, second, third, *others = (
+        total / count for total in _power_sums(xp, x, center, _axes(x, axis), order)
+    )
+    square = first * first
     fourth = xp.zeros_like(third)
-    if order > 3:
-        powers *= away
-        fourth = xp.mean(powers, axis=axis, keepdims=True)
-        fourth = fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4
-    return _Moments(center + first, second - first**2, third - 3.0 * first * second + 2.0 * first**3, fourth)
+    for power in others:
+        fourth = power - first * (4.0 * third - 6.0 * first * second + 3.0 * first * square)
+    third = third - first * (3.0 * second - 2.0 * square)
+    return _Moments(center + first, second - square, third, fourth)
 
 
-def _even_moments(xp: Namespace, x: Array, axis: Axis) -> _Moments:
-    """Return the moments but the third, whose pass is saved: what rounding left of the mean is taken off first."""
-    center, away = _deviations(xp, x, axis)
-    first = xp.mean(away, axis=axis, keepdims=True)
-    away -= first
-    away *= away
-    second = xp.mean(away, axis=axis, keepdims=True)
-    away *= away
-    return _Moments(center + first, second, xp.zeros_like(second), xp.mean(away, axis=axis, keepdims=True))
+def _of_moments(
+    xp: Namespace, x: Array, axis: Axis, order: int, function: Callable[[_Moments], Array]
+) -> Array:
+    """Return a ``function`` of the moments up to ``order``: block by block where nothing has to be communicated."""
+    axes = _axes(x, axis)
+    along, slices = _blocks(x) if x.ndim else (0, [])
+    if along in axes or spread_axis(x) in axes or len(slices) <= 1:
+        return function(_moments(xp, x, axis, order=order))
+    kept = tuple(slice(0, 1) if each in axes else slice(None) for each in range(x.ndim))
+    result = xp.empty_like(x[kept], dtype=xp.float64)
+    for each in slices:
+        place = (*(slice(None),) * along, each, ...)
+        result[place] = function(_moments(xp, as_float64(xp, x[place]), axis, order=order))
+    return result
 
 
-def _deviations(xp: Namespace, x: Array, axis: Axis) -> tuple[Array, Array]:
-    """Return the mean, rounded, and the deviations from it in an array of their own."""
-    wide = as_float64(xp, x)
-    center = xp.mean(wide, axis=axis, keepdims=True)
+def _power_sums(xp: Namespace, x: Array, center: Array, axes: tuple[int, ...], order: int) -> list[Array]:
+    """Return the sums of the first ``order`` powers of x - ``center``, with the axes kept.
+
+    Block by block. Communication: where the partitioned axis is among the axes an allreduce for each power, of each
+    block where blocks are cut along that axis or it is the only one.
+    """
+    if x.ndim == 0:
+        return _powers_summed(xp, x, center, axes, order)
+    spread = spread_axis(x)
+    along, slices = _blocks(x)
+    # What lies on one rank is summed up first, and what others hold once for all blocks.
+    first = axes if along == spread else tuple(each for each in axes if each != spread) or axes
+    totals: list[Array] = []
+    for each in slices:
+        place = (*(slice(None),) * along, each, ...)
+        middle = center if center.shape[along] == 1 else center[place]
+        sums = _powers_summed(xp, x[place], middle, first, order)
+        if along in axes:
+            totals = [total + other for total, other in zip(totals, sums, strict=True)] if totals else sums
+            continue
+        if not totals:
+            kept = tuple(slice(0, 1) if axis in first else slice(None) for axis in range(x.ndim))
+            totals = [xp.empty_like(x[kept], dtype=xp.float64) for _ in sums]
+        for total, other in zip(totals, sums, strict=True):
+            total[place] = other
+    if spread in axes and spread not in first:
+        totals = [xp.sum(total, axis=spread, keepdims=True) for total in totals]
+    return totals
+
+
+def _blocks(x: Array) -> tuple[int, list[slice]]:
+    """Return an axis, and slices that cut ``x`` along it into blocks that stay in the cache.
+
+    The longest axis whose elements lie on one rank where it is long enough, else that of the rows.
+    """
+    spread, size = spread_axis(x), math.prod(x.shape[1:])
+    elements = BLOCK_ELEMENTS if is_on_cpu(x) else BLOCK_ELEMENTS_ELSEWHERE
+    pieces = max(1, -(-rows_held(x) * size // elements))
+    along = max((axis for axis in range(x.ndim) if axis != spread), key=lambda axis: x.shape[axis], default=0)
+    if spread == 0 and x.shape[along] < SHORTEST_RUN * pieces:
+        along = 0
+    if along == 0:
+        return 0, local_blocks(x, size, elements)
+    step = max(1, -(-x.shape[along] // pieces))
+    return along, [slice(start, start + step) for start in range(0, max(x.shape[along], 1), step)]
+
+
+def _powers_summed(xp: Namespace, x: Array, center: Array, axes: tuple[int, ...], order: int) -> list[Array]:
+    away = as_float64(xp, x)
     if x.dtype == xp.float64:
-        return center, x - center
-    # A converted copy serves.
-    wide -= center
-    return center, wide
+        away = x - center
+    else:
+        # A converted copy serves.
+        away -= center
+    sums = [xp.sum(away, axis=axes, keepdims=True)]
+    powers = away
+    for _ in range(1, order):
+        if powers is away:
+            powers = away * away
+        else:
+            powers *= away
+        sums.append(xp.sum(powers, axis=axes, keepdims=True))
+    return sums
 
 
 def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
@@ -205,8 +272,8 @@ def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
 
 def _flat_where_constant(xp: Namespace, ratio: Array, moments: _Moments) -> Array:
     """Return ``ratio``, NaN where the deviation is nothing but rounding of the mean."""
-    rounding = (eps_of(xp, ratio) * moments.mean) ** 2
-    return xp.where(moments.second <= rounding, constant(ratio, math.nan), ratio)
+    rounding = eps_of(xp, ratio) * moments.mean
+    return xp.where(moments.second <= rounding * rounding, constant(ratio, math.nan), ratio)
 
 
 def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: bool = False) -> Array:
@@ -222,17 +289,19 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
 
     Notes
     -----
-    Communication: four allreduces of the result's size, in two passes.
+    Communication: four allreduces of the result's size, in two passes; of short rows spread over the ranks three of
+    them for each block.
     """
     xp = _real(x, "skewness")
     _axes(x, axis)
     with quiet():
-        result = _skewness(xp, _moments(xp, x, axis, order=3), _count(x, axis), bias=bias)
+        n = _count(x, axis)
+        result = _of_moments(xp, x, axis, 3, lambda moments: _skewness(xp, moments, n, bias=bias))
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
 def _skewness(xp: Namespace, moments: _Moments, n: int, *, bias: bool) -> Array:
-    ratio = moments.third / moments.second**1.5
+    ratio = moments.third / (moments.second * xp.sqrt(moments.second))
     if not bias and n > 2:
         ratio = ratio * (math.sqrt(n * (n - 1)) / (n - 2))
     return _flat_where_constant(xp, ratio, moments)
@@ -255,17 +324,21 @@ def kurtosis(
 
     Notes
     -----
-    Communication: four allreduces of the result's size, in two passes.
+    Communication: five allreduces of the result's size, in two passes; of short rows spread over the ranks four of
+    them for each block.
     """
     xp = _real(x, "kurtosis")
     _axes(x, axis)
     with quiet():
-        result = _kurtosis(xp, _even_moments(xp, x, axis), _count(x, axis), fisher=fisher, bias=bias)
+        n = _count(x, axis)
+        result = _of_moments(
+            xp, x, axis, 4, lambda moments: _kurtosis(xp, moments, n, fisher=fisher, bias=bias)
+        )
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
 def _kurtosis(xp: Namespace, moments: _Moments, n: int, *, fisher: bool, bias: bool) -> Array:
-    ratio = moments.fourth / moments.second**2
+    ratio = moments.fourth / (moments.second * moments.second)
     if not bias and n > 3:
         ratio = ((n * n - 1.0) * ratio - 3.0 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3.0
     return _flat_where_constant(xp, ratio - 3.0 if fisher else ratio, moments)
@@ -298,7 +371,8 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
 
     Notes
     -----
-    Communication: seven allreduces of the result's size.
+    Communication: seven allreduces of the result's size; of short rows spread over the ranks four of them for each
+    block.
     """
     xp = _real(x, "describe")
     _check_real("correction", correction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -174,6 +176,24 @@ def test_several_axes_are_numpys(space: Space, axis: tuple[int, ...], keepdims: 
     np.testing.assert_array_equal(host(found.minimum), CUBE.min(axis=axis))
     np.testing.assert_array_equal(host(found.maximum), CUBE.max(axis=axis))
     np.testing.assert_allclose(host(found.mean), CUBE.mean(axis=axis), rtol=1e-14)
+
+
+@pytest.mark.parametrize("shortest_run", [1, 64])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2), (1, 2)], ids=str)
+def test_moments_do_not_depend_on_blocks(
+    space: Space, axis: int | tuple[int, ...] | None, shortest_run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "BLOCK_ELEMENTS", 7)
+    monkeypatch.setattr(statistics, "SHORTEST_RUN", shortest_run)
+    far = 1e6 + CUBE
+    for data in (far, far.astype("float32"), far.transpose(2, 1, 0), far[:0, :, :]):
+        if data.size == 0 and axis not in (1, 2, (1, 2)):
+            continue
+        x, exact = space.array(data), data.astype("float64") - 1e6
+        for function, reference in ((ml.skewness, scipy.stats.skew), (ml.kurtosis, scipy.stats.kurtosis)):
+            with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):
+                expected = reference(exact, axis=axis)
+            np.testing.assert_allclose(host(function(x, axis=axis)), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
