@@ -24,6 +24,8 @@ from array_api_dist.collectives.packing import (
     Buffers,
     as_bytes,
     is_dense,
+    memory_of,
+    message_limit,
     messages,
     movable,
     nbytes_of,
@@ -36,9 +38,6 @@ from array_api_dist.collectives.protocol import Operator, Piece, Request, State
 
 BUFFER_NBYTES: Final = 1 << 26
 """What an exchange packs at any time, on one rank, for and from all peers together."""
-
-LEAST_MESSAGE_NBYTES: Final = 1 << 16
-"""Messages are not cut smaller than this, however many peers share the buffer."""
 
 GATHERED_NBYTES: Final = 1 << 18
 """States of at most this many bytes over all ranks are gathered and merged everywhere; larger ones scattered first."""
@@ -377,7 +376,7 @@ class BaseCommunicator(ABC):
         for view, place in zip(stay, places, strict=True):
             movable(place).copy_(movable(view))
         # Both sides of a pair must cut alike: the limit depends on what all ranks know.
-        limit = max(self._buffer_nbytes // (2 * self.ranks), min(LEAST_MESSAGE_NBYTES, self._buffer_nbytes))
+        limit = message_limit(self._buffer_nbytes, self.ranks)
         outgoing = {peer: messages(views, limit) for peer, views in self._by_peer(sends).items()}
         incoming = {peer: messages(views, limit) for peer, views in self._by_peer(receives).items()}
         rounds = max((len(each) for each in (*outgoing.values(), *incoming.values())), default=0)
@@ -408,7 +407,7 @@ class BaseCommunicator(ABC):
     def _memory(self, message: Sequence[torch.Tensor], taken: list[torch.Tensor]) -> torch.Tensor:
         """Return the bytes that a message leaves from or comes into: its own, or a buffer that is ``taken``."""
         if self._is_direct(message):
-            return as_bytes(message[0])
+            return memory_of(message)
         nbytes = packed_nbytes(message)
         taken.append(self._buffers.take(nbytes))
         return taken[-1][:nbytes]

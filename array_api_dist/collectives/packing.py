@@ -7,22 +7,25 @@ is dense already travels from and into its own memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
 
 from array_api_dist.collectives import recorder
 
-ALIGNMENT: Final = 16
-"""Every tensor in a packed message begins at a multiple of this many bytes, that of the widest data type."""
+MOST_MESSAGE_NBYTES: Final = 1 << 22
+"""Nor longer than this: what is packed, moved and unpacked in turn is then still in the processor's cache."""
+
+LEAST_MESSAGE_NBYTES: Final = 1 << 16
+"""Messages are not cut smaller than this, however many peers share the buffer."""
 
 _SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 
 def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """Return the memory of a contiguous tensor as a vector of bytes."""
-    # A single element counts as contiguous whatever its strides: make them plain.
-    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
+    return memory_of((tensor,))
 
 
 def movable(tensor: torch.Tensor) -> torch.Tensor:
@@ -39,6 +42,12 @@ def packed(tensor: torch.Tensor) -> torch.Tensor:
 def nbytes_of(state: Sequence[torch.Tensor]) -> int:
     """Return the bytes of all tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in state)
+
+
+def message_limit(buffer_nbytes: int, ranks: int) -> int:
+    """Return the most bytes of one message when ``buffer_nbytes`` hold those for and from all ranks."""
+    share = min(buffer_nbytes // (2 * ranks), MOST_MESSAGE_NBYTES)
+    return max(share, min(LEAST_MESSAGE_NBYTES, buffer_nbytes))
 
 
 def _cut(tensor: torch.Tensor, limit: int) -> Iterator[torch.Tensor]:
@@ -68,23 +77,35 @@ def messages(views: Sequence[torch.Tensor], limit: int) -> list[list[torch.Tenso
 
 
 def is_dense(message: Sequence[torch.Tensor]) -> bool:
-    """Return whether a message can travel from its own memory."""
-    return (
-        len(message) == 1 and message[0].is_contiguous() and not (message[0].is_conj() or message[0].is_neg())
+    """Return whether a message can travel from its own memory: dense tensors of one type, one after another there."""
+    return all(each.is_contiguous() and not (each.is_conj() or each.is_neg()) for each in message) and all(
+        left.dtype == right.dtype
+        and left.untyped_storage().data_ptr() == right.untyped_storage().data_ptr()
+        and left.data_ptr() + nbytes_of((left,)) == right.data_ptr()
+        for left, right in pairwise(message)
     )
 
 
+def memory_of(message: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the memory of a dense message as a vector of bytes."""
+    count = sum(each.numel() for each in message)
+    # A single element counts as contiguous whatever its strides: make them plain.
+    return message[0].as_strided((count,), (1,)).view(torch.uint8)
+
+
 def _places(message: Sequence[torch.Tensor]) -> list[int]:
-    """Return where each tensor of a packed message begins, and last where it ends."""
-    places = [0]
+    """Return where each tensor of a packed message begins, aligned for its type, and last where it ends."""
+    places, reached = [], 0
     for tensor in message:
-        places.append(-(-(places[-1] + nbytes_of((tensor,))) // ALIGNMENT) * ALIGNMENT)
-    return places
+        size = tensor.element_size()
+        places.append(-(-reached // size) * size)
+        reached = places[-1] + nbytes_of((tensor,))
+    return [*places, reached]
 
 
 def packed_nbytes(message: Sequence[torch.Tensor]) -> int:
-    """Return the length of a message on its way: without padding when it is one tensor."""
-    return nbytes_of(message) if len(message) == 1 else _places(message)[-1]
+    """Return the length of a message on its way."""
+    return _places(message)[-1]
 
 
 def _slot(buffer: torch.Tensor, place: int, like: torch.Tensor) -> torch.Tensor:
