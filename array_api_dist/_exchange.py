@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from array_api_dist._partition import Partition, Shape
 
@@ -38,6 +39,11 @@ class Plan:
 
     sends: tuple[Move, ...]
     receives: tuple[Move, ...]
+
+    def sending(self, ranges: tuple[Range, ...]) -> Plan:
+        """Return the plan whose sends are restricted to ``ranges``, along other axes, as well."""
+        sends = tuple(Move(move.peer, (*move.ranges, *ranges), move.operand) for move in self.sends)
+        return Plan(sends, self.receives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +156,97 @@ def dealing_plan(source: Partition, target: Partition, segments: Sequence[Segmen
     return Plan(tuple(sends), tuple(receives))
 
 
+def _boxes(columns: int, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (row, rows, column, columns): the stretch [start, stop) of a matrix's row-major order, in at most three boxes."""
+    row, skipped = divmod(start, columns)
+    if skipped:
+        count = min(columns - skipped, stop - start)
+        yield row, 1, skipped, count
+        row, start = row + 1, start + count
+    rows, rest = divmod(stop - start, columns)
+    if rows:
+        yield row, rows, 0, columns
+    if rest:
+        yield row + rows, 1, 0, rest
+
+
+def _boxes_in(start: int, stop: int, columns: int, low: int, high: int) -> Iterator[tuple[Range, Range]]:
+    """Yield what there is of the stretch [start, stop) in the columns [low, high)."""
+    for row, rows, first, count in _boxes(columns, start, stop):
+        begin, end = max(first, low), min(first + count, high)
+        if begin < end:
+            yield Range(0, row, rows), Range(1, begin, end - begin)
+
+
+@lru_cache(maxsize=4096)
+def flattening_plan(source: Partition, target: Partition, rank: int) -> Plan:
+    """Return what ``rank`` moves so that a matrix, its columns partitioned, lies as ``target`` in row-major order.
+
+    A send is a region of this rank's columns, a receive one of the whole matrix inside this rank's stretch of it.
+    """
+    columns = source.length
+    sends, receives = [], []
+    own, (low, high) = target.interval(rank), source.interval(rank)
+    for peer in range(len(source.bounds) - 1):
+        start, stop = target.interval(peer)
+        for rows, within in _boxes_in(start, stop, columns, low, high):
+            sends.append(Move(peer, (rows, Range(1, within.start - low, within.count))))
+        receives += [Move(peer, ranges) for ranges in _boxes_in(*own, columns, *source.interval(peer))]
+    return Plan(tuple(sends), tuple(receives))
+
+
+def _rolled_too(plan: Plan, axis: int, length: int, shift: int) -> Plan:
+    """Return ``plan`` with what it moves rolled by ``shift`` along another ``axis``."""
+    shift %= length
+    if shift == 0:
+        return plan
+    stays, wraps = length - shift, shift
+    sent, placed = (
+        (Range(axis, 0, stays), Range(axis, stays, wraps)),
+        (Range(axis, shift, stays), Range(axis, 0, wraps)),
+    )
+
+    def cut(moves: tuple[Move, ...], ranges: tuple[Range, Range]) -> tuple[Move, ...]:
+        return tuple(Move(move.peer, (*move.ranges, each), move.operand) for move in moves for each in ranges)
+
+    return Plan(cut(plan.sends, sent), cut(plan.receives, placed))
+
+
+@lru_cache(maxsize=4096)
+def roll_plan(partition: Partition, shift: int, others: tuple[tuple[int, int, int], ...], rank: int) -> Plan:
+    """Return what ``rank`` moves to roll by ``shift`` along the partitioned axis, and along ``others``: (axis, length, shift)."""
+    length = partition.length
+    shift %= max(length, 1)
+    segments = (Segment(0, length - shift, shift, 0), Segment(0, 0, length - shift, shift))
+    plan = segment_plan((partition,), partition, [each for each in segments if each.count], rank)
+    for axis, along, by in others:
+        plan = _rolled_too(plan, axis, along, by)
+    return plan
+
+
+@lru_cache(maxsize=4096)
+def flat_roll_plan(partition: Partition, rows: int, shift: int, rank: int) -> Plan:
+    """Return what ``rank`` moves to roll a matrix, its columns partitioned, by ``shift`` in row-major order."""
+    columns = partition.length
+    turns, along = divmod(shift, columns)
+    # What leaves a row at its end goes into the next one.
+    parts = (Segment(0, columns - along, along, 0), turns + 1), (Segment(0, 0, columns - along, along), turns)
+    plans = [
+        _rolled_too(segment_plan((partition,), partition, (segment,), rank), 0, rows, turn)
+        for segment, turn in parts
+        if segment.count
+    ]
+    return Plan(
+        tuple(move for plan in plans for move in plan.sends),
+        tuple(move for plan in plans for move in plan.receives),
+    )
+
+
 def flat_partition(partition: Partition, shape: Shape) -> Partition | None:
     """Return the bounds in row-major order of the whole array, or None when a part is not one interval of it."""
-    if partition.axis is None or any(length != 1 for length in shape[: partition.axis]):
+    if partition.axis is None:
         return None
-    inner = 1
-    for length in shape[partition.axis + 1 :]:
-        inner *= length
-    return partition.scaled(inner).on_axis(0)
+    front = prod(shape[: partition.axis])
+    if front != 1 and partition.spread > 1:
+        return None
+    return partition.scaled(front * prod(shape[partition.axis + 1 :])).on_axis(0)

@@ -229,7 +229,7 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     Communication: none when no element changes its rank; else one exchange of the overlaps, in which each
     element moves at most once (one allgather of a single element). The result's partition begins nearest to
     where the elements are.
-    Memory: up to three parts, the result among them, and 10 bytes an element.
+    Memory: the result, and a copy of a part that is not dense.
     """
     block = block_of(x, dt.ALL, "reshape")
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
@@ -249,7 +249,7 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
     -----
     Communication: none unless a partitioned axis is rolled; then one exchange, in which each element moves at
     most once.
-    Memory: up to four parts, the result among them, and 10 bytes an element.
+    Memory: the result, and a copy of a part that is flattened and not dense.
     """
     block = block_of(x, dt.ALL, "roll")
     if axis is None:

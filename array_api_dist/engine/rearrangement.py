@@ -10,13 +10,16 @@ import torch
 
 from array_api_dist._alignment import longest_axis
 from array_api_dist._block import Block
-from array_api_dist._exchange import Range, Segment, segment_plan
+from array_api_dist._exchange import Range, Segment, roll_plan, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
 from array_api_dist.kernels import elementwise, indexing
 
 SMALL_NBYTES: Final = 1 << 16
 """What one rank alone would hold is replicated up to this size, and spread evenly above it."""
+
+ROLLED_AT_ONCE: Final = 4
+"""Along so many axes one pass rolls: each of them doubles the number of boxes that are copied."""
 
 
 def with_axis_length(shape: Shape, axis: int, length: int) -> Shape:
@@ -73,24 +76,15 @@ def take_slice(block: Block, axis: int, start: int, step: int, count: int) -> Bl
 
 def flip(block: Block, axes: tuple[int, ...]) -> Block:
     """Return ``block`` reversed along ``axes``. Communication: one exchange if a partitioned axis is among them."""
-    here = tuple(axis for axis in axes if axis != block.partition.axis)
-    moved = block.with_local(indexing.flip(block.local, here)) if here else block
-    axis = block.partition.axis
-    if axis is None or axis not in axes:
-        return moved
-    length = block.shape[axis]
-    return assemble((moved,), (Segment(0, length - 1, length, 0, -1),), length, axis, block.partition)
-
-
-def _roll_axis(block: Block, shift: int, axis: int) -> Block:
-    length = block.shape[axis]
-    shift = shift % length if length else 0
-    if shift == 0:
-        return block
-    if block.partition.axis != axis:
-        return block.with_local(indexing.roll(block.local, shift, axis))
-    segments = (Segment(0, length - shift, shift, 0), Segment(0, 0, length - shift, shift))
-    return assemble((block,), segments, length, axis, block.partition)
+    partition, device = block.partition, block.device
+    if partition.axis not in axes or partition.is_whole_everywhere:
+        return block.with_local(indexing.flip(block.local, axes)) if axes else block
+    length = block.shape[partition.axis]
+    plan = segment_plan((partition,), partition, (Segment(0, length - 1, length, 0, -1),), device.rank)
+    others = tuple(
+        Range(axis, block.shape[axis] - 1, block.shape[axis], -1) for axis in axes if axis != partition.axis
+    )
+    return carry_out(plan.sending(others), [block.local], block.shape, partition, device)
 
 
 def roll(block: Block, shifts: Sequence[int], axes: Sequence[int]) -> Block:
@@ -98,9 +92,21 @@ def roll(block: Block, shifts: Sequence[int], axes: Sequence[int]) -> Block:
     totals: dict[int, int] = {}
     for shift, axis in zip(shifts, axes, strict=True):
         totals[axis] = totals.get(axis, 0) + shift
-    for axis, shift in totals.items():
-        block = _roll_axis(block, shift, axis)
+    turns = {axis: by % block.shape[axis] for axis, by in totals.items() if block.shape[axis]}
+    # The partitioned axis last.
+    order = sorted((axis for axis in turns if turns[axis]), key=lambda axis: axis == block.partition.axis)
+    for start in range(0, len(order), ROLLED_AT_ONCE):
+        block = _rolled(block, {axis: turns[axis] for axis in order[start : start + ROLLED_AT_ONCE]})
     return block
+
+
+def _rolled(block: Block, turns: dict[int, int]) -> Block:
+    partition, device = block.partition, block.device
+    if partition.axis not in turns or partition.is_whole_everywhere:
+        return block.with_local(indexing.roll(block.local, turns))
+    others = tuple((axis, block.shape[axis], by) for axis, by in turns.items() if axis != partition.axis)
+    plan = roll_plan(partition, turns[partition.axis], others, device.rank)
+    return carry_out(plan, [block.local], block.shape, partition, device)
 
 
 def _common_partition(blocks: Sequence[Block]) -> Partition:

@@ -16,20 +16,20 @@ from array_api_dist.kernels.moving import SIGNED
 
 
 def region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
-    """Return the elements of ``tensor`` inside ``ranges``: a view, or a copy where a step is negative."""
+    """Return the elements of ``tensor`` inside ``ranges``: a view, or a copy where steps are negative."""
+    reversed_axes = []
     for reach in ranges:
-        if reach.step > 0:
-            stop = reach.start + max((reach.count - 1) * reach.step + 1, 0)
-            index = (slice(None),) * reach.axis + (slice(reach.start, stop, reach.step),)
-            tensor = tensor[index]
-            continue
-        low = reach.start + (reach.count - 1) * reach.step
-        index = (slice(None),) * reach.axis + (slice(low, reach.start + 1, -reach.step),)
-        # torch has no negative strides.
-        tensor = indexing.flip(
-            tensor[index] if reach.count else tensor.narrow(reach.axis, 0, 0), (reach.axis,)
-        )
-    return tensor
+        step, first = abs(reach.step), reach.start if reach.count else 0
+        if reach.step < 0:
+            # torch has no negative strides.
+            reversed_axes.append(reach.axis)
+            first += max(reach.count - 1, 0) * reach.step
+        if step == 1:
+            tensor = tensor.narrow(reach.axis, first, reach.count)
+        else:
+            stop = first + max((reach.count - 1) * step + 1, 0)
+            tensor = tensor[(slice(None),) * reach.axis + (slice(first, stop, step),)]
+    return indexing.flip(tensor, reversed_axes) if reversed_axes else tensor
 
 
 def signed_view(dtype: torch.dtype) -> torch.dtype:

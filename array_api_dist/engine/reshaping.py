@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
 
 import torch
 
 from array_api_dist._block import Block
-from array_api_dist._exchange import flat_partition
+from array_api_dist._exchange import Range, flat_partition, flat_roll_plan, flattening_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
 from array_api_dist.engine import rearrangement
-from array_api_dist.engine.redistribution import redistribute, signed_view
-from array_api_dist.engine.routing import grouped, to_row_major
-from array_api_dist.kernels.order_keys import pieces
-from array_api_dist.kernels.packed_order import group_type
+from array_api_dist.engine.redistribution import carry_out, redistribute, region
 
 
 def _surviving_axis(shape: Shape, partition: Partition, target: Shape) -> Partition | None:
@@ -80,12 +76,43 @@ def reshape(block: Block, shape: Shape) -> Block:
     if block.size == 0 or _surviving_axis(block.shape, block.partition, shape) == target:
         return Block(block.local.reshape(local_shape), shape, target, block.device)
     source_flat, target_flat = flat_partition(block.partition, block.shape), flat_partition(target, shape)
-    if source_flat is not None and target_flat is not None:
+    # Its first axis that is longer than 1 is partitioned.
+    assert target_flat is not None
+    if source_flat is None:
+        local = _flattened(_as_matrix(block), target_flat)
+    else:
         rows = Block(block.local.reshape(-1), (block.size,), source_flat, block.device)
         local = redistribute(rows, target_flat).local
-    else:
-        local = _scattered(block, shape, target)
     return Block(local.reshape(local_shape), shape, target, block.device)
+
+
+def _as_matrix(block: Block) -> Block:
+    """Return a matrix of a row for each place in front of the partitioned axis: a view of what is dense."""
+    axis = block.partition.axis
+    assert axis is not None
+    rows, inner = prod(block.shape[:axis]), prod(block.shape[axis + 1 :])
+    partition = block.partition.scaled(inner).on_axis(1)
+    local = block.local.reshape(rows, partition.counts[block.device.rank])
+    return Block(local, (rows, partition.length), partition, block.device)
+
+
+def _flattened(matrix: Block, target: Partition) -> torch.Tensor:
+    """Return this rank's stretch of a matrix whose columns are partitioned. Communication: one exchange."""
+    rank = matrix.device.rank
+    plan = flattening_plan(matrix.partition, target, rank)
+    start, columns = target.offset(rank), matrix.shape[1]
+    local = matrix.local.new_empty(target.counts[rank])
+
+    def place(rows: Range, within: Range) -> torch.Tensor:
+        """Return the region of the whole matrix, which is inside the stretch."""
+        first = rows.start * columns + within.start - start
+        return local.as_strided((rows.count, within.count), (columns, 1), first)
+
+    matrix.communicator.exchange(
+        [Piece(move.peer, region(matrix.local, move.ranges)) for move in plan.sends],
+        [Piece(move.peer, place(*move.ranges)) for move in plan.receives],
+    )
+    return local
 
 
 def roll(block: Block, shift: int) -> Block:
@@ -98,65 +125,13 @@ def roll(block: Block, shift: int) -> Block:
         return block
     flat = REPLICATED if block.partition.axis is None else flat_partition(block.partition, block.shape)
     if flat is None:
-        local = _scattered(block, block.shape, block.partition, shift)
+        matrix = _as_matrix(block)
+        plan = flat_roll_plan(matrix.partition, matrix.shape[0], shift, block.device.rank)
+        moved = carry_out(plan, [matrix.local], matrix.shape, matrix.partition, block.device)
     else:
         line = Block(block.local.reshape(-1), (block.size,), flat, block.device)
-        local = rearrangement.roll(line, (shift,), (0,)).local
-    return block.with_local(local.reshape(block.local.shape))
-
-
-def _positions_of(
-    shape: Shape, partition: Partition, rank: int, other: Partition, other_shape: Shape, shift: int = 0
-) -> Iterator[torch.Tensor]:
-    """Yield, for each peer, which elements of ``rank``'s part it owns when all have moved on by ``shift`` places.
-
-    A pair of ranks tells its elements in the order in which they lie before they move on, which ``shift`` is below
-    zero to look back at.
-    """
-    assert other.axis is not None
-    ranks, size, row = len(other.bounds) - 1, prod(shape), prod(other_shape[other.axis + 1 :])
-    ends = torch.tensor(other.bounds[1:])
-    owners = torch.empty(prod(partition.local_shape(shape, rank)), dtype=group_type(ranks))
-    wrapped = 0
-    for piece in pieces(owners.shape):
-        _, start, count = piece
-        places = torch.arange(start, start + count)
-        to_row_major(places, shape, partition, rank)
-        places.add_(shift)
-        wrapped += int((places < 0).sum()) if shift < 0 else 0
-        along = places.remainder_(size).floor_divide_(row).remainder_(other_shape[other.axis])
-        owners.narrow(*piece).copy_(torch.bucketize(along, ends, right=True))
-    # What begins the part was at the end.
-    owners = owners.roll(-wrapped) if wrapped else owners
-    order, counts = grouped(owners, ranks)
-    del owners
-    order = torch.arange(sum(counts)) if order is None else order
-    if wrapped:
-        order.add_(wrapped).remainder_(len(order))
-    yield from torch.split(order, counts)
-
-
-def _scattered(block: Block, shape: Shape, target: Partition, shift: int = 0) -> torch.Tensor:
-    """Exchange elements whose parts are not intervals of the row-major order; both sides compute the same positions.
-
-    With ``shift``, not below zero, each moves on by as many places.
-    """
-    device = block.device
-    moved = signed_view(block.local.dtype)
-    source = block.local.reshape(-1).view(moved)
-    outgoing = _positions_of(block.shape, block.partition, device.rank, target, shape, shift)
-    sends = [Piece(peer, source[at.to(source.device)]) for peer, at in enumerate(outgoing) if len(at)]
-    del outgoing, source
-    incoming = list(_positions_of(shape, target, device.rank, block.partition, block.shape, -shift))
-    buffers = [torch.empty(len(at), dtype=moved, device=block.local.device) for at in incoming]
-    block.communicator.exchange(
-        sends, [Piece(peer, buffer) for peer, buffer in enumerate(buffers) if len(buffer)]
-    )
-    del sends
-    result = torch.empty(prod(target.local_shape(shape, device.rank)), dtype=moved, device=block.local.device)
-    for at, buffer in zip(incoming, buffers, strict=True):
-        result[at.to(result.device)] = buffer
-    return result.view(block.local.dtype)
+        moved = rearrangement.roll(line, (shift,), (0,))
+    return block.with_local(moved.local.reshape(block.local.shape))
 
 
 def shares_memory(source: Block, result: Block) -> bool:

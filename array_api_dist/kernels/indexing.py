@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -43,9 +43,23 @@ def flip(tensor: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
     return moved_back(torch.flip(movable(tensor), tuple(axes)), tensor.dtype)
 
 
-def roll(tensor: torch.Tensor, shift: int, axis: int) -> torch.Tensor:
-    """Return ``tensor`` moved cyclically along ``axis``."""
-    return moved_back(torch.roll(movable(tensor), shift, axis), tensor.dtype)
+def roll(tensor: torch.Tensor, shifts: Mapping[int, int]) -> torch.Tensor:
+    """Return ``tensor`` moved cyclically along each axis by its shift: dense, each element copied once."""
+    result = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    parts = [(movable(tensor), movable(result))]
+    for axis, shift in shifts.items():
+        length = tensor.shape[axis]
+        by = shift % max(length, 1)
+        cuts = [(0, by, length - by), (length - by, 0, by)]
+        parts = [
+            (source.narrow(axis, first, count), place.narrow(axis, offset, count))
+            for source, place in parts
+            for first, offset, count in cuts
+            if count
+        ]
+    for source, place in parts:
+        place.copy_(source)
+    return result
 
 
 def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:

@@ -169,21 +169,16 @@ def _rolling(problem: Problem) -> Iterator[Step]:
 
 
 def _rearranged(problem: Problem) -> int:
-    """Return what moving elements to other places of the row-major order holds.
-
-    Parts that are no intervals of that order are packed by their positions, of 8 bytes, and unpacked into the result;
-    one that is not dense is copied first.
-    """
-    x, ranks = problem.x, problem.ranks
-    part, result = x.part(ranks), -(-x.size // ranks) * x.itemsize
-    return part + 2 * max(part, result) + 10 * max(part, result) // x.itemsize
+    """Return what moving elements to other places of the row-major order holds: one part that is not dense is copied first."""
+    part, result = problem.x.part(problem.ranks), problem.result.part(problem.ranks)
+    return part + result + buffered(part + result)
 
 
 ROLL = Formula(
     "none unless a partitioned axis is rolled; then one exchange, in which each element moves at most once",
     _rolling,
-    lambda problem: _rearranged(problem) + problem.x.part(problem.ranks),
-    holds="up to four parts, the result among them, and 10 bytes an element",
+    _rearranged,
+    holds="the result, and a copy of a part that is flattened and not dense",
 )
 
 
@@ -200,7 +195,7 @@ RESHAPE = Formula(
     "once (one allgather of a single element)",
     _reshaping,
     _rearranged,
-    holds="up to three parts, the result among them, and 10 bytes an element",
+    holds="the result, and a copy of a part that is not dense",
 )
 
 

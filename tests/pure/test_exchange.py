@@ -7,7 +7,17 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from array_api_dist._exchange import Move, Plan, Segment, flat_partition, repartition_plan, segment_plan
+from array_api_dist._exchange import (
+    Move,
+    Plan,
+    Segment,
+    flat_partition,
+    flat_roll_plan,
+    flattening_plan,
+    repartition_plan,
+    roll_plan,
+    segment_plan,
+)
 from array_api_dist._partition import REPLICATED, Partition
 
 
@@ -105,7 +115,57 @@ def test_segments_of_several_operands_become_one_result(data: st.DataObject, ran
     assert [filled[row, 0] for row in range(len(expected))] == expected
 
 
-def test_a_part_is_an_interval_only_behind_axes_of_length_one() -> None:
+@given(st.data(), st.integers(1, 6), st.integers(1, 5), st.integers(1, 9))
+def test_columns_come_to_lie_in_row_major_order(
+    data: st.DataObject, ranks: int, rows: int, columns: int
+) -> None:
+    source = Partition(1, data.draw(bounds(ranks, columns)))
+    target = Partition(0, data.draw(bounds(ranks, rows * columns)))
+    plans = [flattening_plan(source, target, rank) for rank in range(ranks)]
+    for rank, plan in enumerate(plans):
+        start, stop = target.interval(rank)
+        placed = []
+        for peer, sender in enumerate(plans):
+            own = (rows, source.counts[peer])
+            sent = [cell for move in sender.sends if move.peer == rank for cell in cells(move, own)]
+            received = [
+                cell for move in plan.receives if move.peer == peer for cell in cells(move, (rows, columns))
+            ]
+            assert [(row, column + source.offset(peer)) for row, column in sent] == received
+            placed += [row * columns + column for row, column in received]
+            # Three boxes at most, of the same shapes on both sides.
+            shapes = [[each.count for each in move.ranges] for move in plan.receives if move.peer == peer]
+            assert shapes == [
+                [each.count for each in move.ranges] for move in sender.sends if move.peer == rank
+            ]
+            assert len(shapes) <= 3
+        assert sorted(placed) == list(range(start, stop))
+
+
+@given(st.data(), st.integers(1, 6), st.integers(1, 5), st.integers(1, 9), st.integers(-50, 50))
+def test_a_matrix_is_rolled_along_its_columns_both_ways_and_in_row_major_order(
+    data: st.DataObject, ranks: int, rows: int, columns: int, shift: int
+) -> None:
+    partition = Partition(1, data.draw(bounds(ranks, columns)))
+    turn = data.draw(st.integers(0, 7))
+    everywhere = [(row, column) for row in range(rows) for column in range(columns)]
+    both = [roll_plan(partition, shift, ((0, rows, turn),), rank) for rank in range(ranks)]
+    expected = {
+        ((row + turn) % rows, (column + shift) % columns): (0, row, column) for row, column in everywhere
+    }
+    assert deliver(both, [partition], [(rows, columns)], partition, (rows, columns)) == expected
+    by = shift % (rows * columns)
+    flat = [flat_roll_plan(partition, rows, by, rank) for rank in range(ranks)]
+    expected = {
+        divmod((row * columns + column + by) % (rows * columns), columns): (0, row, column)
+        for row, column in everywhere
+    }
+    assert deliver(flat, [partition], [(rows, columns)], partition, (rows, columns)) == expected
+
+
+def test_a_part_is_an_interval_behind_axes_of_length_one_or_where_it_is_whole() -> None:
     assert flat_partition(Partition.even(1, 4, 2), (1, 4, 3)) == Partition(0, (0, 6, 12))
     assert flat_partition(Partition.even(1, 4, 2), (2, 4)) is None
     assert flat_partition(Partition.even(0, 4, 2), (4, 0)) == Partition(0, (0, 0, 0))
+    assert flat_partition(Partition(1, (0, 0, 4)), (2, 4)) == Partition(0, (0, 0, 8))
+    assert flat_partition(Partition(1, (0, 4)), (2, 4, 3)) == Partition(0, (0, 24))

@@ -93,7 +93,7 @@ def test_flip_roll_tile_and_repeat_are_numpys(dtype) -> None:
     array = values.numpy()
     _same(indexing.flip(values, (0, 2)), np.flip(array, (0, 2)), dtype)
     for shift in (-7, 0, 2):
-        _same(indexing.roll(values, shift, 2), np.roll(array, shift, 2), dtype)
+        _same(indexing.roll(values, {2: shift}), np.roll(array, shift, 2), dtype)
     _same(indexing.tile(values, (2, 1, 3)), np.tile(array, (2, 1, 3)), dtype)
     _same(indexing.tile(values, (1, 0, 1)), np.tile(array, (1, 0, 1)), dtype)
     _same(indexing.repeat_interleave(values, 3, 1), np.repeat(array, 3, 1), dtype)
@@ -105,7 +105,7 @@ def test_flip_roll_tile_and_repeat_are_numpys(dtype) -> None:
 def test_empty_parts_can_be_moved(dtype) -> None:
     nothing = _values(dtype, (0, 3))
     assert indexing.flip(nothing, (0, 1)).shape == (0, 3)
-    assert indexing.roll(nothing, 2, 0).shape == (0, 3)
+    assert indexing.roll(nothing, {0: 2}).shape == (0, 3)
     assert indexing.tile(nothing, (2, 2)).shape == (0, 6)
     assert indexing.repeat_interleave(nothing, 2, 0).shape == (0, 3)
     assert indexing.repeat_interleave(nothing, torch.empty(0, dtype=torch.int64), 0).shape == (0, 3)
