@@ -418,7 +418,8 @@ def _set_masked(block: Block, index: MaskIndex, mask: Block, value: Block) -> No
     if view.slab is not None:
         value = _with_axis(value, _beside_selected(view.slab, axis, index.count))
         axis += view.slab <= axis
-    descending = [_beside_selected(turned, axis, index.count) for turned in view.descending]
+    # A mask without axes stands before the axis that is where it is.
+    descending = [turned if turned < axis else turned - index.count + 1 for turned in view.descending]
     if descending:
         value = reversed_axes(value, _stretching_none(value, descending))
     target = taken(block, view)

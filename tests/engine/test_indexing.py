@@ -162,6 +162,15 @@ def test_a_mask_beside_an_index_array_reads_and_writes_as_in_numpy(data: st.Data
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_a_mask_without_axes_writes_a_reversed_slice(ranks: int) -> None:
+    whole, value = torch.arange(12).reshape(4, 3), torch.arange(50, 62).reshape(4, 3)
+    for partition in partitions_of(whole.shape, ranks):
+        for key in ([slice(None, None, -1)], [slice(None), slice(None, None, -1)]):
+            mask = Spread(torch.tensor(True), REPLICATED)
+            check_set(Spread(whole, partition), [mask, *key], Spread(value, REPLICATED), ranks)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_a_mask_with_an_empty_side_selects_nothing(ranks: int) -> None:
     whole = torch.arange(12).reshape(3, 4)
     for partition in partitions_of((3, 4), ranks):
