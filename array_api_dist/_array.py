@@ -234,7 +234,10 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         Communication: none for slices of positive step, new axes, and integers along other axes (one exchange where
         the result is lopsided); along the partitioned axis one exchange for a negative step, and one broadcast for an
         integer (from 64 KiB on one exchange; reading an element of an array of up to 4096 allgathers it once); a
-        mask: what ``nonzero`` takes, with the elements in place of positions; integer arrays: what ``take`` takes.
+        mask: what ``nonzero`` takes, with the elements, and 4 bytes each, in place of positions (above 64 MiB of
+        these an allreduce of 8 bytes, and more exchanges of less); integer arrays: what ``take`` takes.
+        Memory: the result, and the elements where they were; a mask of an inner partitioned axis: 4 bytes for each
+        element that it selects; integer arrays: what ``take`` holds.
         """
         block = self._block
         if block.partition.axis is not None and block.size <= REPLICA_SIZE and _is_element(key, block.ndim):
@@ -250,7 +253,11 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         a mask moves to the partition of the array, and values other than a scalar follow an allgather of P counts
         (where the mask's first axis is not the partitioned one: counts for each run, and two exchanges); integer
         arrays or values that are partitioned travel to the owners, by an all-to-all of counts and at most three
-        exchanges.
+        exchanges; above 64 MiB on their way these exchanges are cut into rounds, as many as an allreduce of 8 bytes
+        says, so that no rank sends or gets more at once.
+        Memory: the key and the value where they move to; a mask of an inner partitioned axis: 4 bytes for each
+        element that is written; integer arrays: 7 bytes an index, and a byte (two beyond 127 ranks, 4 where the
+        indices are partitioned along an inner axis) for each place that they can name.
         """
         operand = _operand_of(value, self)
         self._own()

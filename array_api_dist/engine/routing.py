@@ -228,6 +228,17 @@ class Route:
         )
         return Route(self.communicator, sent, received), places
 
+    def rounds(self, limit: int, total: int) -> int:
+        """Return in how many parts no rank sends or gets more than ``limit`` of all ranks' ``total`` items at once.
+
+        Communication: one allreduce of 8 bytes if the total is more than that.
+        """
+        if total <= limit:
+            return 1
+        mine = max(sum(self.sent), sum(self.received))
+        (most,) = self.communicator.allreduce((torch.tensor([mine]),), operators.MAX)
+        return max(-(-int(most) // limit), 1)
+
     def received_like(self, items: torch.Tensor) -> torch.Tensor:
         """Return room for what ``forward`` brings here in place of ``items``."""
         return items.new_empty((sum(self.received), *items.shape[1:]))

@@ -1,13 +1,16 @@
 """Writing to what integer arrays name: the last write to an element, in row-major order of the indices, wins.
 
-So the result never depends on who holds which index.
+So the result never depends on who holds which index. Writes are carried out some at a time: what is on its way takes no
+more than ``WRITTEN_NBYTES`` of a rank, however many are for it. Where others come before them, owners remember who wrote
+each place last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Final
 
 import torch
 
@@ -21,17 +24,23 @@ from array_api_dist.engine.routing import (
     OutOfBounds,
     Route,
     even_on_longest,
-    grouped,
     movable,
     outer_size,
     owners_of,
     ravel,
-    row_major_positions,
     unravel,
     with_rest,
     wrapped,
 )
+from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
+from array_api_dist.kernels.packed_order import group_type, grouped_argsort
+
+WRITTEN_NBYTES: Final = 1 << 26
+"""Of writes that are on their way, or put in order, a rank holds so much at a time, or one from each rank."""
+
+_ORDERED_NBYTES: Final = 48
+"""What putting a write in order takes, beside its values: offsets, where they go, which are the last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +77,12 @@ class _Writing:
         """The local lengths of the axes that are indexed."""
         return tuple(self.block.local.shape[axis] for axis in self.axes)
 
+    @property
+    def at_once(self) -> int:
+        """How many writes a rank has on their way: their values on both sides, and once more where the last are taken."""
+        nbytes = _ORDERED_NBYTES + 3 * prod(self.kept_shape) * self.block.local.element_size()
+        return max(WRITTEN_NBYTES // nbytes, 1)
+
 
 def scatter(
     block: Block,
@@ -95,7 +110,10 @@ def scatter(
     -----
     Communication: none when the indices are replicated, and the value is so too or is partitioned as ``block`` along
     an axis that is not indexed. Where only the value moves, it moves once. Else indices and values travel to the
-    owners: one all-to-all of counts and at most three exchanges.
+    owners: one all-to-all of counts and at most three exchanges; if all writes together take more than
+    ``WRITTEN_NBYTES``, one allreduce of 8 bytes, and as many times these exchanges as no rank sends or gets more at once.
+    Memory: what moves to meet the indices, 4 bytes an index, a byte (two beyond 127 ranks) for each place that indices
+    can name (4, or 8, if the indices are partitioned along an inner axis), and ``WRITTEN_NBYTES``.
     """
     order = sorted(range(len(axes)), key=lambda place: axes[place] != block.partition.axis)
     writing = _Writing(
@@ -114,25 +132,82 @@ def scatter(
         _write_routed(writing)
 
 
-def _placed_indices(writing: _Writing, partition: Partition) -> tuple[list[torch.Tensor], OutOfBounds | None]:
-    """Return this rank's part of every index, flat and counted from the front, and what is wrong with them."""
+# ---- what this rank has
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Rows behind axes of lengths ``lead``: they are numbered row-major, and copied only when they are taken."""
+
+    tensor: torch.Tensor
+    lead: Shape
+
+    @staticmethod
+    def of(tensor: torch.Tensor, lead: Shape) -> _Rows:
+        """Return the rows behind the first axes of ``tensor``, which stretch to ``lead``."""
+        kept = tensor.shape[len(lead) :]
+        tensor = tensor.expand(*lead, *kept)
+        try:
+            return _Rows(tensor.view(prod(lead), *kept), (prod(lead),))
+        except RuntimeError:
+            # torch has no other way to ask whether axes can be merged.
+            return _Rows(tensor, lead)
+
+    def taken(self, places: torch.Tensor) -> torch.Tensor:
+        """Return the rows with these numbers."""
+        source = movable(self.tensor)
+        found = source.index_select(0, places) if len(self.lead) == 1 else source[unravel(places, self.lead)]
+        return found.view(self.tensor.dtype)
+
+    def between(self, first: int, last: int) -> torch.Tensor:
+        """Return consecutive rows."""
+        if len(self.lead) == 1:
+            return self.tensor[first:last]
+        return self.taken(torch.arange(first, last, device=self.tensor.device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Index:
+    """This rank's indices along one axis: they may count from its end."""
+
+    rows: _Rows
+    length: int
+    is_negative: bool
+
+    def taken(self, places: torch.Tensor) -> torch.Tensor:
+        """Return some of them, counted from the front."""
+        return self._from_front(self.rows.taken(places))
+
+    def between(self, first: int, last: int) -> torch.Tensor:
+        """Return consecutive ones, counted from the front."""
+        return self._from_front(self.rows.between(first, last))
+
+    def _from_front(self, index: torch.Tensor) -> torch.Tensor:
+        return torch.where(index < 0, index + self.length, index) if self.is_negative else index
+
+
+def _placed_indices(writing: _Writing, partition: Partition) -> tuple[list[_Index], OutOfBounds | None]:
+    """Return this rank's part of every index, and what is wrong with them."""
     block, broadcast = writing.block, writing.broadcast
     rank = block.device.rank
     lead = partition.local_shape(broadcast, rank)
-    flat, found = [], []
+    placed, found = [], []
     for axis, index in zip(writing.axes, writing.indices, strict=True):
         if isinstance(index, int):
             local = torch.tensor(index, device=block.local.device)
         else:
             (target,) = align_to(Layout(broadcast, partition), index.layout)
             local = redistribute(index, target).local
-        here, finding = wrapped(local, block.shape[axis], axis, (broadcast, partition, rank))
-        flat.append(here.expand(lead).reshape(-1))
-        found += [finding] if finding is not None else []
-    return flat, min(found, key=lambda finding: finding.axis, default=None)
+        low, high = (int(extreme) for extreme in torch.aminmax(local)) if local.numel() else (0, -1)
+        length = block.shape[axis]
+        if low < -length or high >= length:
+            _, finding = wrapped(local, length, axis, (broadcast, partition, rank))
+            found += [finding] if finding is not None else []
+        placed.append(_Index(_Rows.of(local, lead), length, low < 0))
+    return placed, min(found, key=lambda finding: finding.axis, default=None)
 
 
-def _flat_values(writing: _Writing, local: torch.Tensor, lead: Shape) -> torch.Tensor:
+def _value_rows(writing: _Writing, local: torch.Tensor, lead: Shape) -> _Rows:
     """Return the local values as one row for each index, or the one row that all of them share."""
     count, at = len(writing.broadcast), writing.at
     ndim = len(writing.shape)
@@ -140,57 +215,106 @@ def _flat_values(writing: _Writing, local: torch.Tensor, lead: Shape) -> torch.T
     order = (*range(at, at + count), *range(at), *range(at + count, ndim))
     front = local.permute(order)
     if not writing.varies:
-        return front.reshape(front.shape[count:])
-    kept = writing.kept_shape
-    return front.expand(*lead, *kept).reshape(prod(lead), *kept)
+        return _Rows(front.reshape(front.shape[count:]), ())
+    return _Rows.of(front.expand(*front.shape[:count], *writing.kept_shape), lead)
 
 
-def _write(writing: _Writing, offsets: torch.Tensor, values: torch.Tensor) -> None:
-    """Write to the local slabs at row-major ``offsets`` over the axes; of several writes to one the last wins."""
-    target = movable(writing.block.local).permute(with_rest(writing.axes, writing.block.ndim))
+# ---- writing to the own part
+
+
+def _write(
+    writing: _Writing,
+    offsets: torch.Tensor,
+    values: torch.Tensor,
+    keys: torch.Tensor | None = None,
+    newest: torch.Tensor | None = None,
+) -> None:
+    """Write to the local slabs at row-major ``offsets`` over the axes; of several writes to one the last wins.
+
+    Parameters
+    ----------
+    writing : _Writing
+    offsets, values : torch.Tensor
+        In order, but for ``keys``.
+    keys : torch.Tensor or None
+        The order of the writes; those of one key are in order.
+    newest : torch.Tensor or None
+        The key of what was last written to each slab: earlier writes are dropped, and it is updated.
+    """
     values = movable(values)
     if writing.varies:
-        last = _last_of_each(offsets)
+        last = _last_of_each(offsets, keys)
         if last is not None:
             offsets, values = offsets[last], values[last]
+            keys = None if keys is None else keys[last]
+        if newest is not None and keys is not None:
+            counts = keys >= newest[offsets]
+            if not bool(counts.all()):
+                offsets, values, keys = offsets[counts], values[counts], keys[counts]
+            newest[offsets] = keys
+    target = movable(writing.block.local).permute(with_rest(writing.axes, writing.block.ndim))
     target[unravel(offsets, writing.lengths)] = values
 
 
-def _last_of_each(offsets: torch.Tensor) -> torch.Tensor | None:
-    """Return where each different offset comes last, or None when they ascend strictly."""
+def _last_of_each(offsets: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor | None:
+    """Return where each different offset comes last in the order of ``keys``; None: all are, as they ascend strictly."""
+    turn = None
+    if keys is not None and not _ascends(keys):
+        turn = argsort(keys, 0, merges=True)
+        offsets = offsets[turn]
     if offsets.numel() < 2 or bool((offsets[1:] > offsets[:-1]).all()):
-        return None
+        return turn
     places = argsort(offsets, 0)
     ordered = offsets[places]
     ends = torch.ones_like(ordered, dtype=torch.bool)
     torch.ne(ordered[1:], ordered[:-1], out=ends[:-1])
-    return places[ends]
+    del ordered
+    last = places[ends]
+    return last if turn is None else turn[last]
+
+
+def _ascends(numbers: torch.Tensor) -> bool:
+    return bool((numbers[1:] >= numbers[:-1]).all())
+
+
+def _steps(writing: _Writing, count: int) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of as many consecutive ones of ``count`` writes as may be put in order together."""
+    step = writing.at_once
+    for first in range(0, count, step):
+        yield first, min(first + step, count)
 
 
 def _write_locally(writing: _Writing) -> None:
     """Write where the partitioned axis, if there is one, is not indexed: every rank has all indices."""
     block = writing.block
-    flat, finding = _placed_indices(writing, REPLICATED)
+    indices, finding = _placed_indices(writing, REPLICATED)
     if finding is not None:
         raise finding.error
     target = after_gather(block.partition, writing.axes, len(writing.broadcast), writing.at)
     (partition,) = align_to(Layout(writing.shape, target), writing.value.layout)
-    values = _flat_values(writing, redistribute(writing.value, partition).local, writing.broadcast)
-    _write(writing, ravel(flat, writing.lengths), values)
+    values = _value_rows(writing, redistribute(writing.value, partition).local, writing.broadcast)
+    for some in _steps(writing, prod(writing.broadcast)):
+        offsets = ravel([index.between(*some) for index in indices], writing.lengths)
+        _write(writing, offsets, values.between(*some) if writing.varies else values.tensor)
 
 
 def _write_owned(writing: _Writing) -> None:
     """Write where every rank has all indices and values: each owner takes its own."""
     block = writing.block
-    flat, finding = _placed_indices(writing, REPLICATED)
+    indices, finding = _placed_indices(writing, REPLICATED)
     if finding is not None:
         raise finding.error
-    inside = flat[0] - block.offset(writing.axes[0])
-    mine = torch.nonzero((inside >= 0) & (inside < writing.lengths[0])).squeeze(1)
-    values = _flat_values(writing, writing.value.local, writing.broadcast)
-    if writing.varies:
-        values = movable(values)[mine].view(values.dtype)
-    _write(writing, ravel([index[mine] for index in (inside, *flat[1:])], writing.lengths), values)
+    values = _value_rows(writing, writing.value.local, writing.broadcast)
+    for some in _steps(writing, prod(writing.broadcast)):
+        here = [index.between(*some) for index in indices]
+        here[0] = here[0] - block.offset(writing.axes[0])
+        mine = torch.nonzero((here[0] >= 0) & (here[0] < writing.lengths[0])).squeeze(1)
+        offsets = ravel([index[mine] for index in here], writing.lengths)
+        del here
+        _write(writing, offsets, values.taken(mine + some[0]) if writing.varies else values.tensor)
+
+
+# ---- sending it to the owners
 
 
 def _meeting(writing: _Writing) -> Partition:
@@ -208,39 +332,126 @@ def _meeting(writing: _Writing) -> Partition:
     return even_on_longest(writing.broadcast, writing.block.device.ranks)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outgoing:
+    """This rank's writes, in the row-major order of ``partition``, and ``order``, in which they go to the owners."""
+
+    writing: _Writing
+    partition: Partition
+    indices: list[_Index]
+    values: _Rows
+    order: torch.Tensor | None
+
+    @property
+    def runs(self) -> int:
+        """How many runs of the row-major order a part is cut into, if writes of several ranks interleave."""
+        assert self.partition.axis is not None
+        return outer_size(self.writing.broadcast, self.partition.axis) if self.writing.varies else 1
+
+    @property
+    def key_type(self) -> torch.dtype:
+        """The narrowest type for what orders the writes of different ranks: the run, then the rank."""
+        count = self.runs * self.writing.block.device.ranks
+        narrowest = (
+            each for each in (torch.int8, torch.int16, torch.int32) if count <= torch.iinfo(each).max
+        )
+        return next(narrowest, torch.int64)
+
+    def places(self, spans: Sequence[tuple[int, int]]) -> torch.Tensor | None:
+        """Return which writes these stretches of those in the order of the owners are; None: what they say."""
+        if self.order is None:
+            return None
+        return torch.cat([self.order[first:last] for first, last in spans]).to(torch.int64)
+
+    def offsets(self, spans: Sequence[tuple[int, int]], places: torch.Tensor | None) -> torch.Tensor:
+        """Return the row-major offsets of the writes in the owners' parts; the stretches are those for each rank."""
+        first, *others = (_taken(index, spans, places) for index in self.indices)
+        starts = torch.tensor(self.writing.block.partition.bounds[:-1], device=first.device)
+        sizes = torch.tensor([last - start for start, last in spans], device=first.device)
+        inside = first - torch.repeat_interleave(starts, sizes, output_size=len(first))
+        return ravel((inside, *others), self.writing.lengths)
+
+    def keys(self, spans: Sequence[tuple[int, int]], places: torch.Tensor | None) -> torch.Tensor:
+        """Return what orders the writes among those of other ranks."""
+        device = self.writing.block.device
+        lead = self.partition.local_shape(self.writing.broadcast, device.rank)
+        run = max(prod(lead[self.partition.axis :]), 1)
+        if places is None:
+            places = torch.cat(
+                [torch.arange(*span, device=self.writing.block.local.device) for span in spans]
+            )
+        return (places // run).mul_(device.ranks).add_(device.rank).to(self.key_type)
+
+
+def _taken(
+    rows: _Rows | _Index, spans: Sequence[tuple[int, int]], places: torch.Tensor | None
+) -> torch.Tensor:
+    if places is not None:
+        return rows.taken(places)
+    found = [rows.between(first, last) for first, last in spans if first < last]
+    return found[0] if len(found) == 1 else torch.cat(found or [rows.between(0, 0)])
+
+
 def _write_routed(writing: _Writing) -> None:
     """Send indices and values to the owners, who write."""
     block, communicator = writing.block, writing.block.communicator
     partition = _meeting(writing)
-    assert partition.axis is not None
-    rank, device = block.device.rank, block.local.device
-    lead = partition.local_shape(writing.broadcast, rank)
-    flat, finding = _placed_indices(writing, partition)
-    owners, inside = owners_of(block.partition, flat[0])
-    order, counts = grouped(owners, communicator.ranks)
-    values = _values_on_the_way(writing, partition, lead)
+    lead = partition.local_shape(writing.broadcast, block.device.rank)
+    indices, finding = _placed_indices(writing, partition)
+    order, counts = _grouped(writing, indices[0], prod(lead), finding)
+    outgoing = _Outgoing(writing, partition, indices, _values_on_the_way(writing, partition, lead), order)
     route = Route.agreed(communicator, counts, finding)
-    offsets = route.forward(_ordered(ravel((inside, *flat[1:]), writing.lengths), order))
-    if writing.varies:
-        values = route.forward(_ordered(values, order))
-        if outer_size(writing.broadcast, partition.axis) > 1:
-            # The parts of the ranks interleave: what arrives is put back into row-major order.
-            places = row_major_positions(writing.broadcast, partition, rank, device).reshape(-1)
-            turn = argsort(route.forward(_ordered(places, order)), 0, merges=True)
-            offsets, values = offsets[turn], _ordered(values, turn)
-    _write(writing, offsets, values)
+    rounds = route.rounds(writing.at_once, prod(writing.broadcast))
+    newest = None
+    # What comes from one rank comes in order.
+    if writing.varies and rounds > 1 and sum(count > 0 for count in route.received) > 1:
+        newest = torch.full((prod(writing.lengths),), -1, dtype=outgoing.key_type, device=block.local.device)
+    for number in range(rounds):
+        _carry_out(outgoing, *route.part(number, rounds), newest)
 
 
-def _ordered(items: torch.Tensor, order: torch.Tensor | None) -> torch.Tensor:
-    """Return ``items`` in ``order`` along their first axis."""
-    return items if order is None else movable(items)[order].view(items.dtype)
+def _carry_out(
+    outgoing: _Outgoing, route: Route, spans: Sequence[tuple[int, int]], newest: torch.Tensor | None
+) -> None:
+    """Send the writes in these stretches to the owners, who write. Communication: at most three exchanges."""
+    writing = outgoing.writing
+    places = outgoing.places(spans)
+    offsets = route.forward(outgoing.offsets(spans, places))
+    if not writing.varies:
+        _write(writing, offsets, outgoing.values.tensor)
+        return
+    keys = None
+    if outgoing.runs > 1:
+        keys = route.forward(outgoing.keys(spans, places))
+    elif newest is not None:
+        # What comes from each rank is a run of the order, and so is what comes from all of them.
+        sources = torch.arange(len(route.received), dtype=newest.dtype, device=newest.device)
+        keys = torch.repeat_interleave(sources, torch.tensor(route.received, device=newest.device))
+    values = _taken(outgoing.values, spans, places)
+    del places
+    _write(writing, offsets, route.forward(values), keys, newest)
 
 
-def _values_on_the_way(writing: _Writing, partition: Partition, lead: Shape) -> torch.Tensor:
+def _grouped(
+    writing: _Writing, index: _Index, count: int, finding: OutOfBounds | None
+) -> tuple[torch.Tensor | None, list[int]]:
+    """Return the stable order of writes by the rank they go to (None: as they are), and the count for each rank."""
+    ranks, device = writing.block.device.ranks, writing.block.local.device
+    if finding is not None:
+        return None, [0] * ranks
+    owners = torch.empty(count, dtype=group_type(ranks), device=device)
+    for _, first, length in pieces((count,)):
+        found, _ = owners_of(writing.block.partition, index.between(first, first + length))
+        owners[first : first + length] = found
+    counts = torch.bincount(owners, minlength=ranks).tolist()
+    return None if _ascends(owners) else grouped_argsort(owners, counts, narrow=True), counts
+
+
+def _values_on_the_way(writing: _Writing, partition: Partition, lead: Shape) -> _Rows:
     """Return the values beside this rank's part of the indices."""
     if not writing.varies:
-        return _flat_values(writing, replicate(writing.value).local, lead)
+        return _value_rows(writing, replicate(writing.value).local, lead)
     assert partition.axis is not None
     target = Layout(writing.shape, partition.on_axis(partition.axis + writing.at))
     (placed,) = align_to(target, writing.value.layout)
-    return _flat_values(writing, redistribute(writing.value, placed).local, lead)
+    return _value_rows(writing, redistribute(writing.value, placed).local, lead)

@@ -7,7 +7,8 @@ every part is one run of that order; else the count of every run, and each selec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Final
 
 import torch
@@ -18,22 +19,59 @@ from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
-from array_api_dist.engine.routing import Route, fetch, movable, outer_size, to_row_major
-from array_api_dist.kernels import predicates
+from array_api_dist.engine.routing import Route, movable, outer_size, to_row_major
+from array_api_dist.kernels import order_keys, predicates
 from array_api_dist.kernels.ordering import sort_in_place
+from array_api_dist.kernels.packed_order import position_type
 
 RUNS_AT_ONCE: Final = 1 << 16
 """Of so many runs of the row-major order the counts are agreed at once: that bounds what they take."""
 
+MOVED_NBYTES: Final = 1 << 26
+"""Of the elements that move into row-major order a rank sends and gets so much at a time, or one from each rank."""
+
+_ON_DEVICES: Final = 1 << 22
+"""So many elements of a mask are looked at together where each kernel takes its time to start."""
+
+
+def _bites(local: torch.Tensor, mask: torch.Tensor, axis: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield views of one part and of ``mask``, over its axes from ``axis``: in row-major order, some elements at a time."""
+    limit = order_keys.CHUNK if mask.is_cpu else _ON_DEVICES
+    if mask.ndim == 0 or mask.numel() <= limit:
+        yield local, mask
+        return
+    step = limit * len(mask) // mask.numel()
+    if step == 0:
+        for row in range(len(mask)):
+            yield from _bites(local.select(axis, row), mask[row], axis)
+        return
+    for first in range(0, len(mask), step):
+        count = min(step, len(mask) - first)
+        yield local.narrow(axis, first, count), mask.narrow(0, first, count)
+
 
 def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
     """Return the elements of one part where ``mask``, over axes from ``axis``, holds."""
-    source = movable(local)
+    bites = _bites(movable(local), mask, axis)
+    first = next(bites)
+    if first[1].numel() == mask.numel():
+        return _picked_at_once(*first, axis).view(local.dtype)
+    shape = _selected_shape(tuple(local.shape), axis, mask.ndim, int(mask.sum()))
+    result = torch.empty(shape, dtype=first[0].dtype, device=local.device)
+    reached = 0
+    for some, where in itertools.chain((first,), bites):
+        found = _picked_at_once(some, where, axis)
+        result.narrow(axis, reached, found.shape[axis]).copy_(found)
+        reached += found.shape[axis]
+    return result.view(local.dtype)
+
+
+def _picked_at_once(source: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
     if mask.ndim == 1:
-        return source.index_select(axis, torch.nonzero(mask).squeeze(1)).view(local.dtype)
-    if mask.ndim == local.ndim:
-        return torch.masked_select(source, mask).view(local.dtype)
-    return source[_mask_key(mask, axis)].view(local.dtype)
+        return source.index_select(axis, torch.nonzero(mask).squeeze(1))
+    if mask.ndim == source.ndim:
+        return torch.masked_select(source, mask)
+    return source[_mask_key(mask, axis)]
 
 
 def _mask_key(mask: torch.Tensor, axis: int) -> tuple[slice | torch.Tensor, ...]:
@@ -71,18 +109,34 @@ def _bunches(
         yield starts, mine, total
 
 
-def _places(communicator: Communicator, mask: torch.Tensor, axis: int) -> tuple[torch.Tensor, int]:
+def _places(
+    communicator: Communicator, mask: torch.Tensor, axis: int, whole: int
+) -> tuple[torch.Tensor, int]:
     """Return where this part's selected elements are in the whole row-major order, and how many there are in all.
+
+    ``whole`` is how many elements the whole mask has: it says how wide places are.
 
     Communication: as ``_bunches``.
     """
-    places = torch.empty(int(mask.sum()), dtype=torch.int64, device=mask.device)
+    places = torch.empty(int(mask.sum()), dtype=position_type(whole), device=mask.device)
+    length = mask.numel() // max(outer_size(tuple(mask.shape), axis), 1)
     reached = total = 0
     for starts, mine, so_far in _bunches(communicator, mask, axis):
-        count, total = int(mine.sum()), so_far
-        shifts = torch.repeat_interleave(starts - (mine.cumsum(0) - mine), mine, output_size=count)
-        torch.add(shifts, torch.arange(count, device=mask.device), out=places.narrow(0, reached, count))
-        reached += count
+        total = so_far
+        for here, counts in zip(
+            *(torch.split(each, max(order_keys.CHUNK // max(length, 1), 1)) for each in (starts, mine)),
+            strict=True,
+        ):
+            count = int(counts.sum())
+            some = places.narrow(0, reached, count)
+            if len(here) == 1:
+                torch.arange(int(here), int(here) + count, out=some)
+            else:
+                shifts = torch.repeat_interleave(
+                    here - (counts.cumsum(0) - counts), counts, output_size=count
+                )
+                some.copy_(shifts.add_(torch.arange(count, device=mask.device)))
+            reached += count
     return places, total
 
 
@@ -101,22 +155,45 @@ def _sizes(communicator: Communicator, mask: torch.Tensor, axis: int, target: Pa
     return [high - low for low, high in itertools.pairwise(cuts.tolist())]
 
 
+def _cut_at(places: torch.Tensor, target: Partition) -> list[int]:
+    """Return how many of ``places``, which ascend, each rank of ``target`` has."""
+    cuts = torch.searchsorted(places, torch.tensor(target.bounds, dtype=places.dtype, device=places.device))
+    return [high - low for low, high in itertools.pairwise(cuts.tolist())]
+
+
+def _narrowed(tensor: torch.Tensor, axis: int, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
+    """Return these stretches of ``tensor`` along ``axis``, one after another."""
+    found = [tensor.narrow(axis, first, last - first) for first, last in spans if first < last]
+    return found[0] if len(found) == 1 else torch.cat(found or [tensor.narrow(axis, 0, 0)], axis)
+
+
+def _at_once(local: torch.Tensor, axis: int) -> int:
+    """Return how many slabs of ``local`` along ``axis`` a rank sends and gets at a time, with their places."""
+    slab = local.element_size() * prod(local.shape[:axis]) * prod(local.shape[axis + 1 :])
+    return max(MOVED_NBYTES // (2 * slab + 24), 1)
+
+
 def _put_in_order(
     communicator: Communicator, local: torch.Tensor, axis: int, places: torch.Tensor, total: int
 ) -> tuple[torch.Tensor, Partition]:
     """Send the slabs along ``axis``, whose ``places`` ascend, to their places in an even partition.
 
-    Communication: one all-to-all of counts, one exchange of the places, one of the slabs.
+    Communication: one all-to-all of counts, one exchange of the places, one of the slabs; above ``MOVED_NBYTES`` of
+    them one allreduce of 8 bytes, and as many times these two as no rank sends or gets more at once.
     """
     target = Partition.even(axis, total, communicator.ranks)
-    bounds = torch.tensor(target.bounds, device=places.device)
-    cuts = torch.searchsorted(places, bounds).tolist()
-    route = Route.agreed(communicator, [high - low for low, high in itertools.pairwise(cuts)])
-    slabs = route.forward(local, axis)
-    arrived = route.forward(places).sub_(target.bounds[communicator.rank])
-    result = torch.empty_like(slabs)
-    movable(result).index_copy_(axis, arrived, movable(slabs))
-    return result, target
+    route = Route.agreed(communicator, _cut_at(places, target))
+    start = target.bounds[communicator.rank]
+    slabs = movable(local)
+    result = slabs.new_empty(
+        (*local.shape[:axis], target.counts[communicator.rank], *local.shape[axis + 1 :])
+    )
+    rounds = route.rounds(_at_once(local, axis), total)
+    for number in range(rounds):
+        part, spans = route.part(number, rounds)
+        arrived = part.forward(_narrowed(places, 0, spans)).to(torch.int64).sub_(start)
+        result.index_copy_(axis, arrived, part.forward(_narrowed(slabs, axis, spans), axis))
+    return result.view(local.dtype), target
 
 
 def _ordered(block: Block, local: torch.Tensor, mask: torch.Tensor, axis: int, over: int) -> Block:
@@ -126,7 +203,7 @@ def _ordered(block: Block, local: torch.Tensor, mask: torch.Tensor, axis: int, o
         partition = _partition_of_counts(communicator, axis, local.shape[axis])
         shape = (*local.shape[:axis], partition.length, *local.shape[axis + 1 :])
         return evened(Block(local, shape, partition, block.device))
-    places, total = _places(communicator, mask, over)
+    places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))
     local, partition = _put_in_order(communicator, local, axis, places, total)
     shape = (*local.shape[:axis], total, *local.shape[axis + 1 :])
     return Block(local, shape, partition, block.device)
@@ -246,11 +323,19 @@ def assign(block: Block, mask: Block, axis: int, value: Block) -> None:
 
 def _write(target: torch.Tensor, mask: torch.Tensor, axis: int, values: torch.Tensor) -> None:
     """Write ``values`` where ``mask``, over axes from ``axis`` of the part ``target``, holds."""
-    if values.numel() != 1:
-        movable(target)[_mask_key(mask, axis)] = movable(values)
+    if values.numel() == 1:
+        mask = mask[(..., *(None,) * (target.ndim - axis - mask.ndim))]
+        movable(target).masked_fill_(mask, movable(values).reshape(()))
         return
-    mask = mask[(..., *(None,) * (target.ndim - axis - mask.ndim))]
-    movable(target).masked_fill_(mask, movable(values).reshape(()))
+    values, reached = movable(values), 0
+    for some, where in _bites(movable(target), mask, axis):
+        key = _mask_key(where, axis)
+        if where.numel() == mask.numel() or values.shape[axis] == 1:
+            some[key] = values
+            continue
+        count = int(where.sum())
+        some[key] = values.narrow(axis, reached, count)
+        reached += count
 
 
 def _refuse_other_count(value: Block, axis: int, count: int) -> None:
@@ -283,18 +368,35 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
     communicator = block.communicator
     if value.shape[axis] == 1:
         return replicate(value).local
-    places = None
     if outer_size(tuple(mask.shape), over) <= 1:
         partition = _partition_of_counts(communicator, axis, int(mask.sum()))
-        total = partition.length
-    else:
-        places, total = _places(communicator, mask, over)
-        partition = Partition.even(axis, value.shape[axis], communicator.ranks)
-    _refuse_other_count(value, axis, total)
-    if places is None:
+        _refuse_other_count(value, axis, partition.length)
         return redistribute(value, partition).local
+    places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))
+    _refuse_other_count(value, axis, total)
     if value.partition.axis is None:
         return movable(value.local).index_select(axis, places).view(value.local.dtype)
     if value.partition.axis != axis:
-        value = redistribute(value, partition)
-    return fetch(value.local, value.partition, (axis,), (places,), communicator, total)
+        value = redistribute(value, Partition.even(axis, value.shape[axis], communicator.ranks))
+    return _fetched(value, axis, places, total)
+
+
+def _fetched(value: Block, axis: int, places: torch.Tensor, total: int) -> torch.Tensor:
+    """Return the slabs of ``value``, which is partitioned along ``axis``, at ``places``, which ascend.
+
+    Communication: one all-to-all of counts, one exchange of the places, one of the slabs; above ``MOVED_NBYTES`` of
+    them one allreduce of 8 bytes, and as many times these two as no rank sends or gets more at once.
+    """
+    communicator, local = value.communicator, movable(value.local)
+    route = Route.agreed(communicator, _cut_at(places, value.partition))
+    start = value.offset(axis)
+    result = local.new_empty((*local.shape[:axis], len(places), *local.shape[axis + 1 :]))
+    rounds = route.rounds(_at_once(local, axis), total)
+    for number in range(rounds):
+        part, spans = route.part(number, rounds)
+        asked = part.forward(_narrowed(places, 0, spans)).to(torch.int64).sub_(start)
+        found = part.backward(local.index_select(axis, asked), axis)
+        sizes = [last - first for first, last in spans]
+        for (first, last), some in zip(spans, torch.split(found, sizes, axis), strict=True):
+            result.narrow(axis, first, last - first).copy_(some)
+    return result.view(value.local.dtype)

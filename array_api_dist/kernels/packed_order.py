@@ -178,14 +178,20 @@ def group_type(count: int) -> torch.dtype:
     return torch.int16 if count <= 1 << 15 else torch.int32
 
 
-def grouped_argsort(groups: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+def position_type(count: int) -> torch.dtype:
+    """Return the narrowest type for positions among ``count`` elements that is worth it."""
+    return torch.int32 if count < 1 << 31 else torch.int64
+
+
+def grouped_argsort(groups: torch.Tensor, counts: Sequence[int], *, narrow: bool = False) -> torch.Tensor:
     """Return the stable order of a vector of groups' numbers, of which group k has ``counts[k]``.
 
-    NumPy's radix sort (of 16 bits) orders a piece at a time.
+    NumPy's radix sort (of 16 bits) orders a piece at a time. ``narrow`` asks for positions of 4 bytes where they do.
     """
+    dtype = position_type(len(groups)) if narrow else torch.int64
     if groups.device.type != "cpu":
-        return torch.argsort(groups, stable=True)
-    order = torch.empty(groups.shape, dtype=torch.int64)
+        return torch.argsort(groups, stable=True).to(dtype)
+    order = torch.empty(groups.shape, dtype=dtype)
     places = torch.tensor([0, *counts[:-1]]).cumsum(0)
     for _, start, count in keys.pieces(groups.shape):
         some = groups[start : start + count]
@@ -194,6 +200,6 @@ def grouped_argsort(groups: torch.Tensor, counts: Sequence[int]) -> torch.Tensor
         before = here.cumsum(0) - here
         # Each group goes on where the piece before has left it.
         targets = torch.arange(count) + (places - before)[some[by_group].to(torch.int64)]
-        order[targets] = by_group + start
+        order[targets] = (by_group + start).to(dtype)
         places += here
     return order

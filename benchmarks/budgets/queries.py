@@ -1,24 +1,22 @@
-"""Budgets of what sorts, finds, looks up and indexes."""
+"""Budgets of what sorts, finds distinct values and looks up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.budgets.elements import moves_to
-from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange, held
+from benchmarks.budgets.indexing import (
+    NARROW,
+    NARROW_LENGTH,
+    PIECE_NBYTES,
+    answered,
+    interleaves,
+    taken,
+    taken_memory,
+)
+from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange
 
 KEY_BITS = 64
 """Rounds of the bisection that finds exact splitters: at most one for each bit of a key."""
-
-
-PIECE_NBYTES = 1 << 12
-"""What a pass over memory takes beside it where the pieces are as small as in the tests (else up to 4 MiB)."""
-
-RUNS_AT_ONCE = 1 << 16
-"""Of so many runs of the row-major order the counts are agreed at once."""
-
-NARROW, NARROW_LENGTH = 4, 2**31
-"""The bytes of positions on their way, along axes of so many elements."""
 
 
 def _splitters(problem: Problem, lanes: int = 1, phases: int = 1) -> Iterator[Step]:
@@ -84,11 +82,6 @@ def ordering(*, positions: bool) -> Formula:
 
 SORT = ordering(positions=False)
 ARGSORT = ordering(positions=True)
-
-
-def _interleaves(x: Operand) -> bool:
-    """Return whether a part is more than one run of the row-major order."""
-    return x.axis is not None and any(length > 1 for length in x.shape[: x.axis])
 
 
 def distinct(*, indices: bool, counts: bool, inverse: bool) -> Formula:
@@ -160,7 +153,7 @@ def _distinct_memory(problem: Problem, *, indices: bool, counts: bool, inverse: 
 
 def _is_paired(x: Operand) -> bool:
     """Return whether pairs of keys part the values."""
-    return x.kind == "complex" or (x.kind == "floating" and _interleaves(x))
+    return x.kind == "complex" or (x.kind == "floating" and interleaves(x))
 
 
 UNIQUE = distinct(indices=False, counts=False, inverse=False)
@@ -169,28 +162,11 @@ UNIQUE_INVERSE = distinct(indices=False, counts=False, inverse=True)
 UNIQUE_ALL = distinct(indices=True, counts=True, inverse=True)
 
 
-def _answered(problem: Problem, source: Operand, nbytes: int) -> int:
-    """Return what an owner answers of ``nbytes`` that all ranks ask for in all, if they ask evenly: twice its share."""
-    share = source.share(problem.ranks)
-    return min(nbytes, 2 * nbytes * share // max(source.size, 1))
-
-
-def _asked(problem: Problem, source: Operand, answer: Operand, indices: Operand) -> Iterator[Step]:
-    """Yield a gather by ``indices`` from the partitioned axis: what replicated ones ask is replicated when small."""
-    ranks = problem.ranks
-    if indices.axis is None and answer.nbytes <= problem.limits.small:
-        yield collective("allreduce", answer.nbytes)
-        return
-    share = indices.share(ranks) if indices.axis is not None else -(-indices.size // ranks) * 2
-    yield collective("exchange_counts", 8 * (ranks - 1))
-    yield exchange(problem, 8 * share + _answered(problem, source, answer.nbytes), 2)
-
-
 def _searching(problem: Problem) -> Iterator[Step]:
     ordered, values = problem.operands[0], problem.operands[1]
     ranks = problem.ranks
     if len(problem.operands) == 3:
-        yield from _taken(problem, ordered, ordered, problem.operands[2])
+        yield from taken(problem, ordered, ordered, problem.operands[2])
         ordered = problem.operands[2] if problem.operands[2].axis is not None else ordered
     if ordered.axis is None:
         return
@@ -201,7 +177,7 @@ def _searching(problem: Problem) -> Iterator[Step]:
     else:
         yield collective("allgather", 8)
         yield collective("exchange_counts", 8 * (ranks - 1))
-        yield exchange(problem, 8 * values.share(ranks) + _answered(problem, ordered, 8 * values.size), 2)
+        yield exchange(problem, 8 * values.share(ranks) + answered(problem, ordered, 8 * values.size), 2)
 
 
 def _searching_memory(problem: Problem) -> int:
@@ -217,11 +193,11 @@ def _searching_memory(problem: Problem) -> int:
             ordered.axis is not None
         )
     else:
-        asked = _answered(problem, ordered, values.size)
+        asked = answered(problem, ordered, values.size)
         found = 8 * count + max(width * (count + asked), (width + 9) * asked, 8 * (asked + count), 16 * count)
     if not taken:
         return found
-    return taken + max(found, _taken_memory(problem, problem.operands[0], ordered, problem.operands[2]))
+    return taken + max(found, taken_memory(problem, problem.operands[0], ordered, problem.operands[2]))
 
 
 SEARCH = Formula(
@@ -275,203 +251,4 @@ MEMBER = Formula(
     _membership,
     _membership_memory,
     holds="a number for each element, beside both sides' sorted values and what came in their place",
-)
-
-
-# ---- indexing
-
-
-def _taken(problem: Problem, x: Operand, answer: Operand, indices: Operand) -> Iterator[Step]:
-    """Yield a gather along an axis that is partitioned if ``x`` is."""
-    if x.axis is None:
-        if indices.axis is not None:
-            yield collective("exchange_counts", 8 * (problem.ranks - 1))
-        return
-    yield from _asked(problem, x, answer, indices)
-
-
-def _taking(problem: Problem) -> Iterator[Step]:
-    x, indices = problem.operands
-    if x.axis is not None and not problem.crosses:
-        if indices.axis is not None:
-            # To where ``x`` is partitioned, and to agree that all are in bounds.
-            yield collective("exchange_counts", 8 * (problem.ranks - 1))
-            yield collective("allgather", indices.part(problem.ranks))
-            yield exchange(problem, indices.part(problem.ranks))
-        return
-    yield from _taken(problem, x, problem.result, indices)
-
-
-def _taken_memory(problem: Problem, x: Operand, answer: Operand, indices: Operand) -> int:
-    """Return what a gather along the partitioned axis holds: queries and their order, then that and slabs twice."""
-    ranks = problem.ranks
-    even = -(-indices.size // ranks)
-    count = indices.share(ranks) if indices.axis is not None else even
-    slab = answer.nbytes // max(indices.size, 1)
-    asked = _answered(problem, x, indices.size) if x.size else 0
-    copied = 8 * indices.share(ranks)
-    if x.axis is None or (indices.axis is None and answer.nbytes <= problem.limits.small):
-        return copied + 3 * answer.part(ranks) + 25 * count
-    return copied + max(
-        26 * count, 16 * count + 8 * asked, 8 * count + (8 + slab) * asked,
-        8 * count + slab * (asked + count), (8 + 2 * slab) * count,
-    ) + buffered(slab * (asked + count))  # fmt: skip
-
-
-def _taking_memory(problem: Problem) -> int:
-    x, indices = problem.operands
-    if x.axis is not None and not problem.crosses:
-        return 16 * indices.size + 2 * problem.result.part(problem.ranks)
-    return _taken_memory(problem, x, problem.result, indices)
-
-
-TAKE = Formula(
-    "none when ``axis`` is not partitioned and the indices are replicated (partitioned ones move to where ``x`` is, and "
-    "8 bytes a pair of ranks agree that all are in bounds); one allreduce of a result of up to 64 KiB of replicated "
-    "indices; else an all-to-all of counts and two exchanges, of 8 bytes an index and of the result (above 64 MiB of "
-    "these an allreduce of 8 bytes, and more exchanges of less if one rank would have to answer more than twice its share)",
-    _taking,
-    _taking_memory,
-    holds="24 bytes an index, or 8 and the result twice",
-)
-
-
-def _finding(problem: Problem) -> Iterator[Step]:
-    x, ranks = problem.x, problem.ranks
-    if x.axis is None:
-        return
-    width = 8 * len(x.shape)
-    if x.axis == 0:
-        yield collective("allgather", 8)
-        yield exchange(problem, width * x.share(ranks))
-        return
-    runs = x.size
-    for axis in range(x.axis, len(x.shape)):
-        runs //= max(x.shape[axis], 1)
-    bunches = -(-runs // RUNS_AT_ONCE)
-    yield collective("exscan", 8 * runs, bunches)
-    yield collective("allreduce", 8 + 8 * runs, 1 + bunches)
-    yield collective("exchange_counts", 8 * (ranks - 1))
-    yield exchange(problem, 8 * x.share(ranks))
-
-
-def _finding_memory(problem: Problem) -> int:
-    x, ranks = problem.x, problem.ranks
-    # A byte that tells what is not zero; row-major positions before and after they have moved; the result. Of a part
-    # that holds all that is found, the result is evened out.
-    found = min(x.share(ranks), problem.result.size)
-    kept = max(found, problem.result.share(ranks))
-    mask, axes = x.share(ranks) * (x.kind != "exact" or x.itemsize > 1), len(x.shape)
-    runs = min(RUNS_AT_ONCE, x.size) if _interleaves(x) else 0
-    evened = 8 * axes * problem.result.share(ranks) if problem.result.axis is not None else 0
-    return (
-        mask
-        + x.share(ranks)
-        + 40 * runs
-        + max(8 * found + 8 * kept, 8 * axes * kept)
-        + evened
-        + buffered(evened)
-    )
-
-
-FIND = Formula(
-    "none when ``x`` is replicated; else one allgather of P counts, and one exchange if the result is lopsided; where "
-    "the first axis is not the partitioned one, an allreduce of a count, an exscan and an allreduce of a count for each "
-    "run of the row-major order (2**16 runs at a time), and one exchange of 8 bytes for each element that is found",
-    _finding,
-    _finding_memory,
-    holds="a byte an element, and the result",
-)
-
-
-def _reading(problem: Problem) -> Iterator[Step]:
-    """Bound ``x[key]``; ``times`` says what the key holds: 1 slices and integers, 2 a mask, 3 integer arrays."""
-    x, ranks, limits = problem.x, problem.ranks, problem.limits
-    if problem.times == 1:
-        if not problem.crosses:
-            return
-        if not problem.result.shape and x.size <= limits.replica:
-            yield collective("allgather", x.part(ranks))
-        elif problem.result.axis is None:
-            yield collective("broadcast", problem.result.nbytes)
-        else:
-            yield exchange(problem, x.part(ranks))
-        return
-    if problem.times == 2:
-        yield from moves_to(problem, problem.operands[1], x) if problem.operands[1].shape == x.shape else ()
-        if problem.is_spread:
-            if problem.operands[1].shape != x.shape and problem.operands[1].axis is not None:
-                yield collective("allgather", problem.operands[1].part(ranks))
-                yield exchange(problem, problem.operands[1].part(ranks))
-            yield from _selecting(problem)
-        return
-    yield from _taking(problem)
-    if problem.is_spread:
-        yield exchange(problem, problem.result.nbytes)
-
-
-def _selecting(problem: Problem) -> Iterator[Step]:
-    x, ranks = problem.x, problem.ranks
-    yield collective("allgather", 8)
-    yield exchange(problem, x.part(ranks))
-    if x.axis not in (None, 0) or problem.operands[1].axis not in (None, 0):
-        runs = x.size // min(x.shape)
-        bunches = -(-runs // RUNS_AT_ONCE)
-        yield collective("exscan", 8 * runs, bunches)
-        yield collective("allreduce", 8 * runs, bunches)
-        yield collective("exchange_counts", 8 * (ranks - 1))
-        yield exchange(problem, x.part(ranks) + 8 * x.share(ranks), 1)
-
-
-GETITEM = Formula(
-    "none for slices of positive step, new axes, and integers along other axes (one exchange where the result is "
-    "lopsided); along the partitioned axis one exchange for a negative step, and one broadcast for an integer (from "
-    "64 KiB on one exchange; reading an element of an array of up to 4096 allgathers it once); a mask: what "
-    "``nonzero`` takes, with the elements in place of positions; integer arrays: what ``take`` takes",
-    _reading,
-    held(4, wide=True),
-)
-
-
-def _writing(problem: Problem) -> Iterator[Step]:
-    """Bound ``x[key] = value``; ``times`` as for reading, the value is the last operand."""
-    x, value, ranks = problem.x, problem.operands[-1], problem.ranks
-    if x.axis is None and not problem.is_spread:
-        return
-    if problem.times == 1:
-        if value.axis is not None:
-            yield exchange(problem, value.part(ranks), 2)
-            yield collective("allgather", value.part(ranks))
-        return
-    key = problem.operands[1]
-    if problem.times == 2:
-        if key.axis is not None:
-            yield collective("allgather", key.part(ranks))
-            yield exchange(problem, key.part(ranks))
-        if value.size > 1:
-            yield collective("allgather", 8 + value.part(ranks), 2)
-            runs = x.size // min(x.shape)
-            bunches = -(-runs // RUNS_AT_ONCE)
-            yield collective("exscan", 8 * runs, bunches)
-            yield collective("allreduce", 8 * runs, bunches)
-            yield collective("exchange_counts", 8 * (ranks - 1))
-            yield exchange(problem, 2 * value.nbytes + 8 * value.share(ranks), 3)
-        return
-    if key.axis is not None or value.axis is not None:
-        yield collective("allgather", key.part(ranks) + value.part(ranks), 2)
-        yield exchange(problem, key.part(ranks) + value.part(ranks), 2)
-        if problem.crosses:
-            share = max(key.share(ranks) if key.axis is not None else 0, -(-key.size // ranks))
-            row = value.nbytes // max(key.size, 1) if value.size > 1 else value.itemsize
-            yield collective("exchange_counts", 8 * (ranks - 1))
-            yield exchange(problem, (16 + row) * share + value.part(ranks), 3)
-
-
-SETITEM = Formula(
-    "none when the value is replicated or partitioned as what is written, else it moves there once; a mask moves to "
-    "the partition of the array, and values other than a scalar follow an allgather of P counts (where the mask's "
-    "first axis is not the partitioned one: counts for each run, and two exchanges); integer arrays or values that "
-    "are partitioned travel to the owners, by an all-to-all of counts and at most three exchanges",
-    _writing,
-    held(4, wide=True),
 )

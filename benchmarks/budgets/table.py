@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.budgets import elements, products, queries
+from benchmarks.budgets import elements, indexing, products, queries
 from benchmarks.budgets.problem import Formula
 
 LOCAL: Final = [
@@ -63,8 +63,8 @@ BUDGETS: Final[dict[str, Formula]] = {
     "unique_all": queries.UNIQUE_ALL,
     "searchsorted": queries.SEARCH,
     "isin": queries.MEMBER,
-    **dict.fromkeys(["take", "take_along_axis"], queries.TAKE),
-    "nonzero": queries.FIND,
+    **dict.fromkeys(["take", "take_along_axis"], indexing.TAKE),
+    "nonzero": indexing.FIND,
     **dict.fromkeys(["linalg.outer", "matmul", "tensordot", "vecdot"], products.PRODUCT),
     "linalg.cross": products.CROSS,
     "linalg.cholesky": products.CHOLESKY,
@@ -102,8 +102,8 @@ METHODS: Final[dict[str, Formula]] = {
     **{f"__i{name}__": elements.UPDATE for name in OPERATORS},
     **dict.fromkeys(["__matmul__", "__rmatmul__"], products.PRODUCT),
     "__imatmul__": products.UPDATED_PRODUCT,
-    "__getitem__": queries.GETITEM,
-    "__setitem__": queries.SETITEM,
+    "__getitem__": indexing.GETITEM,
+    "__setitem__": indexing.SETITEM,
     **dict.fromkeys(["__array__", "__dlpack__"], elements.REPLICATE),
     "to_device": elements.TO_DEVICE,
 }

@@ -18,17 +18,25 @@ from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DTYPES
 from array_api_dist._partition import REPLICATED, Partition
-from array_api_dist.engine import indexing
+from array_api_dist.collectives.trace import trace
+from array_api_dist.engine import indexing, scatter, selection
+from array_api_dist.kernels import order_keys
 from array_api_dist.kernels.dtypes import TORCH
 
 quick = settings(max_examples=100, deadline=None, derandomize=True)
 sizes = pytest.mark.parametrize("small", [0, 1 << 16], ids=["large", "small"])
+rounds = pytest.mark.parametrize("nbytes", [1, 300, 1 << 26], ids=["one by one", "in rounds", "at once"])
 
 
 @pytest.fixture(autouse=True)
 def _threshold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "small" in request.fixturenames:
         monkeypatch.setattr(_indexing, "SMALL_NBYTES", request.getfixturevalue("small"))
+    if "nbytes" in request.fixturenames:
+        nbytes = request.getfixturevalue("nbytes")
+        monkeypatch.setattr(scatter, "WRITTEN_NBYTES", nbytes)
+        monkeypatch.setattr(selection, "MOVED_NBYTES", nbytes)
+        monkeypatch.setattr(order_keys, "CHUNK", max(nbytes >> 7, 1))
 
 
 def check_get(source: Spread, key: list[Any], ranks: int) -> list[Block]:
@@ -99,15 +107,59 @@ def test_integer_arrays_read_as_in_numpy(small: int, data: st.DataObject) -> Non
     check_get(source, data.draw(array_keys(shape, ranks), label="key"), ranks)
 
 
+@rounds
 @quick
 @given(data=st.data())
-def test_integer_arrays_write_as_in_numpy_the_last_one_winning(data: st.DataObject) -> None:
+def test_integer_arrays_write_as_in_numpy_the_last_one_winning(nbytes: int, data: st.DataObject) -> None:
     ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
     shape = data.draw(shapes(1, 4), label="shape")
     source = data.draw(arrays(shape, ranks), label="source")
     key = data.draw(array_keys(shape, ranks), label="key")
     target = source.whole.numpy()[keys.host_key(key)].shape
     check_set(source, key, drawn_value(data, source, target, ranks), ranks)
+
+
+@rounds
+@quick
+@given(data=st.data())
+def test_of_many_writes_to_few_elements_the_last_one_wins(nbytes: int, data: st.DataObject) -> None:
+    ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
+    source = data.draw(arrays((data.draw(st.integers(1, 5)),), ranks), label="source")
+    shape = data.draw(st.sampled_from([(40,), (5, 8), (3, 2, 7)]), label="shape")
+    index = data.draw(keys.index_arrays(source.whole.shape[0], shape, ranks), label="index")
+    check_set(source, [index], drawn_value(data, source, shape, ranks), ranks)
+
+
+@pytest.mark.parametrize("ranks", [2, 8])
+@pytest.mark.parametrize("skew", ["even", "one owner", "one element"])
+@pytest.mark.parametrize("inner", [False, True], ids=["by rows", "by columns"])
+def test_writes_are_on_their_way_in_bounded_rounds(
+    ranks: int, skew: str, inner: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scatter, "WRITTEN_NBYTES", 1 << 13)
+    count, generator = 8 * 400, torch.Generator().manual_seed(7)
+    most = {"even": count, "one owner": count // ranks, "one element": 1}[skew]
+    whole = torch.zeros(count, dtype=torch.float64)
+    index = torch.randint(0, most, (4, count // 4), generator=generator)
+    value = torch.arange(count, dtype=torch.float64).reshape(index.shape)
+
+    def body(device: Device) -> tuple[Block, int]:
+        axis = 1 if inner else 0
+        along = Partition.even(axis, index.shape[axis], ranks)
+        block = part_of(whole, Partition.even(0, count, ranks), device)
+        key, values = (part_of(each, along, device) for each in (index, value))
+        with trace() as seen:
+            indexing.set(block, (key,), values)
+        return block, seen.totals.peak_extra_bytes or 0
+
+    results = on_ranks(ranks, body)
+    expected = whole.numpy().copy()
+    expected[index.reshape(-1).numpy()] = value.reshape(-1).numpy()
+    assert torch.equal(joined([block for block, _ in results]), torch.from_numpy(expected))
+    # Four bytes and the owner of each index, a key for each place, the round, and what every operation may take.
+    largest = -(-4 // ranks) * count // 4 if not inner else count // ranks
+    bound = 7 * largest + (4 if inner else 1) * count // ranks + (1 << 13) + 256 * ranks + (1 << 12)
+    assert max(peak for _, peak in results) <= bound
 
 
 def mask_key(data: st.DataObject, shape: tuple[int, ...], ranks: int) -> list[Any]:
@@ -128,18 +180,20 @@ def written_shape(source: Spread, key: list[Any]) -> tuple[int, ...]:
     return source.whole.numpy()[keys.host_key(key)].shape
 
 
+@rounds
 @quick
 @given(data=st.data())
-def test_masks_read_as_in_numpy(data: st.DataObject) -> None:
+def test_masks_read_as_in_numpy(nbytes: int, data: st.DataObject) -> None:
     ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
     shape = data.draw(shapes(0, 4), label="shape")
     source = data.draw(arrays(shape, ranks), label="source")
     check_get(source, mask_key(data, shape, ranks), ranks)
 
 
+@rounds
 @quick
 @given(data=st.data())
-def test_masks_write_as_in_numpy(data: st.DataObject) -> None:
+def test_masks_write_as_in_numpy(nbytes: int, data: st.DataObject) -> None:
     ranks = data.draw(st.integers(1, keys.RANKS), label="ranks")
     shape = data.draw(shapes(0, 4), label="shape")
     source = data.draw(arrays(shape, ranks), label="source")
