@@ -16,6 +16,8 @@ from array_api_dist.kernels.powers import power_sums
 from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
 
 _LENGTH: Final = 1 << 20
+# Accelerators add up more of a row one after another.
+_LENGTH_ELSEWHERE: Final = 1 << 12
 _ROWS: Final = 1 << 6
 # torch adds columns up as fast as BLAS where they are so few or fill its vectors, rows where they are as long as this.
 _FEW_COLUMNS: Final = 8
@@ -40,7 +42,7 @@ def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tenso
     view, is_inner = tiled.view, tiled.reduced[-1]
     along = view.ndim - 1 if is_inner else view.ndim - 2
     length = view.shape[along]
-    block = _LENGTH if is_inner else _ROWS
+    block = (_LENGTH if view.is_cpu else _LENGTH_ELSEWHERE) if is_inner else _ROWS
     whole = length - length % block
     sums = sums_of(view.narrow(along, whole, length - whole), along)
     if whole:
@@ -58,14 +60,14 @@ def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
 
 def _row_sums(rows: torch.Tensor) -> torch.Tensor:
     length = rows.shape[-1]
-    if rows.ndim == 2 and length < _LONG_ROW:
+    if rows.is_cpu and rows.ndim == 2 and length < _LONG_ROW:
         return torch.mv(rows, torch.ones(length, dtype=rows.dtype))
     return torch.sum(rows, -1)
 
 
 def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
     rows, columns = blocks.shape[-2:]
-    if columns <= _FEW_COLUMNS or columns.bit_count() == 1:
+    if not blocks.is_cpu or columns <= _FEW_COLUMNS or columns.bit_count() == 1:
         return torch.sum(blocks, -2)
     matrices = blocks.reshape(math.prod(blocks.shape[:-2]), rows, columns)
     ones = torch.ones(1, 1, rows, dtype=blocks.dtype).expand(len(matrices), 1, rows)

@@ -78,6 +78,8 @@ def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
     if counts.numel() == 0 or count == 0:
         return counts, torch.zeros_like(counts), torch.zeros_like(counts)
+    if axes and not tensor.is_cpu:
+        return counts, *_moments_elsewhere(tensor, axes, count)
     if axes and is_small(tensor):
         return counts, *_small_moments(tensor.to(torch.float64), axes, count)
     tiled = tiles_of(tensor, axes)
@@ -98,6 +100,14 @@ def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
     if not math.isfinite(mean.sum().item()):
         mean = torch.where(torch.isnan(mean), torch.mean(values, axes), mean)
     return mean, variance.mul_(count)
+
+
+def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
+    """Return mean and M2 by an accelerator's one pass, where it does not do by another in double precision."""
+    variance, mean = torch.var_mean(tensor, axes, correction=0)
+    if bool(_PRECISIONS[tensor.dtype].fails(mean, variance).any()):
+        return _small_moments(tensor.to(torch.float64), axes, count)
+    return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
 
 
 def _is_cut_well(tiled: Tiled) -> bool:
@@ -287,7 +297,7 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
 
     A divisor that is not positive counts as zero, as in NumPy and torch.
     """
-    if axes and divisor > 0 and tensor.numel() > 0 and is_small(tensor):
+    if axes and divisor > 0 and 0 < tensor.numel() <= SMALL_SIZE:
         kernel = torch.std if root else torch.var
         count = math.prod(tensor.shape[axis] for axis in axes)
         return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)

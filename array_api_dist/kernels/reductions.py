@@ -19,7 +19,7 @@ from array_api_dist.kernels.blocks import block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
-from array_api_dist.kernels.tiles import Axes, in_wide_rows, is_small, tiles_of
+from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, in_wide_rows, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
@@ -102,13 +102,18 @@ def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     return cast(_float_sum(tensor, axes), dtype)
 
 
+def _is_converted_whole(tensor: torch.Tensor) -> builtins.bool:
+    """Return whether torch may as well add a floating tensor up in double precision; accelerators are slow at that."""
+    return tensor.numel() <= SMALL_SIZE or not (tensor.is_cpu or tensor.dtype == torch.float32)
+
+
 def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the sums of floating values in double precision: of blocks pairwise in their own, of those in float64."""
     if tensor.is_complex():
         return _of_parts(blocked_sum, tensor, axes)
     if not axes:
         return tensor.to(torch.float64)
-    if is_small(tensor):
+    if _is_converted_whole(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
     return (
         block_sums(tensor, axes) if tensor.dtype == torch.float32 else in_wide_rows(tensor, axes, torch.sum)
@@ -125,7 +130,7 @@ def _of_parts(
 def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     """Return the means over ``axes`` of ``count`` elements each, of a ``blocked_sum``; NaN for none."""
     dtype = tensor.dtype
-    if axes and count and is_small(tensor):
+    if axes and count and _is_converted_whole(tensor):
         return cast(torch.mean(tensor, axes, dtype=_DOUBLE[dtype]), dtype)
     return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
