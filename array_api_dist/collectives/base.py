@@ -23,18 +23,14 @@ from array_api_dist.collectives.ownership import Owner
 from array_api_dist.collectives.packing import (
     Buffers,
     as_bytes,
-    is_dense,
-    memory_of,
     message_limit,
     messages,
     movable,
     nbytes_of,
-    pack,
     packed,
-    packed_nbytes,
-    unpack,
 )
 from array_api_dist.collectives.protocol import Operator, Piece, Request, State
+from array_api_dist.collectives.rounds import Parcels, Round
 
 BUFFER_NBYTES: Final = 1 << 26
 """What an exchange packs at any time, on one rank, for and from all peers together."""
@@ -110,9 +106,8 @@ class BaseCommunicator(ABC):
     def _allgather_bytes(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor: ...
 
     @abstractmethod
-    def _swap(
-        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
-    ) -> None: ...
+    def _start_swap(self, outgoing: Parcels, incoming: Parcels) -> Request:
+        """Start sending bytes and receiving others; those of a pair of ranks arrive in their order."""
 
     @abstractmethod
     def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request: ...
@@ -122,6 +117,9 @@ class BaseCommunicator(ABC):
         return None
 
     # ---- shared
+
+    def _swap(self, outgoing: Parcels, incoming: Parcels) -> None:
+        self._start_swap(outgoing, incoming).wait()
 
     def _allgather_equal(self, data: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
         return self._allgather_bytes(data, counts or [data.numel()] * self.ranks)
@@ -369,54 +367,40 @@ class BaseCommunicator(ABC):
     def _move(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> int:
         """Carry out an exchange; return how many messages left.
 
-        The k-th messages of all pairs of ranks make up round k, so no rank waits for one that waits for it.
+        The k-th messages of all pairs of ranks make up round k, so no rank waits for one that waits for it. A round is
+        on its way while what stays here is copied, or while the next one is packed.
         """
-        stay = [piece.view for piece in sends if piece.peer == self.rank]
-        places = [piece.view for piece in receives if piece.peer == self.rank]
-        for view, place in zip(stay, places, strict=True):
-            movable(place).copy_(movable(view))
         # Both sides of a pair must cut alike: the limit depends on what all ranks know.
         limit = message_limit(self._buffer_nbytes, self.ranks)
         outgoing = {peer: messages(views, limit) for peer, views in self._by_peer(sends).items()}
         incoming = {peer: messages(views, limit) for peer, views in self._by_peer(receives).items()}
         rounds = max((len(each) for each in (*outgoing.values(), *incoming.values())), default=0)
+        under_way: Round | None = None
         for number in range(rounds):
-            self._round(
+            following = Round.started(
                 [(peer, each[number]) for peer, each in outgoing.items() if number < len(each)],
                 [(peer, each[number]) for peer, each in incoming.items() if number < len(each)],
+                self._buffers,
+                self._start_swap,
+                staged=self._staged,
             )
+            if under_way is None:
+                self._stay(sends, receives)
+            else:
+                under_way.finish(self._buffers, self._buffer_nbytes)
+            under_way = following
+        if under_way is None:
+            self._stay(sends, receives)
+        else:
+            under_way.finish(self._buffers, self._buffer_nbytes)
         return sum(len(each) for each in outgoing.values())
 
-    def _round(
-        self,
-        outgoing: Sequence[tuple[int, list[torch.Tensor]]],
-        incoming: Sequence[tuple[int, list[torch.Tensor]]],
-    ) -> None:
-        taken: list[torch.Tensor] = []
-        leaving = [(peer, self._outgoing(message, taken)) for peer, message in outgoing]
-        arriving = [(peer, self._memory(message, taken)) for peer, message in incoming]
-        self._swap(leaving, arriving)
-        for (_, message), (_, memory) in zip(incoming, arriving, strict=True):
-            if not self._is_direct(message):
-                unpack(memory, message)
-        self._buffers.give_back(taken, self._buffer_nbytes)
-
-    def _is_direct(self, message: Sequence[torch.Tensor]) -> bool:
-        return not self._staged and is_dense(message)
-
-    def _memory(self, message: Sequence[torch.Tensor], taken: list[torch.Tensor]) -> torch.Tensor:
-        """Return the bytes that a message leaves from or comes into: its own, or a buffer that is ``taken``."""
-        if self._is_direct(message):
-            return memory_of(message)
-        nbytes = packed_nbytes(message)
-        taken.append(self._buffers.take(nbytes))
-        return taken[-1][:nbytes]
-
-    def _outgoing(self, message: Sequence[torch.Tensor], taken: list[torch.Tensor]) -> torch.Tensor:
-        memory = self._memory(message, taken)
-        if not self._is_direct(message):
-            pack(message, memory)
-        return memory
+    def _stay(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:
+        """Copy what this rank has for itself."""
+        stay = [piece.view for piece in sends if piece.peer == self.rank]
+        places = [piece.view for piece in receives if piece.peer == self.rank]
+        for view, place in zip(stay, places, strict=True):
+            movable(place).copy_(movable(view))
 
     def _by_peer(self, pieces: Sequence[Piece]) -> dict[int, list[torch.Tensor]]:
         found: dict[int, list[torch.Tensor]] = {}

@@ -17,6 +17,7 @@ from array_api_dist.collectives import guard
 from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Operator, Request
+from array_api_dist.collectives.rounds import Parcels
 from array_api_dist.kernels.order_keys import comparable, from_comparable
 
 MESSAGE_NBYTES: Final = 1 << 30
@@ -63,9 +64,9 @@ def _memory(data: torch.Tensor) -> tuple[MPI.buffer, int, MPI.Datatype]:
 
 
 class _MpiRequest:
-    """A shift under way; it keeps the memory of both sides alive."""
+    """Messages under way; it keeps the memory of both sides alive."""
 
-    def __init__(self, requests: list[MPI.Request], memory: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def __init__(self, requests: list[MPI.Request], memory: tuple[torch.Tensor, ...]) -> None:
         self._requests = requests
         self._memory = memory
 
@@ -153,9 +154,7 @@ class MpiCommunicator(BaseCommunicator):
         self._comm.Allgatherv(_memory(data), (_buffer(whole), counts, offsets[:-1], MPI.BYTE))
         return whole
 
-    def _swap(
-        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
-    ) -> None:
+    def _start_swap(self, outgoing: Parcels, incoming: Parcels) -> Request:
         requests = [
             self._comm.Irecv(_memory(data[start : start + MESSAGE_NBYTES]), peer, _EXCHANGE_TAG)
             for peer, data in incoming
@@ -166,7 +165,7 @@ class MpiCommunicator(BaseCommunicator):
             for peer, data in outgoing
             for start in range(0, data.numel(), MESSAGE_NBYTES)
         ]
-        MPI.Request.Waitall(requests)
+        return _MpiRequest(requests, tuple(data for _, data in (*outgoing, *incoming)))
 
     def _transposed(self, mine: torch.Tensor) -> torch.Tensor:
         received = torch.empty_like(mine)

@@ -14,11 +14,11 @@ import torch
 
 from array_api_dist.collectives import recorder
 
-MOST_MESSAGE_NBYTES: Final = 1 << 22
-"""Nor longer than this: what is packed, moved and unpacked in turn is then still in the processor's cache."""
-
 LEAST_MESSAGE_NBYTES: Final = 1 << 16
 """Messages are not cut smaller than this, however many peers share the buffer."""
+
+MOST_MESSAGE_NBYTES: Final = 1 << 22
+"""Nor longer than this: what is packed, moved and unpacked in turn is then still in the processor's cache."""
 
 _SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
@@ -45,8 +45,8 @@ def nbytes_of(state: Sequence[torch.Tensor]) -> int:
 
 
 def message_limit(buffer_nbytes: int, ranks: int) -> int:
-    """Return the most bytes of one message when ``buffer_nbytes`` hold those for and from all ranks."""
-    share = min(buffer_nbytes // (2 * ranks), MOST_MESSAGE_NBYTES)
+    """Return the most bytes of one message when ``buffer_nbytes`` hold two rounds of those for and from all ranks."""
+    share = min(buffer_nbytes // (4 * ranks), MOST_MESSAGE_NBYTES)
     return max(share, min(LEAST_MESSAGE_NBYTES, buffer_nbytes))
 
 

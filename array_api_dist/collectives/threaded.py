@@ -16,6 +16,7 @@ from array_api_dist.collectives.merging import merged_in_pairs
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Communicator, Operator, Request
 from array_api_dist.collectives.recorder import RECORDER
+from array_api_dist.collectives.rounds import Parcels
 
 T = TypeVar("T")
 
@@ -182,16 +183,20 @@ class ThreadedCommunicator(BaseCommunicator):
         states = self._world.meet(self._rank, f"allreduce by {operator.name}", _on_its_way(packed(tensor)))
         return merged_in_pairs([(state,) for state in states], operator)[0]
 
-    def _swap(
-        self, outgoing: Sequence[tuple[int, torch.Tensor]], incoming: Sequence[tuple[int, torch.Tensor]]
-    ) -> None:
+    def _start_swap(self, outgoing: Parcels, incoming: Parcels) -> Request:
         for peer, data in outgoing:
             self._world.send(self._rank, peer, "exchange", _on_its_way(data))
-        for peer, data in incoming:
-            received = self._world.receive(peer, self._rank, "exchange")
-            if received.numel() != data.numel():
-                raise ValueError(f"expected {data.numel()} bytes from rank {peer}, got {received.numel()}")
-            data.copy_(received)
+
+        def fetch() -> None:
+            for peer, data in incoming:
+                received = self._world.receive(peer, self._rank, "exchange")
+                if received.numel() != data.numel():
+                    raise ValueError(
+                        f"expected {data.numel()} bytes from rank {peer}, got {received.numel()}"
+                    )
+                data.copy_(received)
+
+        return _ThreadRequest(fetch)
 
     def _shift(self, outgoing: torch.Tensor, incoming: torch.Tensor, displacement: int) -> Request:
         source, target = (self._rank - displacement) % self.ranks, (self._rank + displacement) % self.ranks

@@ -6,9 +6,10 @@ import pytest
 import torch
 from collective_cases import PARAMETERS, Case, exchange
 
-from array_api_dist.collectives import Communicator, operators
-from array_api_dist.collectives.packing import Buffers, messages, packed_nbytes
-from array_api_dist.collectives.threaded import run_ranks
+from array_api_dist.collectives import Communicator, Piece, Request, operators
+from array_api_dist.collectives.packing import Buffers, is_dense, memory_of, messages, packed_nbytes
+from array_api_dist.collectives.rounds import Parcels
+from array_api_dist.collectives.threaded import ThreadedCommunicator, run_ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4])
@@ -38,6 +39,53 @@ def test_both_sides_of_a_pair_cut_alike_whatever_their_strides() -> None:
         assert sum(part.numel() for each in sent for part in each) == 9 * 9 * 3
         assert all(sum(4 * part.numel() for part in each) <= limit for each in sent)
         assert [packed_nbytes(each) for each in sent] == [packed_nbytes(each) for each in received]
+
+
+def test_pieces_of_one_type_are_packed_without_gaps() -> None:
+    odd = torch.zeros(3, dtype=torch.float32)
+    assert packed_nbytes([odd, odd, odd]) == 36
+    # A wider type begins where it may.
+    assert packed_nbytes([odd, torch.zeros(2, dtype=torch.complex128)]) == 16 + 32
+
+
+def test_pieces_that_follow_one_another_travel_from_their_own_memory() -> None:
+    line = torch.arange(12)
+    together = [line[1:4], line[4:10].view(2, 3), line[10:11]]
+    assert is_dense(together)
+    assert torch.equal(memory_of(together).view(torch.int64), line[1:11])
+    assert not is_dense([line[1:4], line[5:10]])
+    assert not is_dense([line[4:10], line[1:4]])
+    assert not is_dense([line[1:4], line[4:10].view(torch.float64)])
+    assert not is_dense([line[1:4], line[4:10].view(3, 2).T])
+
+
+def test_a_round_is_on_its_way_while_the_next_one_is_packed() -> None:
+    def body(communicator: ThreadedCommunicator) -> list[str]:
+        seen = []
+        start = communicator._start_swap
+
+        def watched(outgoing: Parcels, incoming: Parcels) -> Request:
+            request = start(outgoing, incoming)
+            seen.append("starts")
+            wait = request.wait
+
+            def waiting() -> None:
+                seen.append("waits")
+                wait()
+
+            request.wait = waiting
+            return request
+
+        communicator._start_swap = watched
+        peer = 1 - communicator.rank
+        mine, theirs = torch.full((3, 4), float(communicator.rank)), torch.empty(3, 4)
+        communicator.exchange([Piece(peer, mine[:, :2])], [Piece(peer, theirs[:, :2])])
+        assert torch.equal(theirs[:, :2], torch.full((3, 2), float(peer)))
+        return seen
+
+    # A row is a message.
+    for seen in run_ranks(2, body, buffer_nbytes=8):
+        assert seen == ["starts", "starts", "waits", "starts", "waits", "waits"]
 
 
 def test_buffers_are_kept_within_a_limit_and_used_again() -> None:
