@@ -87,12 +87,15 @@ def reshape(block: Block, shape: Shape) -> Block:
 
 
 def _as_matrix(block: Block) -> Block:
-    """Return a matrix of a row for each place in front of the partitioned axis: a view of what is dense."""
+    """Return a matrix of a row for each place in front of the partitioned axis: a view where its rows are dense."""
     axis = block.partition.axis
     assert axis is not None
     rows, inner = prod(block.shape[:axis]), prod(block.shape[axis + 1 :])
     partition = block.partition.scaled(inner).on_axis(1)
     local = block.local.reshape(rows, partition.counts[block.device.rank])
+    if local.stride(1) != 1:
+        # torch turns a whole matrix round in tiles; cut into messages, each line of the cache would be read for each.
+        local = local.contiguous()
     return Block(local, (rows, partition.length), partition, block.device)
 
 

@@ -1,4 +1,4 @@
-"""A change of partition takes the memory of its result and a bounded buffer, whatever the layouts.
+"""A change of partition, a reshape and a roll take the memory of their result and a bounded buffer, whatever the layouts.
 
 What counts is the whole process, MPI's own buffers included: Linux keeps the greatest resident size that a process
 ever had (VmHWM), and sets it back to the present one when 5 is written to /proc/self/clear_refs. The difference
@@ -155,3 +155,58 @@ def test_repartition_takes_its_result_and_a_bounded_buffer(
         sys.stdout.write(f"\nrank {device.rank}: {nbytes // MIB} MiB in all, {told}")
     assert_numbered(moved)
     assert extra <= result + BUFFER_NBYTES + ALLOWANCE_NBYTES, told
+
+
+def expected_at(flat: torch.Tensor, name: str, rows: int) -> torch.Tensor:
+    """Return the numbers that the result of a move has at positions of its row-major order."""
+    row, column = flat // COLUMNS, flat % COLUMNS
+    if name == "a flat roll":
+        return (flat - SHIFT) % (rows * COLUMNS)
+    if name == "a roll along both":
+        return (row - SHIFT) % rows * COLUMNS + (column - SHIFT) % COLUMNS
+    if name == "a reshape of the transposed":
+        return flat % rows * COLUMNS + flat // rows
+    return flat
+
+
+SHIFT: Final = 12345
+
+MOVES: Final[dict[str, tuple[int, Callable[[Array], Array]]]] = {
+    "a reshape": (1, lambda x: xp.reshape(x, (-1,))),
+    "a reshape of the transposed": (0, lambda x: xp.reshape(x.T, (-1,))),
+    "a flat roll": (1, lambda x: xp.roll(x, SHIFT)),
+    "a roll along both": (1, lambda x: xp.roll(x, (SHIFT, SHIFT), axis=(0, 1))),
+}
+"""Moves of an array, and the axis that it is partitioned along."""
+
+
+@pytest.mark.parametrize("is_even", [True, False])
+@pytest.mark.parametrize("name", MOVES)
+def test_moves_in_row_major_order_take_their_result_and_a_bounded_buffer(
+    name: str, is_even: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Device("cpu", comm=MPI.COMM_WORLD.Dup())
+    axis, move = MOVES[name]
+    nbytes = 256 * MIB
+    shape = (nbytes // (8 * COLUMNS), COLUMNS)
+    repartition(repartition(xp.ones((64, 64), device=device), 0), 1)
+    x = made(shape[0], (even if is_even else skewed)(axis, shape[axis], device.ranks), device)
+    moved, extra, seconds = peak_extra(lambda: move(x))
+    local = to_local(moved)
+    result = local.numel() * 8
+    # A part that does not lie in row-major order is copied first.
+    part = to_local(x).numel() * 8 if name == "a reshape of the transposed" else 0
+    told = f"part {part / MIB:.1f} MiB, result {result / MIB:.1f} MiB, peak extra {extra / MIB:.1f} MiB, {seconds:.2f} s"
+    with capsys.disabled():
+        sys.stdout.write(f"\nrank {device.rank}: {name} of {nbytes // MIB} MiB in all, {told}")
+    axis = moved.partition.axis or 0
+    start = moved.partition.offset(device.rank)
+    own = [torch.arange(length) for length in local.shape]
+    own[axis] += start
+    places = own[0] if local.ndim == 1 else own[0][:: 1 + local.shape[0] // 1000, None] * COLUMNS + own[1]
+    seen = local if local.ndim == 1 else local[:: 1 + local.shape[0] // 1000]
+    step = 1 + places.numel() // 10**6
+    assert torch.equal(
+        seen.reshape(-1)[::step], expected_at(places.reshape(-1)[::step], name, shape[0]).to(torch.float64)
+    )
+    assert extra <= part + result + BUFFER_NBYTES + ALLOWANCE_NBYTES, told
