@@ -98,6 +98,10 @@ def _rows(case: Case, operands: list[Operand], ranks: int) -> Problem:
     return Problem(ranks, tuple(operands), (operands[0],), axes=(0,), times=1)
 
 
+def _lanes(case: Case, operands: list[Operand], ranks: int) -> Problem:
+    return Problem(ranks, tuple(operands), (operands[0],), axes=(0, 1), times=1)
+
+
 def _found(case: Case, operands: list[Operand], ranks: int) -> Problem:
     return Problem(ranks, tuple(operands), (Operand((operands[0].size // 2,), 8, 0),))
 
@@ -134,6 +138,8 @@ _MODELLED: Final[Mapping[str, tuple[tuple[str, ...], Build]]] = {
     "repartition": (("repartition",), _turned),
     "transpose_reshape": (("reshape",), _flat),
     "roll": (("roll",), _rows),
+    "rolled_flat": (("roll",), _lanes),
+    "negative": (("negative",), _alike),
     "concat": (("concat",), _joined),
     "sort": (("sort",), _line),
     "argsort": (("argsort",), _line),

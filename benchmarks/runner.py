@@ -94,6 +94,8 @@ class Plan:
         if factor > 1:
             return [Layout(factor, 1)] if entry.spread == "mpi" else []
         found = layouts(entry, self.ranks, self.cores)
+        if case.moving and entry.spread == "mpi":
+            found = [each for each in found if each.ranks > 1]
         # Others than this library are scaled from one core where the paper does so.
         if entry.name == "heat" and not case.scaling and self.cores > 1:
             return [each for each in found if each != Layout(1, 1)]

@@ -55,6 +55,8 @@ class Case:
         Of the operands' shapes; None where neither arithmetic nor traffic says what it takes.
     scaling : bool
         Whether it is also measured with rows in proportion to ranks, by the distributed systems.
+    moving : bool
+        Whether there is only something to do where elements change their ranks: one rank is not measured.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Case:
     tolerance: float = 1e-9
     work: Count | None = None
     scaling: bool = False
+    moving: bool = False
 
     @property
     def group(self) -> str:

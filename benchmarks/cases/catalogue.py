@@ -164,11 +164,15 @@ def _laid(axis: int | None) -> str:
 
 
 def _movement() -> Iterator[Case]:
+    # What the others are compared with: one pass over the part of each rank.
+    yield Case("move/negative/grid", "negative", (Operand("grid"),), work=streamed(2, 0))
     for source, target in ((0, 1), (1, 0), (0, None)):
         yield Case(
             f"move/repartition/{_laid(source)}-to-{_laid(target)}", "repartition", (Operand("grid", source),),
-            {"axis": target}, work=streamed(2, 0),
+            {"axis": target}, work=streamed(2, 0), moving=True,
         )  # fmt: skip
+    yield Case("move/reshape/columns", "flat", (Operand("grid", 1),), work=streamed(2, 0), moving=True)
+    yield Case("move/roll/columns", "rolled_flat", (Operand("grid", 1),), work=streamed(2, 0), moving=True)
     yield Case("move/transpose-reshape/grid", "transpose_reshape", (Operand("grid"),), work=streamed(2, 0))
     yield Case("move/roll/grid", "roll", (Operand("grid"),), work=streamed(2, 0))
     yield Case("move/concat/grid", "concat", (Operand("grid"), Operand("grid2")), work=streamed(4, 0))

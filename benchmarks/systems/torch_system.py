@@ -33,6 +33,8 @@ class Torch(System):
             "transpose_reshape": lambda x: torch.reshape(x.T, (-1,)),
             "repartition": _laid,
             "roll": lambda x: torch.roll(x, 1000, 0),
+            "rolled_flat": lambda x: torch.roll(x, 12345),
+            "negative": torch.negative,
             "concat": lambda x, y: torch.concat([x, y]),
             "sort": lambda x: torch.sort(x).values,
             "argsort": torch.argsort,

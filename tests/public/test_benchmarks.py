@@ -28,6 +28,7 @@ from benchmarks.predictions import predicted_seconds
 from benchmarks.registry import OWN, SYSTEMS, Layout, layouts
 from benchmarks.report import markdown
 from benchmarks.results import Results, Row, load
+from benchmarks.runner import Plan
 
 ROOT = Path(__file__).parents[2]
 MEASURED = [case for case in CASES if case.group != START]
@@ -107,6 +108,16 @@ def test_every_system_has_as_many_cores() -> None:
         assert all(each.ranks * each.threads in {1, 4} for each in found)
         assert any(each.ranks * each.threads == 4 for each in found)
         assert entry.requirements is None or (PINS / f"{entry.requirements}.txt").exists()
+
+
+def test_what_only_moves_is_not_measured_where_nothing_can() -> None:
+    plan = Plan(CASES, list(SYSTEMS.values()), [1, 2], 2, "tiny")
+    for case in matching(CASES, ["move/*"]):
+        found = plan.layouts(SYSTEMS[OWN], case, 1)
+        assert Layout(2, 1) in found
+        assert case.moving == all(each.ranks > 1 for each in found)
+        # One process has other work of its own.
+        assert plan.layouts(SYSTEMS["torch"], case, 1) == [Layout(1, 1), Layout(1, 2)]
 
 
 def test_pins_are_exact() -> None:
