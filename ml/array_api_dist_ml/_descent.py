@@ -14,6 +14,8 @@ from array_api_dist_ml._namespace import Array, Namespace, device, on_host
 __all__ = ["Problem", "Rules", "Solution", "problem"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+_Columns: TypeAlias = list[tuple[float, Floats]]
+"""The square of each column and its products with all."""
 
 # Up to this many columns, fewer than rows, all their products are formed at once;
 GRAM_COLUMNS: Final = 4096
@@ -113,13 +115,13 @@ class Gram:
         gradient = self.correlations.copy()
         for column in np.flatnonzero(weights):
             gradient -= weights[column] * self.products[column]
-        squares = [float(square) for square in self.products.diagonal()]
+        columns = list(zip(self.products.diagonal().tolist(), self.products, strict=True))
         gap = self._state(weights, gradient).gap(rules, weights)
         allowed = rules.tol * self.energy
         if 0.0 <= gap <= allowed:
             return Solution(weights, gap, 0)
         for sweep in range(1, rules.max_iter + 1):
-            change = self._sweep(rules, squares, weights, gradient)
+            change = self._sweep(rules, columns, weights, gradient)
             largest = float(np.max(np.abs(weights)))
             if largest > 0.0 and change > rules.tol * largest and sweep < rules.max_iter:
                 continue
@@ -128,18 +130,21 @@ class Gram:
                 return Solution(weights, gap, sweep)
         return Solution(weights, gap, rules.max_iter)
 
-    def _sweep(self, rules: Rules, squares: list[float], weights: Floats, gradient: Floats) -> float:
+    def _sweep(self, rules: Rules, columns: _Columns, weights: Floats, gradient: Floats) -> float:
         """Move each coordinate of ``weights`` to its optimum, and ``gradient`` along; return the largest change."""
-        largest = 0.0
-        for column, square in enumerate(squares):
-            before, slope = weights.item(column), gradient.item(column)
-            if square == 0.0 or (before == 0.0 and abs(slope) <= rules.penalty):
+        largest, penalty, step = 0.0, rules.penalty, np.empty_like(gradient)
+        weight_of, slope_of = weights.item, gradient.item
+        for column, (square, products) in enumerate(columns):
+            before, slope = weight_of(column), slope_of(column)
+            if square == 0.0 or (before == 0.0 and -penalty <= slope <= penalty):
                 continue
             after = rules.shrunk(slope + before * square) / square
             if after != before:
                 weights[column] = after
-                gradient += (before - after) * self.products[column]
-                largest = max(largest, abs(after - before))
+                change = before - after
+                np.multiply(products, change, step)
+                np.add(gradient, step, gradient)
+                largest = max(largest, change, -change)
         return largest
 
     def _state(self, weights: Floats, gradient: Floats) -> _State:
