@@ -23,6 +23,7 @@ from array_api_dist.engine.routing import Route, movable, outer_size, to_row_maj
 from array_api_dist.kernels import order_keys, predicates
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
+from array_api_dist.kernels.searching import positions
 
 RUNS_AT_ONCE: Final = 1 << 16
 """Of so many runs of the row-major order the counts are agreed at once: that bounds what they take."""
@@ -68,7 +69,9 @@ def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
 
 def _picked_at_once(source: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
     if mask.ndim == 1:
-        return source.index_select(axis, torch.nonzero(mask).squeeze(1))
+        return source.index_select(axis, positions(mask))
+    if mask.ndim == source.ndim and source.is_cpu and source.is_contiguous():
+        return source.view(-1).index_select(0, positions(mask))
     if mask.ndim == source.ndim:
         return torch.masked_select(source, mask)
     return source[_mask_key(mask, axis)]
@@ -262,13 +265,15 @@ def nonzero(block: Block) -> tuple[Block, ...]:
     for each run, and one exchange, in which each element's row-major position moves once into order.
     """
     axis, mask = block.partition.axis, predicates.truth(block.local)
-    found = torch.nonzero(mask.reshape(-1)).squeeze(1)
+    found = positions(mask)
     if axis is None:
         return _vectors(found, block, REPLICATED)
-    to_row_major(found, block.shape, block.partition, block.device.rank)
     if outer_size(block.shape, axis) <= 1:
+        # What lies on one rank is one run.
+        found += block.offset(axis) * prod(block.shape[axis + 1 :])
         partition = _partition_of_counts(block.communicator, 0, len(found))
         return tuple(evened_together(_vectors(found, block, partition)))
+    to_row_major(found, block.shape, block.partition, block.device.rank)
     # Parts interleave: one number for each element travels, and what comes from each rank ascends.
     communicator = block.communicator
     (total,) = communicator.allreduce((torch.tensor([len(found)]),), operators.SUM)
@@ -284,8 +289,9 @@ def _vectors(found: torch.Tensor, block: Block, partition: Partition) -> tuple[B
     """Return row-major positions, which are overwritten, as positions along each axis."""
     rows: list[torch.Tensor] = []
     for length in reversed(block.shape[1:]):
-        rows.insert(0, found % max(length, 1))
-        found.floor_divide_(max(length, 1))
+        outer = found // max(length, 1)
+        rows.insert(0, found.sub_(outer * max(length, 1)))
+        found = outer
     rows.insert(0, found)
     length = len(found) if partition.axis is None else partition.length
     return tuple(Block(row, (length,), partition, block.device) for row in rows)

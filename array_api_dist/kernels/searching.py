@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Literal
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.distinct import unique
-from array_api_dist.kernels.moving import SIGNED, movable
+from array_api_dist.kernels.moving import SIGNED
 from array_api_dist.kernels.order_keys import order_key, pieces
 
 
@@ -63,6 +64,10 @@ def _isin_complex(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     return wanted[found.numbers[: len(flat)]].reshape(tensor.shape)
 
 
-def nonzero(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return the positions of the elements that are not zero, an int64 vector per axis, in row-major order."""
-    return torch.nonzero(movable(tensor), as_tuple=True)
+def positions(mask: torch.Tensor) -> torch.Tensor:
+    """Return where truth values hold, an int64 vector of row-major positions."""
+    flat = mask.reshape(-1)
+    if not flat.is_cpu:
+        return torch.nonzero(flat).squeeze(1)
+    # torch looks at one value at a time.
+    return torch.from_numpy(np.flatnonzero(flat.numpy()))
