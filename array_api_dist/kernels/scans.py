@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import torch
 
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import movable, moved_back
+from array_api_dist.kernels.tiles import cut_axis
+
+# So many rows are added up one after another, if they are at least so wide and more than a core's cache holds.
+_ROWS: Final = 1 << 6
+_WIDTH: Final = 1 << 3
+_CACHE_NBYTES: Final = 1 << 21
 
 
 def cumulative_sum(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
     """Return the running sums along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
-    return moved_back(torch.cumsum(values, axis, dtype=values.dtype), dtype)
+    found = _summed_by_rows(values, axis) if _has_many_rows(values, axis) else None
+    return moved_back(torch.cumsum(values, axis, dtype=values.dtype) if found is None else found, dtype)
+
+
+def _has_many_rows(values: torch.Tensor, axis: int) -> bool:
+    """Return whether the caches don't hold rows, along which torch's loop passes once for each column."""
+    width = math.prod(values.shape[axis + 1 :])
+    nbytes = values.shape[axis] * width * values.element_size()
+    return values.is_cpu and values.is_contiguous() and nbytes >= _CACHE_NBYTES and width >= _WIDTH
+
+
+def _summed_by_rows(values: torch.Tensor, axis: int) -> torch.Tensor | None:
+    """Return the running sums: those in blocks of rows, all blocks at once, then what is before each block.
+
+    None if the sum of a block is not finite, where the whole may be.
+    """
+    rows = values.view(math.prod(values.shape[:axis]), values.shape[axis], -1)
+    length = min(_ROWS, rows.shape[1])
+    whole = rows.shape[1] - rows.shape[1] % length
+    sums = torch.empty_like(rows)
+    blocks, found = (cut_axis(each[:, :whole], 1, length) for each in (rows, sums))
+    found[:, :, 0].copy_(blocks[:, :, 0])
+    for row in range(1, length):
+        torch.add(found[:, :, row - 1], blocks[:, :, row], out=found[:, :, row])
+    before = torch.cumsum(found[:, :, -1], 1)
+    if not torch.isfinite(before.sum()):
+        return None
+    found[:, 1:].add_(before[:, :-1, None])
+    torch.cumsum(rows[:, whole:], 1, out=sums[:, whole:]).add_(before[:, -1:])
+    return sums.view(values.shape)
 
 
 def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:

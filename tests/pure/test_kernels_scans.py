@@ -47,3 +47,26 @@ def test_nan_spreads_to_all_that_follows() -> None:
     values = torch.tensor([1.0, torch.nan, 2.0])
     for kernel, _ in KERNELS:
         assert torch.isnan(kernel(values, 0, torch.float32)).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((1000, 9), 0), ((64, 8), 0), ((63, 8), 0), ((2, 200, 3, 3), 1)])
+@pytest.mark.parametrize("dtype", NUMERIC, ids=str)
+def test_sums_of_many_rows_are_those_of_few(
+    dtype: dt.DType, shape: tuple[int, ...], axis: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "_CACHE_NBYTES", 0)
+    values = torch.from_numpy(np.random.default_rng(0).integers(0, 9, shape).astype(dtype.name))
+    result = scans.cumulative_sum(values, axis, TORCH[dtype])
+    np.testing.assert_array_equal(result, np.cumsum(values.numpy(), axis, dtype=dtype.name))
+
+
+def test_sums_of_many_rows_are_finite_where_only_those_of_a_block_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scans, "_CACHE_NBYTES", 0)
+    values = torch.zeros(128, 8)
+    values[0], values[64], values[65], values[66] = -3e38, 3e38, 3e38, -3e38
+    assert torch.equal(scans.cumulative_sum(values, 0, torch.float32), torch.cumsum(values, 0))
+    values[5, 3] = torch.inf
+    found = scans.cumulative_sum(values, 0, torch.float32)
+    assert torch.equal(found, torch.cumsum(values, 0))
