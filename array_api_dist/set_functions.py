@@ -54,12 +54,14 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
-    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
-    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values with
-    their positions and counts, one of their numbers back, and one more if the result is lopsided.
-    Memory: a number for each element, beside what each rank sends, and what came; then that, its order, and
-    the result.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
+    all-to-all and two allgathers of counts, one exchange of each rank's distinct values with their positions and
+    counts (above 64 MiB in all one for each of these), one of their numbers back, and one more if the result is
+    lopsided.
+    Memory: of each distinct value of the part its value, 8 for its position, 4 for its count, and one of these where
+    it moves to; then what came, 8 bytes for its order, the counts, and the result; for each element 4 bytes, and 4
+    to answer it.
     """
     found = _distinct(x, "unique_all", indices=True, counts=True, inverse=True)
     assert found.inverse is not None
@@ -78,11 +80,12 @@ def unique_counts(x: Array, /) -> UniqueCountsResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
-    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
-    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values with
-    their counts, and one more if the result is lopsided.
-    Memory: what each rank sends, and what came; then that, its order, and the result.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
+    all-to-all and two allgathers of counts, one exchange of each rank's distinct values with their counts (above 64
+    MiB one for each), and one more if the result is lopsided.
+    Memory: of each distinct value of the part its value, 4 for its count, and one of these where it moves to; then
+    what came, 8 bytes for its order, and the result.
     """
     found = _distinct(x, "unique_counts", counts=True)
     assert found.counts is not None
@@ -94,12 +97,12 @@ def unique_inverse(x: Array, /) -> UniqueInverseResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
-    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
-    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values, one
-    of their numbers back, and one more if the result is lopsided.
-    Memory: a number for each element, beside what each rank sends, and what came; then that, its order, and
-    the result.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
+    all-to-all and two allgathers of counts, one exchange of each rank's distinct values, one of their numbers back,
+    and one more if the result is lopsided.
+    Memory: of each distinct value of the part its value, and one of these where it moves to; then what came, 8 bytes
+    for its order, and the result; for each element 4 bytes, and 4 to answer it.
     """
     found = _distinct(x, "unique_inverse", inverse=True)
     assert found.inverse is not None
@@ -111,10 +114,10 @@ def unique_values(x: Array, /) -> Array:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for
-    complex values, and for floating-point ones whose parts interleave in row-major order, whose positions
-    travel, too), an all-to-all and two allgathers of counts, one exchange of each rank's distinct values, and
-    one more if the result is lopsided.
+    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
+    all-to-all and two allgathers of counts, one exchange of each rank's distinct values, and one more if the result
+    is lopsided.
     Memory: the sorted values of the part, and what came in their place.
     """
     return Array._from_block(_distinct(x, "unique_values").values)
@@ -142,8 +145,11 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
     -----
     Communication: none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an
     element when ``x1`` is replicated; else at most 133 small allreduces for splitters, an allgather and two
-    all-to-alls of counts, one exchange of both sides' distinct values, and one of a byte each back.
-    Memory: a number for each element, beside both sides' sorted values and what came in their place.
+    all-to-alls of counts, one exchange of both sides' distinct values, and one of a byte each back (above 64 MiB of
+    elements that are looked for one exchange of those of ``x2``, and, so many elements at a time, two exchanges, an
+    allreduce of 8 bytes and an all-to-all of counts; as many more as one rank is asked for more).
+    Memory: the sorted values of both sides, or those of ``x2`` and what came in their place, up to as many as ``x1``
+    has among them where those of ``x2`` crowd; complex values: both sides, what came, and all of it in order.
     """
     first, second = _operands(x1, x2)
     found = searching.isin(first, second)

@@ -12,7 +12,7 @@ from array_api_dist._alignment import longest_axis
 from array_api_dist._block import Block
 from array_api_dist._partition import Partition
 from array_api_dist.collectives import Piece
-from array_api_dist.engine import splitters
+from array_api_dist.engine import routing, splitters
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import ordering as kernels
 from array_api_dist.kernels.order_keys import decoded, encoded, pieces
@@ -109,7 +109,9 @@ def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
     positions = order.add_(block.offset(axis)).to(width)
     del lanes, order
     cuts = _cuts(block, axis, values, target)
-    values, positions = _exchanged(block, [values, positions], cuts, target)
+    travelling = [values, positions]
+    del values, positions
+    values, positions = _exchanged(block, travelling, cuts, target)
     order = kernels.argsort(values, 1, merges=True)
     del values
     for piece in pieces(order.shape):
@@ -127,9 +129,13 @@ def _cuts(block: Block, axis: int, values: torch.Tensor, target: Partition) -> t
 
 
 def _exchanged(
-    block: Block, tensors: Sequence[torch.Tensor], cuts: torch.Tensor, target: Partition
+    block: Block, tensors: list[torch.Tensor], cuts: torch.Tensor, target: Partition
 ) -> list[torch.Tensor]:
-    """Send the stretch between two ``cuts`` of every lane to its rank; return the runs of all ranks, in their order."""
+    """Send the stretch between two ``cuts`` of every lane to its rank; return the runs of all ranks, in their order.
+
+    ``tensors`` is emptied. Communication: an exchange of counts, and one of them all, or, of more than
+    ``TOGETHER_NBYTES``, one for each of them.
+    """
     communicator = block.communicator
     lanes = len(cuts)
     sent = cuts[:, 1:] - cuts[:, :-1]
@@ -138,16 +144,25 @@ def _exchanged(
         [Piece(rank, sent[:, rank].contiguous()) for rank in range(communicator.ranks)],
         [Piece(rank, received[rank]) for rank in range(communicator.ranks)],
     )
-    starts = torch.cat((received.new_zeros((1, lanes)), received.cumsum(0))).tolist()
-    limits = cuts.tolist()
-    count = target.counts[communicator.rank]
-    results = [tensor.new_empty((lanes, count)) for tensor in tensors]
-    sends, receives = [], []
-    for rank in range(communicator.ranks):
-        for lane in range(lanes):
-            first, last = limits[lane][rank : rank + 2]
-            sends += [Piece(rank, tensor[lane, first:last]) for tensor in tensors]
-            first, last = starts[rank][lane], starts[rank + 1][lane]
-            receives += [Piece(rank, result[lane, first:last]) for result in results]
-    communicator.exchange(sends, receives)
+    starts = torch.cat((received.new_zeros((1, lanes)), received.cumsum(0)))
+    count, limits = target.counts[communicator.rank], (cuts.tolist(), starts.T.tolist())
+    results: list[torch.Tensor] = []
+    together = sum(each.element_size() for each in tensors) * block.size <= routing.TOGETHER_NBYTES
+    while tensors:
+        some = [tensors.pop(0) for _ in range(len(tensors) if together else 1)]
+        found = [tensor.new_empty((lanes, count)) for tensor in some]
+        communicator.exchange(
+            *(_stretches(each, limit) for each, limit in zip((some, found), limits, strict=True))
+        )
+        results += found
     return results
+
+
+def _stretches(tensors: Sequence[torch.Tensor], limits: Sequence[Sequence[int]]) -> list[Piece]:
+    """Return the stretch of every lane between two of its ``limits`` for the rank that has it."""
+    return [
+        Piece(rank, tensor[lane, first:last])
+        for rank in range(len(limits[0]) - 1)
+        for lane, (first, last) in ((lane, each[rank : rank + 2]) for lane, each in enumerate(limits))
+        for tensor in tensors
+    ]

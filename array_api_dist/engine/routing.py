@@ -6,7 +6,7 @@ positions that some rank alone has seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -27,6 +27,9 @@ _FAILED: Final = -1
 
 ANSWERED_NBYTES: Final = 1 << 26
 """Of queries and answers a rank holds at least so much at a time, however many others ask it."""
+
+TOGETHER_NBYTES: Final = 1 << 26
+"""Several tensors for the same ranks travel in one exchange up to so many bytes of all ranks, else one after another."""
 
 
 def movable(tensor: torch.Tensor) -> torch.Tensor:
@@ -339,7 +342,7 @@ def fetch(
         answers = route.backward(found, slab_axis)
         del found
     else:
-        answers = _answered_in_rounds(route, local, axes, offsets, rounds)
+        answers = answered(route, offsets, lambda asked: slabs_at(local, axes, asked), rounds, slab_axis)
     if order is None:
         return answers
     result = torch.empty_like(answers)
@@ -347,21 +350,33 @@ def fetch(
     return result
 
 
-def _answered_in_rounds(
-    route: Route, local: torch.Tensor, axes: tuple[int, ...], offsets: torch.Tensor, rounds: int
+def answered(
+    route: Route,
+    items: torch.Tensor,
+    answer: Callable[[torch.Tensor], torch.Tensor],
+    rounds: int,
+    axis: int = 0,
 ) -> torch.Tensor:
-    """Return the slabs at ``offsets``, in their order, of which every owner is asked a part in each round."""
-    slab_axis = axes[0] if len(axes) == 1 else 0
-    like = slabs_at(local, axes, offsets[:0])
-    answers = like.new_empty((*like.shape[:slab_axis], len(offsets), *like.shape[slab_axis + 1 :]))
+    """Return the answers to ``items``, in their order along ``axis``, of which every owner is asked a part in each round.
+
+    Communication: two exchanges a round.
+    """
+    like = answer(items[:0])
+    answers = like.new_empty((*like.shape[:axis], len(items), *like.shape[axis + 1 :]))
     for number in range(rounds):
         part, places = route.part(number, rounds)
-        asked = part.forward(torch.cat([offsets[first:last] for first, last in places]))
-        found = part.backward(slabs_at(local, axes, asked), slab_axis)
+        asked = part.forward(narrowed(items, places))
+        found = part.backward(answer(asked), axis)
         sizes = [last - first for first, last in places]
-        for (first, last), some in zip(places, torch.split(found, sizes, slab_axis), strict=True):
-            movable(answers).narrow(slab_axis, first, last - first).copy_(movable(some))
+        for (first, last), some in zip(places, torch.split(found, sizes, axis), strict=True):
+            movable(answers).narrow(axis, first, last - first).copy_(movable(some))
     return answers
+
+
+def narrowed(tensor: torch.Tensor, places: Sequence[tuple[int, int]], axis: int = 0) -> torch.Tensor:
+    """Return these stretches of ``tensor`` along ``axis``, one after another."""
+    found = [tensor.narrow(axis, first, last - first) for first, last in places if first < last]
+    return found[0] if len(found) == 1 else torch.cat(found or [tensor.narrow(axis, 0, 0)], axis)
 
 
 def _slab_nbytes(local: torch.Tensor, axes: tuple[int, ...]) -> int:

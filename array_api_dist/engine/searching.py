@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
 
 import torch
 
@@ -13,7 +13,7 @@ from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine import splitters
 from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import replicate
-from array_api_dist.engine.routing import Route, forward_together, grouped
+from array_api_dist.engine.routing import Route, answered, forward_together, grouped
 from array_api_dist.engine.uniqueness import even_pairs, searchable, share_out, sorted_pairs
 from array_api_dist.kernels import searching as kernels
 from array_api_dist.kernels.distinct import unique as distinct
@@ -24,6 +24,12 @@ from array_api_dist.kernels.packed_order import group_type
 
 SMALL_NBYTES: Final = 1 << 20
 """Sides of at most this many bytes are replicated rather than routed."""
+
+SEARCHED_NBYTES: Final = 1 << 26
+"""Of elements that are looked for among others a rank has so much on their way at a time."""
+
+Cuts: TypeAlias = Callable[[torch.Tensor], list[int]]
+"""How many of some sorted values go to each rank."""
 
 
 def searchsorted(ordered: Block, values: Block, side: Literal["left", "right"]) -> Block:
@@ -107,41 +113,100 @@ def isin(block: Block, members: Block) -> Block:
 
 
 def _met(block: Block, members: Block) -> Block:
-    """Bring the distinct values of both sides together by key, and tell the askers what is there."""
-    wanted = distinct(block.local.reshape(-1), numbers=True)
-    numbers, communicator = wanted.numbers, block.communicator
-    assert numbers is not None
-    sides = [wanted.values, distinct(members.local.reshape(-1)).values]
-    del wanted
-    # NaN is not looked for: it stands at the end, and stands nowhere.
-    sides = [searchable(side[: kernels.present_count(side)]) for side in sides]
-    routes = [Route.agreed(communicator, sizes) for sizes in _met_shares(block, sides)]
-    known = len(sides[0])
-    asked, there = forward_together(list(zip(routes, sides, strict=True)))
-    del sides
-    there = distinct(there).values if there.is_complex() else sort_in_place(there, 0, merges=True)
-    answers = routes[0].backward(kernels.isin(asked, there))
-    told = torch.cat((answers, answers.new_zeros(1)))
-    result = torch.empty(numbers.shape, dtype=torch.bool, device=numbers.device)
-    for piece in pieces(numbers.shape):
-        result.narrow(*piece).copy_(told[numbers.narrow(*piece).clamp(max=known)])
+    """Bring the distinct values of both sides together by key, and tell the askers what is there.
+
+    Of many elements some are looked for at a time: every so-many-th, so that sorted ones ask all ranks at once.
+    """
+    flat = block.local.reshape(-1)
+    rounds = _rounds(block)
+    known = _looked_for(distinct(members.local.reshape(-1)).values)
+    wanted = distinct(flat, numbers=rounds == 1, narrow=True)
+    values = _looked_for(wanted.values)
+    cuts = _cuts_between(block, values, known)
+    routes = [Route.agreed(block.communicator, cuts(side)) for side in (values, known)]
+    if wanted.numbers is not None:
+        asked, there = forward_together(list(zip(routes, (values, known), strict=True)))
+        del known
+        answers = routes[0].backward(kernels.isin(asked, _in_order(there)))
+        return block.with_local(_told(answers, wanted.numbers).view(block.local.shape))
+    del wanted, values
+    there = routes[1].forward(known)
+    del known
+    there = _in_order(there)
+    result = torch.empty(flat.shape, dtype=torch.bool, device=flat.device)
+    for number in range(rounds):
+        _look_for(block, flat[number::rounds], there, cuts, result[number::rounds])
     return block.with_local(result.view(block.local.shape))
 
 
-def _met_shares(block: Block, sides: Sequence[torch.Tensor]) -> list[list[int]]:
-    """Return how many of the sorted values of each side go to each rank. Communication: an allgather, small allreduces."""
-    if sides[0].is_complex():
-        both = distinct(torch.cat(list(sides))).values
-        total = gathered_partition(block, 0, len(both)).length
-        between = even_pairs(block, _pairs(both), total)
-        return [share_out(splitters.cuts_before(_pairs(side), between), len(side)) for side in sides]
-    total = gathered_partition(block, 0, sum(map(len, sides))).length
+def _rounds(block: Block) -> int:
+    """Return in how many rounds elements are looked for: metadata says it."""
+    if block.local.is_complex():
+        # They are found by putting both sides in order together, which is done once.
+        return 1
+    limit = _at_once(block.local)
+    longest = max(block.partition.counts) * (block.size // max(block.partition.length, 1))
+    return max(-(-longest // limit), 1)
+
+
+def _at_once(values: torch.Tensor) -> int:
+    """Return how many elements a rank looks for at a time: values in order, asked and there, and what is told."""
+    return max(SEARCHED_NBYTES // (3 * values.element_size() + 24), 1)
+
+
+def _look_for(
+    block: Block, some: torch.Tensor, there: torch.Tensor, cuts: Cuts, result: torch.Tensor
+) -> None:
+    """Write to ``result`` which of ``some`` are ``there``, on the ranks that have what lies between ``cuts``.
+
+    Communication: an all-to-all of counts, an allreduce of 8 bytes, and two exchanges; more of less if one rank is asked
+    for more than any asks.
+    """
+    wanted = distinct(some, numbers=True, narrow=True)
+    values = _looked_for(wanted.values)
+    route = Route.agreed(block.communicator, cuts(values))
+    rounds = route.rounds(_at_once(some), block.size)
+    answers = answered(route, values, lambda asked: kernels.isin(asked, there), rounds)
+    assert wanted.numbers is not None
+    result.copy_(_told(answers, wanted.numbers))
+
+
+def _looked_for(values: torch.Tensor) -> torch.Tensor:
+    """Return what of distinct ``values`` may stand somewhere, to be compared: NaN, at the end, stands nowhere."""
+    return searchable(values[: kernels.present_count(values)])
+
+
+def _in_order(arrived: torch.Tensor) -> torch.Tensor:
+    """Return the values that came in runs in order."""
+    return distinct(arrived).values if arrived.is_complex() else sort_in_place(arrived, 0, merges=True)
+
+
+def _told(answers: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Return the answer about each of ``numbers``; those beyond are of NaN."""
+    told = torch.cat((answers, answers.new_zeros(1)))
+    result = torch.empty(numbers.shape, dtype=torch.bool, device=numbers.device)
+    for piece in pieces(numbers.shape):
+        some = numbers.narrow(*piece).clamp(max=len(answers))
+        result.narrow(*piece).copy_(told[some.to(torch.int64)])
+    return result
+
+
+def _cuts_between(block: Block, values: torch.Tensor, known: torch.Tensor) -> Cuts:
+    """Return what tells how many of some sorted values go to each rank, so that both sides' are shared out evenly.
+
+    Communication: an allgather, small allreduces.
+    """
+    if values.is_complex():
+        both = distinct(torch.cat((values, known))).values
+        between = even_pairs(block, _pairs(both), gathered_partition(block, 0, len(both)).length)
+        return lambda side: share_out(splitters.cuts_before(_pairs(side), between), len(side))
+    total = gathered_partition(block, 0, len(values) + len(known)).length
     if total == 0:
-        return [[0] * block.device.ranks for _ in sides]
+        return lambda side: [0] * block.device.ranks
     inner = [min(bound, total - 1) for bound in Partition.even(0, total, block.device.ranks).bounds[1:-1]]
-    parts = [splitters.Lanes(side[None]) for side in sides]
+    parts = [splitters.Lanes(side[None]) for side in (values, known)]
     keys = splitters.keys_at(parts, inner, block.communicator)
-    return [share_out(part.count(keys, right=False)[0].tolist(), part.values.shape[1]) for part in parts]
+    return lambda side: share_out(splitters.Lanes(side[None]).count(keys, right=False)[0].tolist(), len(side))
 
 
 def _pairs(values: torch.Tensor) -> splitters.Pairs:

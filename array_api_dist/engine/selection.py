@@ -7,7 +7,7 @@ every part is one run of that order; else the count of every run, and each selec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
 from typing import Final
 
@@ -19,7 +19,7 @@ from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
-from array_api_dist.engine.routing import Route, movable, outer_size, to_row_major
+from array_api_dist.engine.routing import Route, answered, movable, narrowed, outer_size, to_row_major
 from array_api_dist.kernels import order_keys, predicates
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
@@ -164,12 +164,6 @@ def _cut_at(places: torch.Tensor, target: Partition) -> list[int]:
     return [high - low for low, high in itertools.pairwise(cuts.tolist())]
 
 
-def _narrowed(tensor: torch.Tensor, axis: int, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
-    """Return these stretches of ``tensor`` along ``axis``, one after another."""
-    found = [tensor.narrow(axis, first, last - first) for first, last in spans if first < last]
-    return found[0] if len(found) == 1 else torch.cat(found or [tensor.narrow(axis, 0, 0)], axis)
-
-
 def _at_once(local: torch.Tensor, axis: int) -> int:
     """Return how many slabs of ``local`` along ``axis`` a rank sends and gets at a time, with their places."""
     slab = local.element_size() * prod(local.shape[:axis]) * prod(local.shape[axis + 1 :])
@@ -194,8 +188,8 @@ def _put_in_order(
     rounds = route.rounds(_at_once(local, axis), total)
     for number in range(rounds):
         part, spans = route.part(number, rounds)
-        arrived = part.forward(_narrowed(places, 0, spans)).to(torch.int64).sub_(start)
-        result.index_copy_(axis, arrived, part.forward(_narrowed(slabs, axis, spans), axis))
+        arrived = part.forward(narrowed(places, spans)).to(torch.int64).sub_(start)
+        result.index_copy_(axis, arrived, part.forward(narrowed(slabs, spans, axis), axis))
     return result.view(local.dtype), target
 
 
@@ -393,16 +387,14 @@ def _fetched(value: Block, axis: int, places: torch.Tensor, total: int) -> torch
     Communication: one all-to-all of counts, one exchange of the places, one of the slabs; above ``MOVED_NBYTES`` of
     them one allreduce of 8 bytes, and as many times these two as no rank sends or gets more at once.
     """
-    communicator, local = value.communicator, movable(value.local)
-    route = Route.agreed(communicator, _cut_at(places, value.partition))
-    start = value.offset(axis)
-    result = local.new_empty((*local.shape[:axis], len(places), *local.shape[axis + 1 :]))
+    local, start = movable(value.local), value.offset(axis)
+    route = Route.agreed(value.communicator, _cut_at(places, value.partition))
     rounds = route.rounds(_at_once(local, axis), total)
-    for number in range(rounds):
-        part, spans = route.part(number, rounds)
-        asked = part.forward(_narrowed(places, 0, spans)).to(torch.int64).sub_(start)
-        found = part.backward(local.index_select(axis, asked), axis)
-        sizes = [last - first for first, last in spans]
-        for (first, last), some in zip(spans, torch.split(found, sizes, axis), strict=True):
-            result.narrow(axis, first, last - first).copy_(some)
-    return result.view(value.local.dtype)
+    found = answered(
+        route,
+        places,
+        lambda asked: local.index_select(axis, asked.to(torch.int64).sub_(start)),
+        rounds,
+        axis,
+    )
+    return found.view(value.local.dtype)

@@ -11,15 +11,16 @@ import torch
 
 from array_api_dist._block import Block
 from array_api_dist._partition import Partition
-from array_api_dist.engine import splitters
+from array_api_dist.engine import routing, splitters
 from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import evened_together
 from array_api_dist.engine.routing import Route, forward_together, outer_size, to_row_major
 from array_api_dist.kernels import distinct as kernels
 from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces
 from array_api_dist.kernels.ordering import argsort, sort_in_place
+from array_api_dist.kernels.packed_order import position_type
 
-_NOWHERE = torch.iinfo(torch.int64).max
+_NEUTRAL = {"amin": torch.iinfo(torch.int64).max, "sum": 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,7 @@ def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse
     # Where parts interleave, only positions tell which zero is the first, and in which order NaNs are.
     is_inexact = flat.is_floating_point() or flat.is_complex()
     by_pairs = flat.is_complex() or (is_inexact and outer_size(block.shape, axis) > 1)
-    local = kernels.unique(flat, first=indices or by_pairs, counts=counts, numbers=inverse)
+    local = kernels.unique(flat, first=indices or by_pairs, counts=counts, numbers=inverse, narrow=True)
     del flat
     if local.first is not None:
         to_row_major(local.first, block.shape, block.partition, block.device.rank)
@@ -58,21 +59,22 @@ def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse
         sizes = _shares(block, parcels[0], total)
     route, numbers = Route.agreed(block.communicator, sizes), local.numbers
     del local
-    arrived = forward_together([(route, each) for each in parcels])
-    del parcels
+    arrived = _forwarded(route, parcels, total)
     merged = _merged(arrived, by_pairs=by_pairs, counts=counts, inverse=inverse)
     partition = gathered_partition(block, 0, len(merged.values))
     values = merged.values if merged.values.is_complex() else decoded(merged.values, block.local.dtype)
     results = [
         each for each in (values, merged.first if indices else None, merged.counts) if each is not None
     ]
-    backwards = None
-    if numbers is not None:
-        assert merged.numbers is not None
-        backwards = block.with_local(
-            _told(route, merged.numbers, partition.offset(block.device.rank), numbers).view(block.local.shape)
-        )
+    answers, backwards = merged.numbers, None
     del merged, values
+    if numbers is not None:
+        assert answers is not None
+        answers = answers.to(position_type(partition.length)).add_(partition.offset(block.device.rank))
+        told = route.backward(answers)
+        del answers
+        backwards = block.with_local(_looked_up(told, numbers).view(block.local.shape))
+        del told, numbers
     vectors = evened_together([Block(each, (partition.length,), partition, block.device) for each in results])
     return Distinct(vectors[0], vectors[1] if indices else None, vectors[-1] if counts else None, backwards)
 
@@ -150,6 +152,21 @@ def even_pairs(block: Block, keys: splitters.Pairs, total: int) -> splitters.Pai
     )
 
 
+def _forwarded(route: Route, parcels: list[torch.Tensor], total: int) -> list[torch.Tensor]:
+    """Return what the ranks sent of each of ``parcels``, which is emptied; all ranks have ``total`` items to send.
+
+    Communication: one exchange, or, of more than ``TOGETHER_NBYTES``, one for each of them.
+    """
+    if sum(each.element_size() for each in parcels) * total <= routing.TOGETHER_NBYTES:
+        arrived = forward_together([(route, each) for each in parcels])
+        parcels.clear()
+        return arrived
+    arrived = []
+    while parcels:
+        arrived.append(route.forward(parcels.pop(0)))
+    return arrived
+
+
 def _merged(arrived: list[torch.Tensor], *, by_pairs: bool, counts: bool, inverse: bool) -> kernels.Distinct:
     """Merge the runs of values, with their first positions and counts, that the ranks sent; ``arrived`` is emptied."""
     values = arrived.pop(0)
@@ -158,19 +175,21 @@ def _merged(arrived: list[torch.Tensor], *, by_pairs: bool, counts: bool, invers
     totals = arrived.pop() if counts else None
     first = arrived.pop() if arrived else None
     # Of equals the lower rank's comes first: it stands before them, unless the parts interleave.
-    order = (
-        argsort(values, 0, merges=True)
-        if first is None or not by_pairs
-        else _by_value_then_position(values, first)
-    )
-    ordered = values[order]
+    if first is None or not by_pairs:
+        order = argsort(values, 0, merges=True)
+        ordered = sort_in_place(values, 0, merges=True)
+    else:
+        order = _by_value_then_position(values, first)
+        ordered = values[order]
     del values
-    size = kernels.count_of_runs(ordered)
+    if totals is not None and first is not None:
+        totals = _folded(ordered, order, totals, order.new_empty(kernels.count_of_runs(ordered)), "sum")
+    numbers = kernels.numbered(ordered, order, position_type(len(order))) if inverse else None
+    # The last of them takes the memory of the order.
     if first is not None:
-        first = _folded(ordered, order, first, torch.full((size,), _NOWHERE, device=order.device), "amin")
-    if totals is not None:
-        totals = _folded(ordered, order, totals, totals.new_zeros(size), "sum")
-    numbers = kernels.numbered(ordered, order) if inverse else None
+        first = _folded(ordered, order, first, order, "amin")
+    elif totals is not None:
+        totals = _folded(ordered, order, totals, order, "sum")
     del order
     return kernels.Distinct(kernels.compacted(ordered), first, totals, numbers)
 
@@ -182,22 +201,29 @@ def _folded(
     result: torch.Tensor,
     fold: Literal["amin", "sum"],
 ) -> torch.Tensor:
-    """Return ``result`` with the ``source`` of each run of equals, which ``order`` put there, folded into its place."""
+    """Return the ``source`` of each run of equals, which ``order`` put there, folded into its place in ``result``.
+
+    ``result`` may be ``order`` itself: a run has no later place than its elements, and those are read before.
+    """
     reached = -1
     for piece, starts in kernels.runs(ordered):
         run = starts.cumsum(0).add_(reached)
-        reached = int(run[-1])
-        result.scatter_reduce_(0, run, source[order.narrow(*piece)], fold)
-    return result
+        first, reached = int(run[0]), int(run[-1])
+        here = source[order.narrow(*piece)].to(result.dtype)
+        some = here.new_full((reached - first + 1,), _NEUTRAL[fold])
+        if not bool(starts[0]):
+            some[0] = result[first]
+        result[first : reached + 1] = some.scatter_reduce_(0, run.sub_(first), here, fold)
+    found = result[: reached + 1]
+    return found if 2 * len(found) > len(result) else found.clone()
 
 
-def _told(route: Route, answers: torch.Tensor, offset: int, numbers: torch.Tensor) -> torch.Tensor:
-    """Turn the ``numbers`` of local distinct values into those of the owners, in place. Communication: one exchange."""
-    told = route.backward(answers.add_(offset))
+def _looked_up(told: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """Return what is ``told`` about each of ``numbers``, as int64."""
+    result = torch.empty(numbers.shape, dtype=torch.int64, device=numbers.device)
     for piece in pieces(numbers.shape):
-        some = numbers.narrow(*piece)
-        some.copy_(told[some])
-    return numbers
+        result.narrow(*piece).copy_(told[numbers.narrow(*piece).to(torch.int64)])
+    return result
 
 
 def _by_value_then_position(values: torch.Tensor, first: torch.Tensor) -> torch.Tensor:

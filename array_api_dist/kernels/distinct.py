@@ -10,6 +10,7 @@ import torch
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort, sort
+from array_api_dist.kernels.packed_order import position_type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,25 +24,37 @@ class Distinct:
 
 
 def unique(
-    vector: torch.Tensor, *, first: bool = False, counts: bool = False, numbers: bool = False
+    vector: torch.Tensor,
+    *,
+    first: bool = False,
+    counts: bool = False,
+    numbers: bool = False,
+    narrow: bool = False,
 ) -> Distinct:
-    """Return the distinct values of ``vector``, and what else is asked for."""
+    """Return the distinct values of ``vector``, and what else is asked for: ``narrow`` counts and numbers take 4 bytes."""
+    dtype = position_type(len(vector)) if narrow else torch.int64
     if vector.is_complex() or first or numbers:
-        return _unique_by_order(vector, first=first, counts=counts, numbers=numbers)
+        return _unique_by_order(vector, dtype, first=first, counts=counts, numbers=numbers)
     ordered = sort(vector, 0)
-    totals = lengths_of_runs(ordered) if counts else None
+    totals = lengths_of_runs(ordered, dtype) if counts else None
     return Distinct(compacted(ordered), counts=totals)
 
 
-def _unique_by_order(vector: torch.Tensor, *, first: bool, counts: bool, numbers: bool) -> Distinct:
+def _unique_by_order(
+    vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
+) -> Distinct:
     order = argsort(vector, 0)
     ordered = moved_back(movable(vector)[order], vector.dtype)
-    inverse = numbered(ordered, order) if numbers else None
+    inverse = numbered(ordered, order, dtype) if numbers else None
     places = None
     if first:
-        places = torch.cat([order.narrow(*piece)[starts] for piece, starts in runs(ordered)] or [order])
+        places, reached = order.new_empty(count_of_runs(ordered)), 0
+        for piece, starts in runs(ordered):
+            found = order.narrow(*piece)[starts]
+            places[reached : reached + len(found)] = found
+            reached += len(found)
     del order
-    totals = lengths_of_runs(ordered) if counts else None
+    totals = lengths_of_runs(ordered, dtype) if counts else None
     return Distinct(compacted(ordered), places, totals, inverse)
 
 
@@ -62,23 +75,32 @@ def count_of_runs(ordered: torch.Tensor) -> int:
     return sum(int(starts.sum()) for _, starts in runs(ordered))
 
 
-def numbered(ordered: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+def numbered(ordered: torch.Tensor, order: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return the number among the distinct values that each element has which ``order`` put where it is ``ordered``."""
-    numbers = torch.empty_like(order)
+    numbers = torch.empty_like(order, dtype=dtype)
     reached = -1
     for piece, starts in runs(ordered):
         here = starts.cumsum(0).add_(reached)
         reached = int(here[-1])
-        numbers[order.narrow(*piece)] = here
+        numbers[order.narrow(*piece)] = here.to(dtype)
     return numbers
 
 
-def lengths_of_runs(ordered: torch.Tensor) -> torch.Tensor:
+def lengths_of_runs(ordered: torch.Tensor, dtype: torch.dtype = torch.int64) -> torch.Tensor:
     """Return how often each distinct value of an ordered vector stands in it."""
-    bounds = [torch.nonzero(starts).reshape(-1) + piece[1] for piece, starts in runs(ordered)]
-    ends = torch.cat([*bounds, torch.tensor([len(ordered)], device=ordered.device)])
-    del bounds
-    return ends[1:] - ends[:-1]
+    lengths = torch.empty(count_of_runs(ordered) + 1, dtype=dtype, device=ordered.device)
+    reached = 0
+    for piece, starts in runs(ordered):
+        found = torch.nonzero(starts).reshape(-1) + piece[1]
+        lengths[reached : reached + len(found)] = found
+        reached += len(found)
+    lengths[reached] = len(ordered)
+    # From where each begins to where the next one does, in the memory of the former.
+    for _, start, count in pieces((reached,)):
+        lengths[start : start + count] = (
+            lengths[start + 1 : start + count + 1] - lengths[start : start + count]
+        )
+    return lengths[:reached]
 
 
 def compacted(ordered: torch.Tensor) -> torch.Tensor:

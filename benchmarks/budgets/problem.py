@@ -89,6 +89,7 @@ class Limits:
     gathered: int = 1 << 26
     panel: int = 128
     replica: int = 1 << 12
+    together: int = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)

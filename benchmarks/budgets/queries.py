@@ -13,7 +13,16 @@ from benchmarks.budgets.indexing import (
     taken,
     taken_memory,
 )
-from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange
+from benchmarks.budgets.problem import (
+    BUFFER_NBYTES,
+    Formula,
+    Operand,
+    Problem,
+    Step,
+    buffered,
+    collective,
+    exchange,
+)
 
 KEY_BITS = 64
 """Rounds of the bisection that finds exact splitters: at most one for each bit of a key."""
@@ -46,7 +55,8 @@ def ordering(*, positions: bool) -> Formula:
         yield collective("exscan", 8 * lanes * (ranks - 1))
         yield exchange(problem, 8 * lanes * (ranks - 1))
         width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
-        yield exchange(problem, part + (width * x.share(ranks) if positions else 0))
+        calls = 2 if positions and not _travels_together(problem, x.itemsize + width) else 1
+        yield exchange(problem, part + (width * x.share(ranks) if positions else 0), calls)
 
     def memory(problem: Problem) -> int:
         x, (axis,), ranks = problem.x, problem.axes, problem.ranks
@@ -63,25 +73,39 @@ def ordering(*, positions: bool) -> Formula:
         travelling = part + width * x.share(ranks)
         # Lanes that are not dense are copied once.
         ordered = result + travelling + (0 if is_lone else part) + lane
-        return max(ordered, 2 * travelling + buffered(2 * travelling), travelling + result)
+        packed = 0 if is_lone else buffered(2 * travelling)
+        # The local pass: the order, the values in it, and positions.
+        ordered = max(ordered, 8 * x.share(ranks) + travelling + (0 if is_lone else part) + lane)
+        if _travels_together(problem, x.itemsize + width):
+            return max(ordered, 2 * travelling + buffered(2 * travelling), travelling + result)
+        return max(ordered, travelling + max(part, width * x.share(ranks)) + packed, travelling + result)
 
     text = (
         "none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long; else at "
         "most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one exchange "
         "of counts, and one in which each value"
     )
-    ending = ", with its position, moves at most once" if positions else " moves at most once"
+    ending = (
+        ", with its position, moves at most once (above 64 MiB in all one for values, and one for positions)"
+        if positions
+        else " moves at most once"
+    )
     holds = "a sorted copy of the part, and the result"
     if positions:
         holds = (
-            "each value with its position (4 bytes; 8 on an axis beyond 2**31) before and after they have moved; then "
-            "those that came, and the result"
+            "each value with its position (4 bytes; 8 on an axis beyond 2**31), and 8 bytes for their order, the result, "
+            "or one of the two where it moves to"
         )
     return Formula(text + ending, steps, memory, holds=holds)
 
 
 SORT = ordering(positions=False)
 ARGSORT = ordering(positions=True)
+
+
+def _travels_together(problem: Problem, width: int) -> bool:
+    """Return whether what travels of each element of the first operand, ``width`` bytes, takes one exchange."""
+    return width * problem.x.size <= problem.limits.together
 
 
 def distinct(*, indices: bool, counts: bool, inverse: bool) -> Formula:
@@ -92,63 +116,87 @@ def distinct(*, indices: bool, counts: bool, inverse: bool) -> Formula:
         if x.axis is None:
             return
         share, ranks = x.share(problem.ranks), problem.ranks
-        width = x.itemsize + (8 if indices or _is_paired(x) else 0) + (8 if counts else 0)
+        beside = (indices or _is_paired(x)) + counts
+        width = x.itemsize + (8 if indices or _is_paired(x) else 0) + (NARROW if counts else 0)
         yield from _splitters(problem, phases=2 if _is_paired(x) else 1)
         yield collective("exscan", 8 * (ranks - 1))
         yield collective("allgather", 16, 2)
         yield collective("exchange_counts", 8 * (ranks - 1))
-        yield exchange(problem, width * share)
+        yield exchange(problem, width * share, 1 if _travels_together(problem, width) else 1 + beside)
         if inverse:
-            yield exchange(problem, 8 * 2 * share)
+            yield exchange(problem, NARROW * 2 * share)
         # Where the distinct values are so few that one rank has more than twice its share.
-        yield exchange(problem, width * 2 * share)
+        yield exchange(problem, (x.itemsize + 8 * beside) * 2 * share)
 
     def memory(problem: Problem) -> int:
         return _distinct_memory(problem, indices=indices, counts=counts, inverse=inverse)
 
     beside = {(True, True): " with their positions and counts", (False, True): " with their counts"}
+    apart = {
+        (True, True): " (above 64 MiB in all one for each of these)",
+        (False, True): " (above 64 MiB one for each)",
+    }
     text = (
         "none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex values, and for "
         "floating-point ones whose parts interleave in row-major order, whose positions travel, too), "
-        f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct values{beside.get((indices, counts), '')}, "
+        f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct values"
+        f"{beside.get((indices, counts), '')}{apart.get((indices, counts), '')}, "
     )
     reply = "one of their numbers back, " if inverse else ""
-    holds = "the sorted values of the part, and what came in their place"
-    if counts or inverse:
-        holds = (
-            "what each rank sends, and what came; then that, its order, and the result"
-            if not inverse
-            else "a number for each element, beside what each rank sends, and what came; then that, its order, and the result"
-        )
-    return Formula(f"{text}{reply}and one more if the result is lopsided", steps, memory, holds=holds)
+    return Formula(
+        f"{text}{reply}and one more if the result is lopsided",
+        steps,
+        memory,
+        holds=_distinct_holds(indices=indices, counts=counts, inverse=inverse),
+    )
+
+
+def _distinct_holds(*, indices: bool, counts: bool, inverse: bool) -> str:
+    """Return what the memory is made of."""
+    if not (counts or inverse):
+        return "the sorted values of the part, and what came in their place"
+    of_each = (
+        "its value" + (", 8 for its position" if indices else "") + (", 4 for its count" if counts else "")
+    )
+    return (
+        f"of each distinct value of the part {of_each}, and one of these where it moves to; then what came, 8 bytes for "
+        f"its order{', the counts' if indices and counts else ''}, and the result"
+        f"{'; for each element 4 bytes, and 4 to answer it' if inverse else ''}"
+    )
 
 
 def _distinct_memory(problem: Problem, *, indices: bool, counts: bool, inverse: bool) -> int:
     """Return the most of what the local pass, the exchange and the merge hold."""
     x = problem.x
     paired = _is_paired(x)
-    share, width = (
-        x.share(problem.ranks),
-        x.itemsize + (8 if indices or paired else 0) + (8 if counts else 0),
-    )
-    kept = 8 if inverse else 0
-    numbered = indices or inverse or paired
-    # The local pass: the sorted values, their order, and lists of places in two forms.
-    local = x.itemsize + kept + (8 if numbered else 0) + (16 if indices or counts or paired else 0)
+    first = 8 if indices or paired else 0
+    order = 8 if indices or inverse or paired else 0
     if x.axis is None:
-        return local * share + problem.parts()
+        local = x.itemsize + max(order + first, first + 8 * counts) + 8 * inverse
+        return local * x.share(problem.ranks) + problem.parts()
+    width = x.itemsize + first + NARROW * counts
+    kept = NARROW * inverse
+    # The local pass: the sorted values, their order, and what it gives.
+    local = x.itemsize + max(order + first, first + NARROW * counts) + kept
     if paired:
         # Both keys, and what the second is looked up in.
         local = max(local, width + kept + 24)
-    moved = 2 * width + kept
-    merged = width + kept + x.itemsize + 16 if counts or numbered else x.itemsize
+    # What is sent, and what came of it: all, or one thing after the other.
+    is_apart = not _travels_together(problem, width)
+    moved = width + (max(x.itemsize, first) if is_apart else width) + kept
+    merged = x.itemsize
+    if counts or inverse or first:
+        merged = width + 8 + (8 if first and counts else 0) + 2 * kept
     if paired:
-        merged += 24
-    # Of equals each rank may send one: a part has up to P values more than its share.
-    there = share + problem.ranks
+        merged += 24 + x.itemsize
+    there = x.share(problem.ranks) + problem.ranks
+    # The answers where they were found and where they were asked for, and the numbers that they make.
+    told = x.itemsize + 8 * (indices + counts) + kept + max(2 * NARROW, NARROW + 8) if inverse else 0
     results = sum(each.part(problem.ranks) for each in problem.results)
-    packed = buffered(2 * width * there) if width > x.itemsize else 0
-    return max(local * share, moved * there, merged * there, 2 * results) + packed
+    packed = buffered(2 * width * there) if width > x.itemsize and not is_apart else 0
+    evened = 2 * results + buffered(2 * results) * (len(problem.results) > 1)
+    # Of equals each rank may send one: a part has up to P values more than its share.
+    return max(local * there, moved * there + packed, merged * there, told * there, evened)
 
 
 def _is_paired(x: Operand) -> bool:
@@ -220,11 +268,19 @@ def _membership(problem: Problem) -> Iterator[Step]:
     elif elements.axis is None:
         yield collective("allreduce", elements.size)
     else:
+        width = elements.itemsize
+        at_once = max(BUFFER_NBYTES // (3 * width + 24), 1)
+        rounds = -(-elements.share(ranks) // at_once) if elements.kind != "complex" else 1
+        # Those that one rank alone is asked for take more of them.
+        asked = rounds * ranks if rounds > 1 else 1
         yield from _splitters(problem, phases=2)
         yield collective("allgather", 8)
-        yield collective("exchange_counts", 16 * (ranks - 1), 2)
+        yield collective("exchange_counts", 8 * (ranks - 1) * (1 + rounds), 1 + rounds)
+        yield collective("allreduce", 8 * rounds * (rounds > 1), rounds * (rounds > 1))
         answers = -(-(elements.size + members.size) // ranks) + 2 * ranks
-        yield exchange(problem, elements.part(ranks) + members.part(ranks) + answers, 2)
+        yield exchange(
+            problem, elements.part(ranks) + members.part(ranks) + answers, (rounds > 1) + 2 * asked
+        )
 
 
 def _membership_memory(problem: Problem) -> int:
@@ -238,17 +294,24 @@ def _membership_memory(problem: Problem) -> int:
         whole = members.size if members.nbytes <= problem.limits.lookup else known
         return 2 * whole * width + 2 * count
     there = count + known + 2 * ranks
-    return (
-        max((16 + width) * count, 8 * count + width * (count + known + there) + buffered(2 * width * there))
-        + 2 * count
-    )
+    at_once = max(BUFFER_NBYTES // (3 * width + 24), 1)
+    if count > at_once:
+        # Both sides' sorted values, or those of one of them before and after they have moved; a byte an element.
+        return 2 * count + width * max(count + known, known + there) + BUFFER_NBYTES
+    # The order of the elements, and their numbers.
+    local = (8 + NARROW + width) * count + width * known
+    travelling = NARROW * count + width * (count + known + there) + buffered(2 * width * there)
+    return max(local, travelling) + 2 * count + PIECE_NBYTES
 
 
 MEMBER = Formula(
     "none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an element when ``x1`` is "
     "replicated; else at most 133 small allreduces for splitters, an allgather and two all-to-alls of counts, one "
-    "exchange of both sides' distinct values, and one of a byte each back",
+    "exchange of both sides' distinct values, and one of a byte each back (above 64 MiB of elements that are looked for "
+    "one exchange of those of ``x2``, and, so many elements at a time, two exchanges, an allreduce of 8 bytes and an "
+    "all-to-all of counts; as many more as one rank is asked for more)",
     _membership,
     _membership_memory,
-    holds="a number for each element, beside both sides' sorted values and what came in their place",
+    holds="the sorted values of both sides, or those of ``x2`` and what came in their place, up to as many as ``x1`` has "
+    "among them where those of ``x2`` crowd; complex values: both sides, what came, and all of it in order",
 )

@@ -18,7 +18,7 @@ from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._placement import uneven_bounds
 from array_api_dist.collectives import Communicator, base
 from array_api_dist.collectives.threaded import run_ranks
-from array_api_dist.engine import contraction, rearrangement, reduction, searching
+from array_api_dist.engine import contraction, rearrangement, reduction, routing, searching
 from array_api_dist.kernels import order_keys, ordering
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def nothing_small() -> Iterator[None]:
             (reduction, "SCATTER_NBYTES", 0), (searching, "SMALL_NBYTES", 0), (rearrangement, "SMALL_NBYTES", 0),
             (_indexing, "SMALL_NBYTES", 0), (_matrices, "COPY_NBYTES", 0), (_matrices, "TREE_NBYTES", 0),
             (_matrices, "PANEL_WIDTH", 8), (_array, "REPLICA_SIZE", 0), (base, "GATHERED_NBYTES", 0),
-            (_contraction, "RING_NBYTES", 0), (_contraction, "GATHER_NBYTES", 0), (_contraction, "SCATTER_NBYTES", 0),
+            (_contraction, "RING_NBYTES", 0), (routing, "TOGETHER_NBYTES", 0), (_contraction, "GATHER_NBYTES", 0), (_contraction, "SCATTER_NBYTES", 0),
             (ordering, "FEW", 0), (order_keys, "CHUNK", 1 << 5), (_fourier, "plan", partial(_fourier.plan, limit=0)),
         ]:  # fmt: skip
             patch.setattr(module, name, value)

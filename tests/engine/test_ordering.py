@@ -11,7 +11,8 @@ from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._partition import Partition
 from array_api_dist.collectives.trace import trace
-from array_api_dist.engine import ordering, searching, uniqueness
+from array_api_dist.engine import ordering, routing, searching, uniqueness
+from array_api_dist.kernels import order_keys
 from array_api_dist.kernels import ordering as kernels
 
 RNG = np.random.default_rng(3)
@@ -34,9 +35,16 @@ VECTORS = {
 RANKS = [1, 2, 3, 5]
 
 
+apart = pytest.mark.parametrize("apart", [False, True], ids=["at once", "in pieces and rounds"])
+
+
 @pytest.fixture(autouse=True)
-def _nothing_is_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_is_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "FEW", 0)
+    if "apart" in request.fixturenames and request.getfixturevalue("apart"):
+        monkeypatch.setattr(routing, "TOGETHER_NBYTES", 0)
+        monkeypatch.setattr(searching, "SEARCHED_NBYTES", 100)
+        monkeypatch.setattr(order_keys, "CHUNK", 5)
 
 
 def positions(whole: np.ndarray, *, descending: bool) -> np.ndarray:
@@ -50,10 +58,11 @@ def positions(whole: np.ndarray, *, descending: bool) -> np.ndarray:
     return np.asarray(ranked + missing, dtype=np.int64)
 
 
+@apart
 @pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("name", VECTORS)
-def test_a_vector_is_ordered_stably_and_evenly(ranks: int, descending: bool, name: str) -> None:
+def test_a_vector_is_ordered_stably_and_evenly(ranks: int, descending: bool, name: str, apart: bool) -> None:
     whole = VECTORS[name]
     expected = positions(whole, descending=descending)
     for partition in partitions_of(whole.shape, ranks):
@@ -105,9 +114,10 @@ def test_every_axis_of_an_array(ranks: int, shape: tuple[int, ...]) -> None:
             np.testing.assert_array_equal(joined(blocks).numpy(), np.argsort(whole, axis=axis, kind="stable"))
 
 
+@apart
 @pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("name", [*VECTORS, "complex", "imaginary", "complex NaN", "all NaN", "matrix"])
-def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: str) -> None:
+def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: str, apart: bool) -> None:
     extra = {
         "complex": RNG.integers(0, 2, 20) + 1j * RNG.integers(0, 2, 20),
         "imaginary": 1j * RNG.integers(-9, 9, 30),
@@ -226,9 +236,10 @@ def test_sorting_strided_lanes_makes_torch_warn_of_nothing() -> None:
     assert torch.equal(found, values.sort(0).values)
 
 
+@apart
 @pytest.mark.parametrize("small", [0, 1 << 20])
 @pytest.mark.parametrize("name", MEMBERS)
-def test_membership_by_every_way(small: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_membership_by_every_way(small: int, name: str, apart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "SMALL_NBYTES", small)
     wanted, members = (VECTORS | WANTED)[name], MEMBERS[name]
     for first in partitions_of(wanted.shape, 3):
@@ -265,6 +276,48 @@ def test_distinct_values_are_shared_out_evenly(name: str) -> None:
     width = whole.element_size() + 8
     # A rank may have a copy of each of its first and last value from every other one.
     assert max(on_ranks(ranks, body)) <= width * (2000 // ranks + 2 * ranks)
+
+
+PEAKS = {
+    "argsort": 20,
+    "unique_values": 16,
+    "unique_counts": 20,
+    "unique_inverse": 24,
+    "unique_all": 40,
+    "isin": 17,
+}
+"""Bytes for each element of eight: a part of one operand and of the results, or less."""
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_a_part_and_the_result_are_held(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks, count, buffer = 4, 1 << 18, 1 << 17
+    monkeypatch.setattr(routing, "TOGETHER_NBYTES", 0)
+    monkeypatch.setattr(searching, "SMALL_NBYTES", 0)
+    monkeypatch.setattr(searching, "SEARCHED_NBYTES", buffer)
+    monkeypatch.setattr(order_keys, "CHUNK", 1 << 10)
+    along = Partition.even(0, ranks * count, ranks)
+    whole, members = (torch.from_numpy(RNG.normal(size=ranks * count)) for _ in range(2))
+    wanted = {"indices": "all", "counts": "all counts", "inverse": "all inverse"}
+    functions = {
+        "argsort": lambda x, y: ordering.argsort(x, 0, descending=False),
+        "isin": searching.isin,
+    }
+
+    def found(x: Block, y: Block) -> object:
+        if name in functions:
+            return functions[name](x, y)
+        asked = {each: name.removeprefix("unique_") in words.split() for each, words in wanted.items()}
+        return uniqueness.unique(x, **asked)
+
+    def body(device: Device) -> int:
+        x, y = part_of(whole, along, device), part_of(members, along, device)
+        with trace() as seen:
+            found(x, y)
+        return seen.totals.peak_extra_bytes or 0
+
+    # What a pass over memory takes at a time, splitters, and values more than an even share.
+    assert max(on_ranks(ranks, body)) <= PEAKS[name] * count + 3 * buffer
 
 
 def test_a_sort_sends_each_element_at_most_once() -> None:
