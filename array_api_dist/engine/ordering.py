@@ -15,7 +15,7 @@ from array_api_dist.collectives import Piece
 from array_api_dist.engine import routing, splitters
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import ordering as kernels
-from array_api_dist.kernels.order_keys import decoded, encoded, pieces
+from array_api_dist.kernels.order_keys import decoded, encoded, pieces_of
 from array_api_dist.kernels.storage import unshared
 
 _NARROW_LENGTH: Final = 2**31
@@ -114,7 +114,7 @@ def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
     values, positions = _exchanged(block, travelling, cuts, target)
     order = kernels.argsort(values, 1, merges=True)
     del values
-    for piece in pieces(order.shape):
+    for piece in pieces_of(order):
         rows = order.narrow(*piece)
         rows.copy_(torch.gather(positions if piece[0] else positions.narrow(*piece), 1, rows))
     return _from_lanes(order, block, axis, target)

@@ -19,7 +19,7 @@ from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import row_major_strides
 from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.engine.redistribution import signed_view
-from array_api_dist.kernels.order_keys import pieces
+from array_api_dist.kernels.order_keys import pieces_of
 from array_api_dist.kernels.packed_order import group_type, grouped_argsort
 
 _NOWHERE: Final = 2**63 - 1
@@ -104,7 +104,7 @@ def to_row_major(places: torch.Tensor, shape: Shape, partition: Partition, rank:
     assert axis is not None
     inner = prod(shape[axis + 1 :])
     here, whole = partition.counts[rank] * inner, shape[axis] * inner
-    for piece in pieces(places.shape):
+    for piece in pieces_of(places):
         some = places.narrow(*piece)
         some.add_(some // max(here, 1) * (whole - here) + partition.offset(rank) * inner)
 
@@ -126,7 +126,7 @@ def owners_of(partition: Partition, positions: torch.Tensor) -> tuple[torch.Tens
         positions.shape, dtype=group_type(len(partition.bounds) - 1), device=positions.device
     )
     inside = torch.empty_like(positions)
-    for piece in pieces(positions.shape):
+    for piece in pieces_of(positions):
         some = positions.narrow(*piece).contiguous()
         found = torch.searchsorted(bounds, some, right=True) - 1
         owners.narrow(*piece).copy_(found)

@@ -440,7 +440,7 @@ def _grouped(
     if finding is not None:
         return None, [0] * ranks
     owners = torch.empty(count, dtype=group_type(ranks), device=device)
-    for _, first, length in pieces((count,)):
+    for _, first, length in pieces((count,), where=device):
         found, _ = owners_of(writing.block.partition, index.between(first, first + length))
         owners[first : first + length] = found
     counts = torch.bincount(owners, minlength=ranks).tolist()

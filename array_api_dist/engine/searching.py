@@ -18,7 +18,7 @@ from array_api_dist.engine.uniqueness import even_pairs, searchable, share_out, 
 from array_api_dist.kernels import searching as kernels
 from array_api_dist.kernels.distinct import unique as distinct
 from array_api_dist.kernels.moving import movable
-from array_api_dist.kernels.order_keys import order_key, pieces
+from array_api_dist.kernels.order_keys import order_key, pieces_of
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import group_type
 
@@ -88,7 +88,7 @@ def _parts_of(
     # An empty part ends where the part before it does.
     ends = torch.cummax(ends, 0).values
     owners = torch.empty(wanted.shape, dtype=group_type(communicator.ranks), device=wanted.device)
-    for piece in pieces(wanted.shape):
+    for piece in pieces_of(wanted):
         found = torch.searchsorted(ends, order_key(wanted.narrow(*piece)).contiguous(), side=side)
         owners.narrow(*piece).copy_(found.clamp_(max=communicator.ranks - 1))
     return owners
@@ -185,7 +185,7 @@ def _told(answers: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     """Return the answer about each of ``numbers``; those beyond are of NaN."""
     told = torch.cat((answers, answers.new_zeros(1)))
     result = torch.empty(numbers.shape, dtype=torch.bool, device=numbers.device)
-    for piece in pieces(numbers.shape):
+    for piece in pieces_of(numbers):
         some = numbers.narrow(*piece).clamp(max=len(answers))
         result.narrow(*piece).copy_(told[some.to(torch.int64)])
     return result

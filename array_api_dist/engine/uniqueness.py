@@ -16,7 +16,7 @@ from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import evened_together
 from array_api_dist.engine.routing import Route, forward_together, outer_size, to_row_major
 from array_api_dist.kernels import distinct as kernels
-from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces
+from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort_in_place
 from array_api_dist.kernels.packed_order import position_type
 
@@ -120,7 +120,7 @@ def sorted_pairs(values: torch.Tensor, first: torch.Tensor) -> splitters.Pairs:
     """
     keys, inner = (torch.empty(values.shape, dtype=torch.int64, device=values.device) for _ in range(2))
     first = first.expand(values.shape)
-    for piece in pieces(values.shape):
+    for piece in pieces_of(values):
         some, place = values.narrow(*piece), first.narrow(*piece)
         missing = torch.isnan(some)
         if some.is_complex():
@@ -221,7 +221,7 @@ def _folded(
 def _looked_up(told: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     """Return what is ``told`` about each of ``numbers``, as int64."""
     result = torch.empty(numbers.shape, dtype=torch.int64, device=numbers.device)
-    for piece in pieces(numbers.shape):
+    for piece in pieces_of(numbers):
         result.narrow(*piece).copy_(told[numbers.narrow(*piece).to(torch.int64)])
     return result
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
-from array_api_dist.kernels.order_keys import pieces
+from array_api_dist.kernels.order_keys import pieces, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort
 from array_api_dist.kernels.packed_order import position_type
 
@@ -61,7 +61,7 @@ def _unique_by_order(
 def runs(ordered: torch.Tensor) -> Iterator[tuple[tuple[int, int, int], torch.Tensor]]:
     """Yield the pieces of an ordered vector, and where in them a value differs from the one before: every NaN does."""
     values = ordered if ordered.is_floating_point() or ordered.is_complex() else movable(ordered)
-    for piece in pieces(values.shape):
+    for piece in pieces_of(values):
         _, start, count = piece
         starts = torch.ones(count, dtype=torch.bool, device=values.device)
         skipped = 1 if start == 0 else 0
@@ -96,7 +96,7 @@ def lengths_of_runs(ordered: torch.Tensor, dtype: torch.dtype = torch.int64) -> 
         reached += len(found)
     lengths[reached] = len(ordered)
     # From where each begins to where the next one does, in the memory of the former.
-    for _, start, count in pieces((reached,)):
+    for _, start, count in pieces((reached,), where=ordered.device):
         lengths[start : start + count] = (
             lengths[start + 1 : start + count + 1] - lengths[start : start + count]
         )

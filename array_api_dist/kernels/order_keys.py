@@ -13,6 +13,9 @@ from array_api_dist.kernels.moving import SIGNED, movable
 CHUNK: Final = 1 << 15
 """How many elements a pass over memory works on at once: what it holds beside its operands is bounded."""
 
+# Accelerators need more elements to be busy.
+_ELSEWHERE: Final = 1 << 9
+_HOST: Final = torch.device("cpu")
 _INTEGERS: Final = {torch.float32: torch.int32, torch.float64: torch.int64}
 # Of each floating type: the integers of its width, the place of their sign, the least and the greatest of them.
 _BITS: Final[dict[torch.dtype, tuple[Any, Any, Any, Any]]] = {
@@ -53,13 +56,21 @@ def from_order_key(key: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return bits.view(dtype)
 
 
-def pieces(shape: Sequence[int], inner: int = 1) -> Iterator[tuple[int, int, int]]:
-    """Yield (axis, start, count): cuts along the longest axis into pieces of about ``CHUNK`` elements, ``inner`` in each place."""
+def pieces_of(tensor: torch.Tensor) -> Iterator[tuple[int, int, int]]:
+    """Yield (axis, start, count): cuts of ``tensor`` into pieces of about ``CHUNK`` elements, larger ones elsewhere."""
+    return pieces(tensor.shape, where=tensor.device)
+
+
+def pieces(
+    shape: Sequence[int], inner: int = 1, *, where: torch.device = _HOST
+) -> Iterator[tuple[int, int, int]]:
+    """Yield (axis, start, count): cuts along the longest axis into such pieces, ``inner`` elements in each place."""
     size = torch.Size(shape).numel() * inner
     if size == 0:
         return
     axis = max(range(len(shape)), key=lambda each: shape[each])
-    step = max(CHUNK * shape[axis] // size, 1)
+    chunk = CHUNK if where.type == "cpu" else CHUNK * _ELSEWHERE
+    step = max(chunk * shape[axis] // size, 1)
     for start in range(0, shape[axis], step):
         yield axis, start, min(step, shape[axis] - start)
 
@@ -67,7 +78,7 @@ def pieces(shape: Sequence[int], inner: int = 1) -> Iterator[tuple[int, int, int
 def order_keys(tensor: torch.Tensor, *, descending: bool) -> torch.Tensor:
     """Return ``order_key`` in dense memory, holding nothing else as large."""
     keys = torch.empty(tensor.shape, dtype=torch.int64, device=tensor.device)
-    for piece in pieces(tensor.shape):
+    for piece in pieces_of(tensor):
         keys.narrow(*piece).copy_(order_key(tensor.narrow(*piece), descending=descending))
     return keys
 

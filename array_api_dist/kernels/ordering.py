@@ -7,7 +7,7 @@ from typing import Final
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
-from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces
+from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces_of
 from array_api_dist.kernels.packed_order import packed_argsort
 
 FEW: Final = 1 << 10
@@ -45,7 +45,7 @@ def _has_negative_zero(values: torch.Tensor) -> bool:
         return False
     integers = torch.int32 if values.dtype == torch.float32 else torch.int64
     bits, lowest = values.view(integers), torch.iinfo(integers).min
-    return any(bool((bits.narrow(*piece) == lowest).any()) for piece in pieces(bits.shape))
+    return any(bool((bits.narrow(*piece) == lowest).any()) for piece in pieces_of(bits))
 
 
 def take_lanes(tensor: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:

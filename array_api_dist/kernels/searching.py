@@ -48,7 +48,7 @@ def isin(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     if tensor.is_complex():
         return _isin_complex(tensor, ordered)
     known, shape = _comparable(ordered), tensor.shape or (1,)
-    for piece in pieces(shape):
+    for piece in pieces(shape, where=tensor.device):
         wanted = _comparable(tensor.view(shape).narrow(*piece))
         at = searchsorted(known, wanted, "left").clamp_(max=len(known) - 1)
         result.view(shape).narrow(*piece).copy_(known[at] == wanted)
