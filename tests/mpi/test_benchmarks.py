@@ -8,6 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from array_api_dist.device import default_device
+from benchmarks import movement
 from benchmarks.answers import difference, expected
 from benchmarks.cases import CASES, DATASETS
 from benchmarks.cases.canonical import canonical
@@ -31,6 +33,16 @@ def test_the_library_gives_every_case_s_result(case, mpi_tmp_path: Path) -> None
     results = result if isinstance(result, tuple | list) else [result]
     values = [each if isinstance(each, Path) else system.values(each) for each in results]
     assert difference(canonical(case.function, values), expected(case, "tiny", 1), case.tolerance) is None
+
+
+def test_movement_is_told_beside_a_copy(capsys: pytest.CaptureFixture[str]) -> None:
+    movement.main(rows=12, columns=10, repeats=1)
+    lines = capsys.readouterr().out.splitlines()
+    if default_device().rank == 0:
+        assert lines[0].startswith(f"| P = {default_device().ranks}, ")
+        assert len(lines) == 14
+    else:
+        assert lines == []
 
 
 def write(path: Path, name: str) -> None:
