@@ -8,11 +8,13 @@ its own elements as the origin.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.cast import cast
@@ -26,9 +28,10 @@ Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 # What a core's own cache holds, and how many rows of it are added up one after another.
 _PIECE_NBYTES: Final = 1 << 20
 _FEWEST_ROWS, _MOST_ROWS = 1 << 6, 1 << 7
-# Short rows are taken several at once as one of at most this width, to reduce columns; long ones are cut into such rows.
+# What is read twice, and not written.
+_SQUARES_NBYTES: Final = 1 << 22
+# Short rows are taken several at once as one of at most this width, to reduce columns.
 _WIDTH_NBYTES: Final = 1 << 13
-_LONG_ROW: Final = 1 << 16
 # Rows are cut, and BLAS adds short ones up faster than torch.
 _ROW_PIECE: Final = 1 << 10
 _SHORT_ROW: Final = 1 << 6
@@ -63,6 +66,8 @@ _PRECISIONS: Final = {
     torch.float32: _Precision(1e-30, 1e33, 1e5),
     torch.float64: _Precision(1e-290, 1e300, 1e10),
 }
+# Sums of squares lose as many digits as the mean's square is larger.
+_PRECISIONS_OF_SQUARES: Final = {dtype: replace(each, ratio=4.0) for dtype, each in _PRECISIONS.items()}
 
 
 def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
@@ -227,19 +232,58 @@ def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> 
 
 
 def _of_rows(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
-    """Return mean and M2 of each row: long rows are cut into shorter ones, or are matrices themselves."""
+    """Return mean and M2 of each row: long rows are cut into shorter ones."""
     length = matrix.shape[1]
     if length < 2 * _ROW_PIECE:
         return _of_short_rows(matrix, origin)
-    width = _ROW_PIECE if length < _LONG_ROW else _WIDTH_NBYTES // matrix.element_size()
-    whole = length - length % width
-    pieces = cut_axis(matrix[:, :whole], 1, width)
-    states_of = _of_short_rows if length < _LONG_ROW else _of_matrices
-    mean, square = states_of(pieces, origin[:, :, None])
-    parts = [(_pooled((mean.mT, square.mT), width if length < _LONG_ROW else whole // width), whole)]
+    whole = length - length % _ROW_PIECE
+    mean, square = _of_pieces(cut_axis(matrix[:, :whole], 1, _ROW_PIECE), origin[:, :, None])
+    parts = [(_pooled((mean.mT, square.mT), _ROW_PIECE), whole)]
     if whole < length:
         parts.append((_of_short_rows(matrix[:, whole:], origin), length - whole))
     return _joined(parts)
+
+
+def _of_pieces(pieces: torch.Tensor, origin: torch.Tensor) -> Pair:
+    """Return mean, from the origin, and M2 of each piece of each row."""
+    found = _from_squares(pieces)
+    if found is not None:
+        return found[0] - origin[..., 0], found[1]
+    if pieces[0].numel() * pieces.element_size() <= _PIECE_NBYTES:
+        return _of_short_rows(pieces, origin)
+    # Rows that the caches don't hold come one by one.
+    pairs = [
+        _of_short_rows(row, start.expand(len(row), 1)) for row, start in zip(pieces, origin, strict=True)
+    ]
+    means, squares = (torch.stack(each) for each in zip(*pairs, strict=True))
+    return means, squares
+
+
+def _from_squares(pieces: torch.Tensor) -> Pair | None:
+    """Return mean and M2 of each piece of each row by sums of squares, or None where those lose digits."""
+    rows, count, length = pieces.shape
+    fitting = max(_SQUARES_NBYTES // pieces.element_size() // length, 1)
+    at_once, rows_at_once = min(fitting, count), max(fitting // count, 1)
+    means, squares = (torch.empty(rows, count, dtype=pieces.dtype) for _ in range(2))
+    precision = _PRECISIONS_OF_SQUARES[pieces.dtype]
+    for row, first in itertools.product(range(0, rows, rows_at_once), range(0, count, at_once)):
+        place = slice(row, row + rows_at_once), slice(first, first + at_once)
+        mean, square = _means_of_squares(pieces[place])
+        # Where one piece lies far from the origin, others do.
+        if not precision.suffices(mean, square - mean.square()):
+            return None
+        means[place], squares[place] = mean, square
+    wide = means.to(torch.float64)
+    return wide, squares.to(torch.float64).sub_(wide.square()).mul_(length)
+
+
+def _means_of_squares(rows: torch.Tensor) -> Pair:
+    """Return means and mean squares along the last axis."""
+    values = rows.numpy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        # BLAS reads squares once.
+        squares = torch.from_numpy(np.vecdot(values, values))
+    return torch.mean(rows, -1), squares.div_(rows.shape[-1])
 
 
 def _of_short_rows(rows: torch.Tensor, origin: torch.Tensor | None) -> Pair:

@@ -159,3 +159,20 @@ def test_merged_moments_are_those_of_the_whole(array: np.ndarray, cut: int) -> N
     merged = kernels.merge_moments(kernels.moments(left, (0,)), kernels.moments(right, (0,)))
     for each, expected in zip(merged, kernels.moments(whole, (0,)), strict=True):
         np.testing.assert_allclose(each, expected, rtol=1e-9, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", [(3, 9000), (70, 5000), (1, 2_000_000)])
+def test_long_rows_near_and_far_from_the_origin_have_their_moments(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    values = torch.from_numpy(np.random.default_rng(3).gamma(2.0, size=shape)).to(dtype)
+    # One row far away: what is near must not be judged by the others, nor the other way round.
+    values[-1] += 3000.0
+    wide = values.to(torch.float64)
+    exact = (wide - wide.mean(1, keepdim=True)).square().sum(1)
+    count, mean, square = kernels.moments(values, (1,))
+    assert count.tolist() == [shape[1]] * shape[0]
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-12
+    torch.testing.assert_close(mean, wide.mean(1), rtol=tolerance, atol=0)
+    torch.testing.assert_close(square, exact, rtol=tolerance, atol=0)
