@@ -36,10 +36,6 @@ _SHORT_ROW: Final = 1 << 4
 _NOT_VECTORISED: Final = {torch.int64, torch.bool}
 # What torch compares.
 _COMPARED: Final = {torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
-_DOUBLE: Final = {
-    torch.float32: torch.float64, torch.float64: torch.float64,
-    torch.complex64: torch.complex128, torch.complex128: torch.complex128,
-}  # fmt: skip
 
 ArgKernel: TypeAlias = Callable[..., object]
 Kernel: TypeAlias = Callable[..., torch.Tensor]
@@ -130,8 +126,8 @@ def _of_parts(
 def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     """Return the means over ``axes`` of ``count`` elements each, of a ``blocked_sum``; NaN for none."""
     dtype = tensor.dtype
-    if axes and count and _is_converted_whole(tensor):
-        return cast(torch.mean(tensor, axes, dtype=_DOUBLE[dtype]), dtype)
+    if axes and count and not tensor.is_complex() and _is_converted_whole(tensor):
+        return cast(torch.mean(tensor, axes, dtype=torch.float64), dtype)
     return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
 
@@ -140,7 +136,7 @@ def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Te
     if count == 0:
         return cast(torch.full_like(total, torch.nan), dtype)
     if total.is_complex():
-        # Accelerators divide by a complex number, which loses one component beside an infinite one.
+        # torch divides by a complex number, which loses one component beside an infinite one.
         return cast(torch.view_as_complex(torch.view_as_real(total) / count), dtype)
     return cast(total / count, dtype)
 

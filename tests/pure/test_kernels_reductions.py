@@ -271,3 +271,9 @@ def test_many_elements_are_reduced_as_few(shape: tuple[int, ...], dtype: torch.d
                 np.testing.assert_array_equal(kernels.max(values, axes), values.numpy().max(axes))
     if dtype.is_complex:
         assert kernels.all(sparse.conj(), (0,)).shape == shape[1:]
+
+
+def test_a_complex_mean_keeps_a_component_beside_an_infinite_one() -> None:
+    values = torch.tensor([complex(torch.inf, -0.5), complex(1.0, 1.5)])
+    found = kernels.mean(values, (0,), 2)
+    assert found.tolist() == complex(torch.inf, 0.5)
