@@ -202,7 +202,7 @@ def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
     assert host(ml.median(space.array(np.asarray([1.0, 2.0, np.inf])))) == 2.0
 
 
-@pytest.mark.parametrize("bins", [1, 10, 70, [0.0, 0.5, 0.5, 2.0, 5.0]], ids=str)
+@pytest.mark.parametrize("bins", [1, 10, 65, 70, 1000, [0.0, 0.5, 0.5, 2.0, 5.0]], ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("density", [False, True])
 def test_histograms_are_numpys(space: Space, bins: int | list[float], weighted: bool, density: bool) -> None:
@@ -215,6 +215,25 @@ def test_histograms_are_numpys(space: Space, bins: int | list[float], weighted: 
     expected, expected_edges = np.histogram(data, bins, weights=weights, density=density)
     np.testing.assert_allclose(host(counts), expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(host(edges), expected_edges)
+
+
+@pytest.mark.parametrize("bins", [64, 65, 1000])
+@pytest.mark.parametrize("wild", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_stays_in_its_bin(space: Space, bins: int, wild: float) -> None:
+    data, weights = TABLE[:, 0], np.ones(len(TABLE))
+    weights[len(TABLE) // 2] = wild
+    counts, _ = ml.histogram(space.array(data), bins, range=(0.5, 2.5), weights=space.array(weights))
+    expected = np.histogram(data, bins, range=(0.5, 2.5), weights=weights)[0]
+    np.testing.assert_allclose(host(counts), expected)
+
+
+def test_complex_values_are_refused_by_the_function_that_was_called(space: Space) -> None:
+    x = space.array(np.asarray([1j, 2.0]))
+    for function in (ml.var, ml.std, ml.median):
+        with pytest.raises(TypeError, match=f"{function.__name__} takes a real array"):
+            function(x)
+    with pytest.raises(ValueError, match="median needs at least one value"):
+        ml.median(space.array(np.ones((0, 2))))
 
 
 def test_a_histogram_counts_inside_its_range_only(space: Space) -> None:
