@@ -133,6 +133,7 @@ def test_of_many_writes_to_few_elements_the_last_one_wins(nbytes: int, data: st.
 @pytest.mark.parametrize("ranks", [2, 8])
 @pytest.mark.parametrize("skew", ["even", "one owner", "one element"])
 @pytest.mark.parametrize("inner", [False, True], ids=["by rows", "by columns"])
+@pytest.mark.usefixtures("host_memory")
 def test_writes_are_on_their_way_in_bounded_rounds(
     ranks: int, skew: str, inner: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -290,6 +290,7 @@ PEAKS = {
 
 
 @pytest.mark.parametrize("name", PEAKS)
+@pytest.mark.usefixtures("host_memory")
 def test_a_part_and_the_result_are_held(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ranks, count, buffer = 4, 1 << 18, 1 << 17
     monkeypatch.setattr(routing, "TOGETHER_NBYTES", 0)
