@@ -36,6 +36,30 @@ def _splitters(problem: Problem, lanes: int = 1, phases: int = 1) -> Iterator[St
     )
 
 
+def _ordering_memory(problem: Problem, *, positions: bool) -> int:
+    """Return the most of what the local pass, the exchange and the merge hold."""
+    x, (axis,), ranks = problem.x, problem.axes, problem.ranks
+    part, result = x.part(ranks), problem.result.part(ranks)
+    is_lone = x.size == x.shape[axis]
+    # A lane of positions that is not dense is copied while cut keys are put in order, or some short ones.
+    lane = max(8 * x.shape[axis], PIECE_NBYTES) if positions and not is_lone else 0
+    if not problem.crosses:
+        return result + lane
+    # A long other axis: what moved there, sorted where it lies, and the result.
+    if not positions:
+        return part + result + (0 if is_lone else buffered(part + result))
+    width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
+    travelling = part + width * x.share(ranks)
+    # Lanes that are not dense are copied once.
+    ordered = result + travelling + (0 if is_lone else part) + lane
+    packed = 0 if is_lone else buffered(2 * travelling)
+    # The local pass: the order, the values in it, and positions.
+    ordered = max(ordered, 8 * x.share(ranks) + travelling + (0 if is_lone else part) + lane)
+    if _travels_together(problem, x.itemsize + width):
+        return max(ordered, 2 * travelling + buffered(2 * travelling), travelling + result)
+    return max(ordered, travelling + max(part, width * x.share(ranks)) + packed, travelling + result)
+
+
 def ordering(*, positions: bool) -> Formula:
     """Return the budget of a sort that sends each value, or its position too."""
 
@@ -59,26 +83,7 @@ def ordering(*, positions: bool) -> Formula:
         yield exchange(problem, part + (width * x.share(ranks) if positions else 0), calls)
 
     def memory(problem: Problem) -> int:
-        x, (axis,), ranks = problem.x, problem.axes, problem.ranks
-        part, result = x.part(ranks), problem.result.part(ranks)
-        is_lone = x.size == x.shape[axis]
-        # A lane of positions that is not dense is copied while cut keys are put in order, or some short ones.
-        lane = max(8 * x.shape[axis], PIECE_NBYTES) if positions and not is_lone else 0
-        if not problem.crosses:
-            return result + lane
-        # A long other axis: what moved there, sorted where it lies, and the result.
-        if not positions:
-            return part + result + (0 if is_lone else buffered(part + result))
-        width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
-        travelling = part + width * x.share(ranks)
-        # Lanes that are not dense are copied once.
-        ordered = result + travelling + (0 if is_lone else part) + lane
-        packed = 0 if is_lone else buffered(2 * travelling)
-        # The local pass: the order, the values in it, and positions.
-        ordered = max(ordered, 8 * x.share(ranks) + travelling + (0 if is_lone else part) + lane)
-        if _travels_together(problem, x.itemsize + width):
-            return max(ordered, 2 * travelling + buffered(2 * travelling), travelling + result)
-        return max(ordered, travelling + max(part, width * x.share(ranks)) + packed, travelling + result)
+        return _ordering_memory(problem, positions=positions)
 
     text = (
         "none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long; else at "
