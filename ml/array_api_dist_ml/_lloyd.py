@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from array_api_dist_ml._namespace import (
+    LOCAL_ELEMENTS,
     Array,
     Namespace,
     array_namespace,
@@ -14,6 +15,7 @@ from array_api_dist_ml._namespace import (
     device,
     local_blocks,
     row_squares,
+    rows_held,
 )
 
 # How many numbers a byte tells apart.
@@ -108,19 +110,35 @@ def _belonging(numbers: Array, labels: Array, weights: Array | None, dtype: Any)
 def update(data: Data, labels: Array, centers: Array) -> Array:
     """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
 
-    Extra memory: n k. Communication: two allreduces, of k sums and k weights; more when a cluster is empty.
+    Extra memory: n k. Communication: two allreduces, of k sums and k weights (for each block of n k / 2 numbers where the
+    rows are shifted); more when a cluster is empty.
     """
     xp = data.xp
-    parts = shares(data, labels, range(centers.shape[0]))
-    sums = parts @ data.rows
-    sizes = xp.sum(parts, axis=1)
-    del parts
+    sums, sizes = _sums(data, labels, centers.shape[0])
     if float(xp.min(sizes)) > 0.0:
         return sums / sizes[:, None]
     sums, sizes = _relocate(data, labels, centers, sums, sizes)
     held = sizes > 0
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
     return xp.where(held[:, None], means, centers)
+
+
+def _sums(data: Data, labels: Array, count: int) -> tuple[Array, Array]:
+    """Return the sums (k, f) of the rows of ``count`` clusters, and their weights (k,)."""
+    xp, rows, shift = data.xp, data.rows, data.shift
+    if shift is None:
+        parts = shares(data, labels, range(count))
+        return parts @ rows, xp.sum(parts, axis=1)
+    # Sums of rows as they are would lose what is taken off in the end; a copy of them all is not made.
+    elements = max(LOCAL_ELEMENTS, rows_held(rows) * count // 2)
+    sums, sizes = constant(rows, 0.0), constant(rows, 0.0)
+    for place in local_blocks(rows, rows.shape[1] + count, elements):
+        some = Data(xp, rows[place, :], None if data.weights is None else data.weights[place])
+        parts = shares(some, labels[place], range(count))
+        sums = sums + parts @ (some.rows - shift)
+        sizes = sizes + xp.sum(parts, axis=1)
+        del parts
+    return sums, sizes
 
 
 def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
@@ -142,7 +160,8 @@ def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Arr
             # Fewer distinct rows than clusters: nothing to move.
             break
         weight = constant(rows, 1.0) if data.weights is None else xp.take(data.weights, farthest)
-        row = xp.take(rows, farthest, axis=0) * weight
+        row = xp.take(rows, farthest, axis=0)
+        row = (row if data.shift is None else row - data.shift) * weight
         loser = xp.astype(clusters == xp.take(labels, farthest), rows.dtype)
         gainer = xp.astype(clusters == empty, rows.dtype)
         sums = xp.where((clusters == empty)[:, None], row, sums - loser[:, None] * row)

@@ -79,7 +79,18 @@ class Sample:
 
     def take(self, indices: Array) -> Array:
         """Return the rows at ``indices``."""
-        return self.xp.take(self.rows, indices, axis=0)
+        found = self.xp.take(self.rows, indices, axis=0)
+        return found if self.data.shift is None else found - self.data.shift
+
+
+def squares_of(data: Data) -> Array:
+    """Return the squared norm (n,) of each row. Extra memory: a bounded block."""
+    if data.shift is None:
+        return row_squares(data.xp, data.rows)
+    squares = data.xp.empty_like(data.rows[:, 0])
+    for place, rows in data.blocks(data.rows.shape[1]):
+        squares[place] = row_squares(data.xp, rows)
+    return squares
 
 
 def draw(xp: Namespace, masses: Array, uniforms: np.ndarray) -> Array:

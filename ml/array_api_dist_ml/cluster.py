@@ -25,10 +25,9 @@ from array_api_dist_ml._namespace import (
     eps_of,
     is_leader,
     on_every_rank,
-    row_squares,
 )
 from array_api_dist_ml._progress import progress_bar
-from array_api_dist_ml._seeding import Sample
+from array_api_dist_ml._seeding import Sample, squares_of
 from array_api_dist_ml._validation import (
     beside,
     check_finite,
@@ -87,8 +86,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Notes
     -----
     A step is one pass over the data. Communication of a step, with X partitioned along its rows: two allreduces,
-    of k sums of rows and of k counts (three with ``verbose``). Extra memory on a rank of n rows: n k numbers, which few
-    clusters' starts reach too (some 12 n), a bounded block, and a centred copy of X where it lies far from the origin.
+    of k sums of rows and of k counts (three with ``verbose``); far from the origin, where rows are centred block by block,
+    of each of some 2 (1 + f / k) blocks. Extra memory on a rank of n rows: n k numbers and a bounded block; of few clusters
+    k-means++ takes more, 5 + log k numbers for each row (6 with weights).
     Same seed, same result: on any namespace and any number of ranks, up to ties and rounding.
     """
 
@@ -146,7 +146,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         data, variance = self._prepared(X, sample_weight)
         xp = data.xp
         # BLAS chooses the order of additions anew each time: centres of the same rows differ by this much.
-        square = float(xp.mean(row_squares(xp, data.rows)))
+        square = float(xp.mean(squares_of(data)))
         noise = (_ROUNDINGS * eps_of(xp, data.rows)) ** 2 * self.n_clusters * square
         best = self._best_of_runs(data, max(self.tol * float(xp.mean(variance)), noise))
         self._warn_of_empty(data, best.labels)
@@ -159,7 +159,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self
 
     def _prepared(self, X: Any, sample_weight: Any) -> tuple[Data, Array]:
-        """Return the checked rows, moved near the origin where distances need it, and each column's variance."""
+        """Return the checked rows, to be moved near the origin where distances need it, and each column's variance."""
         self._validate_params()
         table = checked_table(self, X, reset=True)
         if table.shape[0] < self.n_clusters:
@@ -169,8 +169,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         variance = xp.var(table, axis=0)
         shift = _shift(table, variance)
         self._shift = None if shift is None else on_every_rank(shift)
-        rows = _shifted(table, self._shift)
-        return Data(xp, rows, weights), variance
+        near = None if shift is None else xp.astype(self._shift, table.dtype, copy=False)
+        return Data(xp, table, weights, near), variance
 
     def _best_of_runs(self, data: Data, tolerance: float) -> _Result:
         random = _seeding.generator_of(self.random_state)
@@ -192,7 +192,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         shown = bool(self.verbose)
         bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
         centers = self._initial(data, random)
-        energy = float(data.xp.sum(data.weighted(row_squares(data.xp, data.rows)))) if shown else 0.0
+        energy = float(data.xp.sum(data.weighted(squares_of(data)))) if shown else 0.0
         labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
         steps, shift = 0, inf
         with bar as advance:
@@ -208,9 +208,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
 
     def _initial(self, data: Data, random: np.random.Generator) -> Array:
-        xp = data.xp
         if isinstance(self.init, str):
-            sample = Sample(data, row_squares(xp, data.rows))
+            sample = Sample(data, squares_of(data))
             return _INITS[self.init](sample, self.n_clusters, random)
         init = beside(self.init, data.rows, "init")
         expected = (self.n_clusters, data.rows.shape[1])

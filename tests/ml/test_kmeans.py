@@ -20,7 +20,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _namespace
+from array_api_dist_ml import _lloyd, _namespace
 
 RANDOM = np.random.default_rng(2)
 MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
@@ -188,18 +188,19 @@ def test_namespaces_do_not_mix() -> None:
             getattr(model, method)(X)
 
 
-def _collectives(steps: int) -> int:
+def _collectives(steps: int, distance: float) -> int:
     """Return how many collectives ``steps`` steps from bad centres take."""
     with default_partition("first"):
-        x = xp.asarray(np.random.default_rng(0).normal(size=(20_000, 3)))
+        x = xp.asarray(np.random.default_rng(0).normal(size=(20_000, 3)) + distance)
     with trace() as communication:
-        model = ml.KMeans(5, init=np.asarray(START), max_iter=steps, tol=0.0).fit(x)
+        model = ml.KMeans(5, init=np.asarray(START) + distance, max_iter=steps, tol=0.0).fit(x)
     assert model.n_iter_ == steps
     return sum(row.calls for row in communication.collectives)
 
 
-def test_a_step_takes_two_collectives() -> None:
-    assert _collectives(5) - _collectives(2) == 3 * 2
+@pytest.mark.parametrize("distance", [0.0, 1e3], ids=["near", "far"])
+def test_a_step_takes_two_collectives(distance: float) -> None:
+    assert _collectives(5, distance) - _collectives(2, distance) == 3 * 2
 
 
 def _peak(act: Callable[[], Any]) -> int:
@@ -212,20 +213,25 @@ def _peak(act: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("init", [*INITS, "array"])
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("distance", [0.0, 1e6], ids=["near", "far"])
 @pytest.mark.usefixtures("host_memory")
 def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
-    init: str, weighted: bool, monkeypatch: pytest.MonkeyPatch
+    init: str, weighted: bool, distance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block = 1 << 14
-    for module, name in ((_namespace, "LOCAL_ELEMENTS"), (tiles, "_TILE_SIZE")):
+    for module, name in (
+        (_lloyd, "LOCAL_ELEMENTS"),
+        (_namespace, "LOCAL_ELEMENTS"),
+        (tiles, "_TILE_SIZE"),
+    ):
         monkeypatch.setattr(module, name, block)
     # So many rows that no sum over all of them is small enough to be copied to every rank.
     n, clusters, features = 150_000, 12, 20
     random = np.random.default_rng(0)
     with default_partition("first"):
-        x = xp.asarray(random.normal(size=(n, features)))
+        x = xp.asarray(random.normal(size=(n, features)) + distance)
         weights = xp.asarray(random.uniform(size=n)) if weighted else None
-    start = random.normal(size=(clusters, features)) if init == "array" else init
+    start = random.normal(size=(clusters, features)) + distance if init == "array" else init
     model = ml.KMeans(clusters, init=start, n_init=1, max_iter=3)
     rows = -(-n // RANKS)
     # The labels are the result.
