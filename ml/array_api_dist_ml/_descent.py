@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import fsum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import get_blas_funcs
 
 from array_api_dist_ml._namespace import Array, Namespace, device, on_host
 
@@ -16,6 +18,8 @@ __all__ = ["Problem", "Rules", "Solution", "problem"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 _Columns: TypeAlias = list[tuple[float, Floats]]
 """The square of each column and its products with all."""
+
+_add_multiple: Final = cast("Callable[..., object]", get_blas_funcs("axpy", dtype=np.float64))
 
 # Up to this many columns, fewer than rows, all their products are formed at once;
 GRAM_COLUMNS: Final = 4096
@@ -115,7 +119,8 @@ class Gram:
         gradient = self.correlations.copy()
         for column in np.flatnonzero(weights):
             gradient -= weights[column] * self.products[column]
-        columns = list(zip(self.products.diagonal().tolist(), self.products, strict=True))
+        products = np.ascontiguousarray(self.products)
+        columns = list(zip(products.diagonal().tolist(), products, strict=True))
         gap = self._state(weights, gradient).gap(rules, weights)
         allowed = rules.tol * self.energy
         if 0.0 <= gap <= allowed:
@@ -132,7 +137,7 @@ class Gram:
 
     def _sweep(self, rules: Rules, columns: _Columns, weights: Floats, gradient: Floats) -> float:
         """Move each coordinate of ``weights`` to its optimum, and ``gradient`` along; return the largest change."""
-        largest, penalty, step = 0.0, rules.penalty, np.empty_like(gradient)
+        largest, penalty = 0.0, rules.penalty
         weight_of, slope_of = weights.item, gradient.item
         for column, (square, products) in enumerate(columns):
             before, slope = weight_of(column), slope_of(column)
@@ -142,8 +147,8 @@ class Gram:
             if after != before:
                 weights[column] = after
                 change = before - after
-                np.multiply(products, change, step)
-                np.add(gradient, step, gradient)
+                # In place; two of NumPy's calls take five times as long.
+                _add_multiple(products, gradient, a=change)
                 largest = max(largest, change, -change)
         return largest
 
