@@ -72,4 +72,8 @@ def _argsort_complex(tensor: torch.Tensor, axis: int) -> torch.Tensor:
     missing = torch.isnan(tensor)
     order = argsort(torch.where(missing, torch.nan, tensor.imag), axis)
     real = torch.where(missing, torch.nan, tensor.real)
-    return torch.gather(order, axis, argsort(torch.gather(real, axis, order), axis))
+    del missing
+    real = torch.gather(real, axis, order)
+    by_real = argsort(real, axis)
+    del real
+    return torch.gather(order, axis, by_real)

@@ -193,7 +193,8 @@ def _distinct_memory(problem: Problem, *, indices: bool, counts: bool, inverse: 
     if counts or inverse or first:
         merged = width + 8 + (8 if first and counts else 0) + 2 * kept
     if paired:
-        merged += 24 + x.itemsize
+        # What came in the order of positions, and its order by both parts.
+        merged = max(merged + 24 + x.itemsize, width + x.itemsize + 34 + kept)
     there = x.share(problem.ranks) + problem.ranks
     # The answers where they were found and where they were asked for, and the numbers that they make.
     told = x.itemsize + 8 * (indices + counts) + kept + max(2 * NARROW, NARROW + 8) if inverse else 0
