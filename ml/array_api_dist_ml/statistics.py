@@ -53,6 +53,8 @@ METHODS: Final = ("linear", "lower", "higher", "nearest", "midpoint")
 # So many elements on a rank are worked on at once: they stay in the cache. Accelerators want more to do at once.
 BLOCK_ELEMENTS: Final = 1 << 19
 BLOCK_ELEMENTS_ELSEWHERE: Final = 1 << 26
+# Where each block takes collectives there are no more of them than this, however much data there are.
+MOST_BLOCKS: Final = 32
 # So many elements of a row at least belong to a block.
 SHORTEST_RUN: Final = 64
 # A pass of a histogram looks for at least so many bins at once: a byte an element each,
@@ -238,13 +240,14 @@ def _blocks(x: Array) -> tuple[int, list[slice]]:
     The longest axis whose elements lie on one rank where it is long enough, else that of the rows.
     """
     spread, size = spread_axis(x), math.prod(x.shape[1:])
+    held = rows_held(x) * size
     elements = BLOCK_ELEMENTS if is_on_cpu(x) else BLOCK_ELEMENTS_ELSEWHERE
-    pieces = max(1, -(-rows_held(x) * size // elements))
+    pieces = max(1, -(-held // elements))
     along = max((axis for axis in range(x.ndim) if axis != spread), key=lambda axis: x.shape[axis], default=0)
     if spread == 0 and x.shape[along] < SHORTEST_RUN * pieces:
         along = 0
     if along == 0:
-        return 0, local_blocks(x, size, elements)
+        return 0, local_blocks(x, size, max(elements, held // MOST_BLOCKS) if spread == 0 else elements)
     step = max(1, -(-x.shape[along] // pieces))
     return along, [slice(start, start + step) for start in range(0, max(x.shape[along], 1), step)]
 
@@ -294,7 +297,7 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
     Notes
     -----
     Communication: four allreduces of the result's size, in two passes; of short rows spread over the ranks three of
-    them for each block.
+    them for each of at most 32 blocks.
     """
     xp = _real(x, "skewness")
     _axes(x, axis)
@@ -329,7 +332,7 @@ def kurtosis(
     Notes
     -----
     Communication: five allreduces of the result's size, in two passes; of short rows spread over the ranks four of
-    them for each block.
+    them for each of at most 32 blocks.
     """
     xp = _real(x, "kurtosis")
     _axes(x, axis)
@@ -376,7 +379,7 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     Notes
     -----
     Communication: seven allreduces of the result's size; of short rows spread over the ranks four of them for each
-    block.
+    of at most 32 blocks.
     """
     xp = _real(x, "describe")
     _check_real("correction", correction)
