@@ -2,17 +2,16 @@
 
 from array_api_dist_ml.cluster import KMeans, initial_centers
 from array_api_dist_ml.distances import cdist, nearest
+from array_api_dist_ml.histograms import histogram
 from array_api_dist_ml.linear_model import Lasso, lasso_path
+from array_api_dist_ml.quantiles import median, quantile
 from array_api_dist_ml.statistics import (
     Description,
     corrcoef,
     cov,
     describe,
-    histogram,
     kurtosis,
     mean,
-    median,
-    quantile,
     skewness,
     std,
     var,

@@ -19,6 +19,7 @@ from array_api_dist_ml._namespace import (
     as_float,
     constant,
     device,
+    is_on_cpu,
     is_spread,
     itemsize_of,
     laid_out_as,
@@ -38,6 +39,8 @@ FEW: Final = 8
 BLOCK_ELEMENTS: Final = 1 << 22
 # So much of a temporary, on each rank, is worked on at once: it stays in the cache.
 TILE_BYTES: Final = 1 << 22
+# Accelerators want more to do at once.
+TILE_BYTES_ELSEWHERE: Final = 1 << 28
 # So many rows pass at once where others move than those of the result's layout.
 WIDTH: Final = 1 << 12
 
@@ -152,7 +155,8 @@ class _Meeting:
         if not self.moves:
             # Each temporary's sum or minimum may be a collective: few of them.
             return BLOCK_ELEMENTS * ranks, BLOCK_ELEMENTS * ranks
-        share = TILE_BYTES // itemsize_of(self.staying)
+        nbytes = TILE_BYTES if is_on_cpu(self.staying) else TILE_BYTES_ELSEWHERE
+        share = nbytes // itemsize_of(self.staying)
         return share, share * (ranks if is_spread(self.staying) else 1)
 
     def _rows(self, values: Array) -> Rows:

@@ -15,7 +15,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _namespace, statistics
+from array_api_dist_ml import _namespace, histograms, quantiles, statistics
 
 RANDOM = np.random.default_rng(5)
 TABLE = RANDOM.gamma(2.0, size=(23, 4))
@@ -139,9 +139,9 @@ def test_the_covariance_of_one_variable_is_a_number(space: Space) -> None:
     np.testing.assert_allclose(host(ml.corrcoef(x)), 1.0)
 
 
-@pytest.mark.parametrize("method", statistics.METHODS)
+@pytest.mark.parametrize("method", quantiles.METHODS)
 @pytest.mark.parametrize("axis", [None, 0, 1])
-def test_quantiles_are_numpys_bit_for_bit(space: Space, method: statistics.Method, axis: int | None) -> None:
+def test_quantiles_are_numpys_bit_for_bit(space: Space, method: quantiles.Method, axis: int | None) -> None:
     x = space.array(TABLE)
     for share in (0.3, 0.5, [0.0, 0.1, 0.25, 0.77, 1.0]):
         for keepdims in (False, True):
@@ -298,7 +298,7 @@ def test_a_histogram_takes_a_few_bytes_for_each_element(
     bins: int, weighted: bool, nbytes: int, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, name in (
-        (statistics, "LOCAL_ELEMENTS"),
+        (histograms, "LOCAL_ELEMENTS"),
         (_namespace, "LOCAL_ELEMENTS"),
         (tiles, "_TILE_SIZE"),
     ):
