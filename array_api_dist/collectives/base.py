@@ -220,6 +220,7 @@ class BaseCommunicator(ABC):
         return result
 
     def _allreduced(self, state: State, operator: Operator, nbytes: int) -> State:
+        # What a lone rank has to merge is its own, and need not leave a device whose memory MPI can't touch.
         if nbytes == 0 or self.ranks == 1:
             return tuple(tensor.clone() for tensor in state)
         if nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * self.ranks) and len(state) == 1:
