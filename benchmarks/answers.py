@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,18 @@ def expected(case: Case, scale: Scale, factor: int) -> list[Values]:
     """Return the results of a case."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         reference = NumPy(Path(directory))
-        operands = [_widened(DATASETS[each.dataset].values(scale, factor)) for each in case.operands]
+        operands = [_operand(each.dataset, scale, factor) for each in case.operands]
         if case.function == "load_hdf5":
             return [operands[0]]
         result = reference.functions[case.function](*operands, **case.options)
         results = result if isinstance(result, (tuple, list)) else [result]
         return canonical(case.function, list(results))
+
+
+@lru_cache(maxsize=2)
+def _operand(dataset: str, scale: Scale, factor: int) -> Values:
+    """Return a data set, which cases that follow one another share, in double precision."""
+    return _widened(DATASETS[dataset].values(scale, factor))
 
 
 def _widened(values: Values) -> Values:

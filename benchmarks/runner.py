@@ -25,7 +25,7 @@ from benchmarks.startup import start_rows
 from benchmarks.teams import Team, TeamError
 
 LEAST_SAMPLES: Final = 3
-FEW_SECONDS: Final = 3
+FEW_SECONDS: Final = 2
 """What is slow gets so many times the seconds before it has to do with fewer samples than that."""
 
 SAMPLE_SECONDS: Final = 0.01
@@ -57,7 +57,7 @@ class Plan:
     scale : str
     repeats : int
     seconds : float
-        After so long in one case a system gets no more than three samples, after three times that no more at all.
+        After so long in one case a system gets no more than three samples, after twice that no more at all.
     limit : float
         After so long a call is given up, and its system started anew.
     minutes : float

@@ -36,7 +36,10 @@ class NumPy(System):
 
 def _standard_moment(x: Values, axis: int | None, order: int) -> Any:
     centred = x - np.mean(x, axis=axis, keepdims=True)
-    return np.mean(centred**order, axis=axis) / np.mean(centred**2, axis=axis) ** (order / 2)
+    # Products: powers by the general function take ten times as long.
+    squares = centred * centred
+    powers = squares * (centred if order == 3 else squares)
+    return np.mean(powers, axis=axis) / np.mean(squares, axis=axis) ** (order / 2)
 
 
 def _distances(x: Values, *, exact: bool) -> Values:

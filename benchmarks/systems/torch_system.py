@@ -92,7 +92,9 @@ def _reductions() -> dict[str, Function]:
 def _standard_moment(x: torch.Tensor, axis: int | None, order: int) -> torch.Tensor:
     centred = x - (torch.mean(x) if axis is None else torch.mean(x, axis, keepdim=True))
     dims = tuple(range(x.ndim)) if axis is None else (axis,)
-    return torch.mean(centred**order, dims) / torch.mean(centred**2, dims) ** (order / 2)
+    squares = centred * centred
+    powers = squares * (centred if order == 3 else squares)
+    return torch.mean(powers, dims) / torch.mean(squares, dims) ** (order / 2)
 
 
 def _laid(x: torch.Tensor, *, axis: int | None) -> torch.Tensor:
