@@ -90,10 +90,10 @@ def run(
     cores: Annotated[int, typer.Option(help="cores for each system; all by default", min=0)] = 0,
     scale: Annotated[str, typer.Option(help=", ".join(SCALES))] = "small",
     repeats: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.2,
+    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.12,
     minutes: Annotated[
         float, typer.Option(help="what cases share; those that are not reached by then are named, not run")
-    ] = 9.0,
+    ] = 9.6,
     device: Annotated[
         str, typer.Option(help="cpu, or cuda: array_api_dist and torch, both of this environment, on the GPU")
     ] = "cpu",

@@ -75,9 +75,9 @@ class Plan:
     cores: int
     scale: Scale
     repeats: int = 7
-    seconds: float = 0.2
+    seconds: float = 0.12
     limit: float = 60.0
-    minutes: float = 9.0
+    minutes: float = 9.6
     weak: bool = True
     device: str = "cpu"
 
