@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from math import prod
 from threading import current_thread
@@ -25,12 +26,12 @@ from array_api_dist.collectives.packing import (
     as_bytes,
     message_limit,
     messages,
-    movable,
     nbytes_of,
     packed,
 )
 from array_api_dist.collectives.protocol import Operator, Piece, Request, State
 from array_api_dist.collectives.rounds import Parcels, Round
+from array_api_dist.kernels.moving import movable
 
 BUFFER_NBYTES: Final = 1 << 26
 """What an exchange packs at any time, on one rank, for and from all peers together."""
@@ -376,7 +377,7 @@ class BaseCommunicator(ABC):
         outgoing = {peer: messages(views, limit) for peer, views in self._by_peer(sends).items()}
         incoming = {peer: messages(views, limit) for peer, views in self._by_peer(receives).items()}
         rounds = max((len(each) for each in (*outgoing.values(), *incoming.values())), default=0)
-        under_way: Round | None = None
+        finish: Callable[[], None] = partial(self._stay, sends, receives)
         for number in range(rounds):
             following = Round.started(
                 [(peer, each[number]) for peer, each in outgoing.items() if number < len(each)],
@@ -385,15 +386,9 @@ class BaseCommunicator(ABC):
                 self._start_swap,
                 staged=self._staged,
             )
-            if under_way is None:
-                self._stay(sends, receives)
-            else:
-                under_way.finish(self._buffers, self._buffer_nbytes)
-            under_way = following
-        if under_way is None:
-            self._stay(sends, receives)
-        else:
-            under_way.finish(self._buffers, self._buffer_nbytes)
+            finish()
+            finish = partial(following.finish, self._buffers, self._buffer_nbytes)
+        finish()
         return sum(len(each) for each in outgoing.values())
 
     def _stay(self, sends: Sequence[Piece], receives: Sequence[Piece]) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import torch
 
 from array_api_dist.collectives import recorder
+from array_api_dist.kernels.moving import movable
 
 LEAST_MESSAGE_NBYTES: Final = 1 << 16
 """Messages are not cut smaller than this, however many peers share the buffer."""
@@ -20,18 +21,10 @@ LEAST_MESSAGE_NBYTES: Final = 1 << 16
 MOST_MESSAGE_NBYTES: Final = 1 << 22
 """Nor longer than this: what is packed, moved and unpacked in turn is then still in the processor's cache."""
 
-_SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
-
 
 def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """Return the memory of a contiguous tensor as a vector of bytes."""
     return memory_of((tensor,))
-
-
-def movable(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a view in a type that torch can move in every way (it lacks some of unsigned ones)."""
-    signed = _SIGNED.get(tensor.dtype)
-    return tensor if signed is None else tensor.view(signed)
 
 
 def packed(tensor: torch.Tensor) -> torch.Tensor:

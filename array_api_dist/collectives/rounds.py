@@ -49,24 +49,23 @@ class Round:
         leaving: Parcels = []
         arriving: Parcels = []
 
-        def buffer(message: Message) -> torch.Tensor:
+        def memory_for(message: Message) -> tuple[torch.Tensor, bool]:
+            """Return the bytes that a message leaves from or comes into, and whether they are a buffer's."""
+            if not staged and is_dense(message):
+                return memory_of(message), False
             nbytes = packed_nbytes(message)
             taken.append(buffers.take(nbytes))
-            return taken[-1][:nbytes]
+            return taken[-1][:nbytes], True
 
         for peer, message in outgoing:
-            if staged or not is_dense(message):
-                memory = buffer(message)
+            memory, is_buffer = memory_for(message)
+            if is_buffer:
                 pack(message, memory)
-            else:
-                memory = memory_of(message)
             leaving.append((peer, memory))
         for peer, message in incoming:
-            if staged or not is_dense(message):
-                memory = buffer(message)
+            memory, is_buffer = memory_for(message)
+            if is_buffer:
                 packed.append((memory, message))
-            else:
-                memory = memory_of(message)
             arriving.append((peer, memory))
         return Round(start(leaving, arriving), packed, taken)
 

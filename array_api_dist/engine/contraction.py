@@ -22,8 +22,9 @@ from array_api_dist._contraction import Contraction, Strategy, Transport
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes
 from array_api_dist.collectives import Communicator, operators
-from array_api_dist.engine.redistribution import redistribute, signed_view
+from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import products
+from array_api_dist.kernels.moving import movable
 
 Product: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """The contraction of two local tensors whose shared labels are equally cut."""
@@ -184,8 +185,7 @@ def _slab(tensor: torch.Tensor, axis: int | None, interval: tuple[int, int]) -> 
 
 def _add_to(total: torch.Tensor, term: torch.Tensor) -> None:
     # torch can't add the wider unsigned types; two's complement sums are the same bits.
-    kind = signed_view(total.dtype)
-    total.view(kind).add_(term.view(kind))
+    movable(total).add_(movable(term))
 
 
 class _Ring:

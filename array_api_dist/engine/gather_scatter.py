@@ -25,7 +25,6 @@ from array_api_dist.engine.routing import (
     even_on_longest,
     extent,
     fetch,
-    movable,
     ravel,
     refuse_together,
     slabs_at,
@@ -33,6 +32,7 @@ from array_api_dist.engine.routing import (
     wrapped,
 )
 from array_api_dist.engine.selection import nonzero
+from array_api_dist.kernels.moving import movable
 
 __all__ = ["as_indices", "gather", "nonzero", "take", "take_along_axis"]
 

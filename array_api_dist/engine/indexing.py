@@ -25,10 +25,11 @@ from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._slicing import BasicIndex, TorchKey, View
 from array_api_dist.engine import gather_scatter, selection
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute
-from array_api_dist.engine.routing import as_indices, movable
+from array_api_dist.engine.routing import as_indices
 from array_api_dist.engine.scatter import scatter
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.kernels.moving import movable
 
 Key: TypeAlias = "tuple[int | slice | EllipsisType | Block | npt.NDArray[Any] | None, ...]"
 

@@ -12,7 +12,6 @@ from array_api_dist._exchange import Plan, Range, repartition_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
 from array_api_dist.kernels import indexing
-from array_api_dist.kernels.moving import SIGNED
 
 
 def region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
@@ -30,11 +29,6 @@ def region(tensor: torch.Tensor, ranges: Sequence[Range]) -> torch.Tensor:
             stop = first + max((reach.count - 1) * step + 1, 0)
             tensor = tensor[(slice(None),) * reach.axis + (slice(first, stop, step),)]
     return indexing.flip(tensor, reversed_axes) if reversed_axes else tensor
-
-
-def signed_view(dtype: torch.dtype) -> torch.dtype:
-    """Return a type of the same width for which torch can move everything (it lacks some moves of unsigned ones)."""
-    return SIGNED.get(dtype, dtype)
 
 
 def carry_out(

@@ -18,7 +18,7 @@ from array_api_dist._indexing import out_of_bounds
 from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import row_major_strides
 from array_api_dist.collectives import Communicator, Piece, operators
-from array_api_dist.engine.redistribution import signed_view
+from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces_of
 from array_api_dist.kernels.packed_order import group_type, grouped_argsort
 
@@ -30,11 +30,6 @@ ANSWERED_NBYTES: Final = 1 << 26
 
 TOGETHER_NBYTES: Final = 1 << 26
 """Several tensors for the same ranks travel in one exchange up to so many bytes of all ranks, else one after another."""
-
-
-def movable(tensor: torch.Tensor) -> torch.Tensor:
-    """Return ``tensor`` viewed as a type of the same width that torch can gather and scatter."""
-    return tensor.view(signed_view(tensor.dtype))
 
 
 # ---- positions

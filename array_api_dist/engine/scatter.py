@@ -24,7 +24,6 @@ from array_api_dist.engine.routing import (
     OutOfBounds,
     Route,
     even_on_longest,
-    movable,
     outer_size,
     owners_of,
     ravel,
@@ -32,6 +31,7 @@ from array_api_dist.engine.routing import (
     with_rest,
     wrapped,
 )
+from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
 from array_api_dist.kernels.packed_order import group_type, grouped_argsort

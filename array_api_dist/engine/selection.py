@@ -19,8 +19,9 @@ from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
-from array_api_dist.engine.routing import Route, answered, movable, narrowed, outer_size, to_row_major
+from array_api_dist.engine.routing import Route, answered, narrowed, outer_size, to_row_major
 from array_api_dist.kernels import order_keys, predicates
+from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
 from array_api_dist.kernels.searching import positions

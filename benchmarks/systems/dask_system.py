@@ -15,6 +15,7 @@ import numpy.typing as npt
 from benchmarks.cases.catalogue import ITERATIONS, SWEEPS
 from benchmarks.memory import forget_peak, peak_nbytes
 from benchmarks.systems.numpy_system import PENALTY
+from benchmarks.systems.standard import standard_moment
 from benchmarks.systems.system import Function, System, Values
 
 # Not installed where types are checked: what comes from them is Any.
@@ -127,8 +128,8 @@ def _streams() -> dict[str, Function]:
         "chain": lambda x, y: da.exp(-(x * x) / 2) * y + x,
         "where": lambda x, y: da.where(x > 0, x, y),
         **{name: getattr(da, name) for name in names},
-        "skew": lambda x, axis: _standard_moment(x, axis, 3),
-        "kurtosis": lambda x, axis: _standard_moment(x, axis, 4) - 3.0,
+        "skew": lambda x, axis: standard_moment(da, x, axis, 3),
+        "kurtosis": lambda x, axis: standard_moment(da, x, axis, 4) - 3.0,
         "cumulative_sum": lambda x, axis: da.cumsum(x, axis=axis),
     }
 
@@ -154,14 +155,6 @@ def _others() -> dict[str, Function]:
         "kmeans": _lloyd,
         "lasso": _descended,
     }
-
-
-def _standard_moment(x: Any, axis: int | None, order: int) -> Any:
-    centred = x - da.mean(x, axis=axis, keepdims=True)
-    # Products: powers by the general function take ten times as long.
-    squares = centred * centred
-    powers = squares * (centred if order == 3 else squares)
-    return da.mean(powers, axis=axis) / da.mean(squares, axis=axis) ** (order / 2)
 
 
 def _distances(x: Any, *, exact: bool) -> Any:
