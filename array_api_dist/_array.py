@@ -266,12 +266,17 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     def _own(self) -> None:
         """Make the local tensor this array's alone: storage is shared until one side is written."""
         self._replica = None
+        if not self._is_alone():
+            block = self._block
+            dense = block.local.resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+            self._block = block.with_local(dense)
+
+    def _is_alone(self) -> bool:
+        """Return whether nothing else sees the memory of the local tensor, which can be written element by element."""
         block = self._block
         # self._block, this name and the argument of getrefcount; the block's attribute and the argument.
-        if sys.getrefcount(block) > _ONE_OWNER + 1 or sys.getrefcount(block.local) > _ONE_OWNER:
-            self._block = block.with_local(block.local.clone(memory_format=torch.contiguous_format))
-            return
-        self._block = block.with_local(storage.unshared(block.local))
+        is_named = sys.getrefcount(block) > _ONE_OWNER + 1 or sys.getrefcount(block.local) > _ONE_OWNER
+        return not is_named and not storage.is_shared(block.local)
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -303,7 +308,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.ADD, other, self)
 
     def __iadd__(self, other: Array | Scalar, /) -> Self:
-        return self._updated(_operator(elementwise.ADD, self, other))
+        return self._update(elementwise.ADD, other)
 
     def __sub__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.SUBTRACT, self, other)
@@ -312,7 +317,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.SUBTRACT, other, self)
 
     def __isub__(self, other: Array | Scalar, /) -> Self:
-        return self._updated(_operator(elementwise.SUBTRACT, self, other))
+        return self._update(elementwise.SUBTRACT, other)
 
     def __mul__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.MULTIPLY, self, other)
@@ -321,7 +326,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.MULTIPLY, other, self)
 
     def __imul__(self, other: Array | Scalar, /) -> Self:
-        return self._updated(_operator(elementwise.MULTIPLY, self, other))
+        return self._update(elementwise.MULTIPLY, other)
 
     def __truediv__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.DIVIDE, self, other)
@@ -330,7 +335,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.DIVIDE, other, self)
 
     def __itruediv__(self, other: Array | Scalar, /) -> Self:
-        return self._updated(_operator(elementwise.DIVIDE, self, other))
+        return self._update(elementwise.DIVIDE, other)
 
     def __floordiv__(self, other: Array | float, /) -> Array:
         return _operator(elementwise.FLOOR_DIVIDE, self, other)
@@ -339,7 +344,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.FLOOR_DIVIDE, other, self)
 
     def __ifloordiv__(self, other: Array | float, /) -> Self:
-        return self._updated(_operator(elementwise.FLOOR_DIVIDE, self, other))
+        return self._update(elementwise.FLOOR_DIVIDE, other)
 
     def __mod__(self, other: Array | float, /) -> Array:
         return _operator(elementwise.REMAINDER, self, other)
@@ -348,7 +353,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.REMAINDER, other, self)
 
     def __imod__(self, other: Array | float, /) -> Self:
-        return self._updated(_operator(elementwise.REMAINDER, self, other))
+        return self._update(elementwise.REMAINDER, other)
 
     def __pow__(self, other: Array | Scalar, /) -> Array:
         return _operator(elementwise.POW, self, other)
@@ -357,7 +362,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.POW, other, self)
 
     def __ipow__(self, other: Array | Scalar, /) -> Self:
-        return self._updated(_operator(elementwise.POW, self, other))
+        return self._update(elementwise.POW, other)
 
     def __and__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_AND, self, other)
@@ -366,7 +371,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.BITWISE_AND, other, self)
 
     def __iand__(self, other: Array | int, /) -> Self:
-        return self._updated(_operator(elementwise.BITWISE_AND, self, other))
+        return self._update(elementwise.BITWISE_AND, other)
 
     def __or__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_OR, self, other)
@@ -375,7 +380,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.BITWISE_OR, other, self)
 
     def __ior__(self, other: Array | int, /) -> Self:
-        return self._updated(_operator(elementwise.BITWISE_OR, self, other))
+        return self._update(elementwise.BITWISE_OR, other)
 
     def __xor__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_XOR, self, other)
@@ -384,7 +389,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.BITWISE_XOR, other, self)
 
     def __ixor__(self, other: Array | int, /) -> Self:
-        return self._updated(_operator(elementwise.BITWISE_XOR, self, other))
+        return self._update(elementwise.BITWISE_XOR, other)
 
     def __lshift__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_LEFT_SHIFT, self, other)
@@ -393,7 +398,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.BITWISE_LEFT_SHIFT, other, self)
 
     def __ilshift__(self, other: Array | int, /) -> Self:
-        return self._updated(_operator(elementwise.BITWISE_LEFT_SHIFT, self, other))
+        return self._update(elementwise.BITWISE_LEFT_SHIFT, other)
 
     def __rshift__(self, other: Array | int, /) -> Array:
         return _operator(elementwise.BITWISE_RIGHT_SHIFT, self, other)
@@ -402,7 +407,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return _operator(elementwise.BITWISE_RIGHT_SHIFT, other, self)
 
     def __irshift__(self, other: Array | int, /) -> Self:
-        return self._updated(_operator(elementwise.BITWISE_RIGHT_SHIFT, self, other))
+        return self._update(elementwise.BITWISE_RIGHT_SHIFT, other)
 
     def __eq__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # elementwise
         return _operator(elementwise.EQUAL, self, other)
@@ -431,6 +436,15 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
     def __imatmul__(self, other: Array, /) -> Self:
         return self._updated(_matmul(self, other))
 
+    def _update(self, rule: Elementwise, other: object) -> Self:
+        """Return this object with the values of ``rule``: in its own memory where nobody else sees that."""
+        if isinstance(other, _OPERANDS) and self._is_alone():
+            operand = _operand_of(other, self)
+            if elementwise.update(rule, self._block, operand, mixed=are_mixed_kinds_allowed()):
+                self._replica = None
+                return self
+        return self._updated(_operator(rule, self, other))
+
     def _updated(self, result: Array) -> Self:
         """Return this object with the values of ``result``: an in-place operator keeps shape and data type."""
         if result is NotImplemented:
@@ -444,6 +458,9 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         self._block = redistribute(result._block, self.partition)
         return self
 
+
+# What operators take.
+_OPERANDS: Final = (Array, float, int, complex)
 
 API_VERSIONS: Final = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
@@ -514,7 +531,7 @@ def apply(rule: Elementwise, *operands: Array | Scalar) -> Array:
 def _operator(rule: Elementwise, left: object, right: object) -> Array:
     """Return ``rule`` for an operator, or NotImplemented for an operand that is neither array nor scalar."""
     array, other = (left, right) if isinstance(left, Array) else (cast("Array", right), left)
-    if not isinstance(other, (Array, float, int, complex)):
+    if not isinstance(other, _OPERANDS):
         return cast("Array", NotImplemented)
     operand = _operand_of(other, array)
     blocks = (array._block, operand) if array is left else (operand, array._block)

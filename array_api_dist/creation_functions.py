@@ -6,7 +6,7 @@ How a new array is laid over the ranks is the default placement's affair (``part
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
@@ -19,6 +19,7 @@ from array_api_dist._array import Array, as_dtype
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType, Scalar
+from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import broadcast_shapes, normalize_shape
 from array_api_dist._validation import block_of, device_or_default, dtype_checked, require_axes, same_device
 from array_api_dist.engine import creation, rearrangement
@@ -203,7 +204,14 @@ def _filled(shape: int | Sequence[int], value: Scalar, dtype: DType, device: Dev
     return Array._from_block(creation.full(whole, value, dtype, placement_for(whole, place), place))
 
 
-def _filled_like(x: Array, value: Scalar, dtype: DType | None, device: Device | None, function: str) -> Array:
+def _made_like(
+    x: Array,
+    make: Callable[[Shape, DType, Partition, Device], Block],
+    dtype: DType | None,
+    device: Device | None,
+    function: str,
+) -> Array:
+    """Return what ``make`` makes of the shape, data type, partition and device of ``x``, where none are given."""
     block = block_of(x, dt.ALL, function)
     wanted = block.dtype if dtype is None else dtype_checked(dtype)
     place = block.device if device is None else device_or_default(device)
@@ -212,7 +220,11 @@ def _filled_like(x: Array, value: Scalar, dtype: DType | None, device: Device | 
         if block.partition.fits(block.shape, place.ranks)
         else placement_for(block.shape, place)
     )
-    return Array._from_block(creation.full(block.shape, value, wanted, partition, place))
+    return Array._from_block(make(block.shape, wanted, partition, place))
+
+
+def _filled_like(x: Array, value: Scalar, dtype: DType | None, device: Device | None, function: str) -> Array:
+    return _made_like(x, lambda shape, *how: creation.full(shape, value, *how), dtype, device, function)
 
 
 def _float_or(dtype: DType | None) -> DType:
@@ -228,7 +240,7 @@ def empty(shape: int | Sequence[int], *, dtype: DType | None = None, device: Dev
 
 def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Return an array of unspecified values with the shape, and by default the data type, of ``x``. Communication: none."""
-    return _filled_like(x, 0, dtype, device, "empty_like")
+    return _made_like(x, creation.empty, dtype, device, "empty_like")
 
 
 def eye(

@@ -216,14 +216,45 @@ def apply(rule: Elementwise, *operands: Block, mixed: bool = False) -> Block:
         if _are_alike(left, right):
             kernel = _same_type_kernel(rule, left.local.dtype, 2, mixed=mixed)
             return Block(kernel(left.local, right.local), left.shape, left.partition, left.device)
-    facts: list[torch.dtype | Shape | Partition] = []
-    for operand in operands:
-        facts += (operand.local.dtype, operand.shape, operand.partition)
-    plan = _planned(rule, mixed, *facts)
+    plan = _plan_of(rule, operands, mixed=mixed)
     if plan.is_direct:
         local = plan.kernel(*[operand.local for operand in operands])
         return Block(local, plan.shape, plan.partition, operands[0].device)
     return _apply_indirect(plan, operands)
+
+
+def update(rule: Elementwise, target: Block, operand: Block, *, mixed: bool = False) -> bool:
+    """Write ``rule`` of ``target`` and ``operand`` to the memory of ``target``, its own, and return whether it is done.
+
+    It is not, and nothing is, where ``target`` would have to move or to be cast, or more than one pass is needed.
+
+    Communication: ``operand`` moves to the partition of ``target`` where they differ.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank: as ``apply``.
+    """
+    if _are_alike(target, operand):
+        write = kernels.IN_PLACE.get(_same_type_kernel(rule, target.local.dtype, 2, mixed=mixed))
+        move = cast_to = None
+    else:
+        plan = _plan_of(rule, (target, operand), mixed=mixed)
+        (stays, move), (same, cast_to) = plan.targets, plan.casts
+        if (stays, same, plan.result_cast, plan.shape) != (None, None, None, target.shape):
+            return False
+        write = kernels.IN_PLACE.get(plan.kernel)
+    if write is None:
+        return False
+    write(target.local, _placed(operand, move, cast_to))
+    return True
+
+
+def _plan_of(rule: Elementwise, operands: tuple[Block, ...], *, mixed: bool) -> _Plan:
+    facts: list[torch.dtype | Shape | Partition] = []
+    for operand in operands:
+        facts += (operand.local.dtype, operand.shape, operand.partition)
+    return _planned(rule, mixed, *facts)
 
 
 def _are_alike(left: Block, right: Block) -> bool:
@@ -236,11 +267,7 @@ def _are_alike(left: Block, right: Block) -> bool:
 
 
 def _apply_indirect(plan: _Plan, operands: tuple[Block, ...]) -> Block:
-    local: list[torch.Tensor] = []
-    for operand, target, wanted in zip(operands, plan.targets, plan.casts, strict=True):
-        placed = operand if target is None else redistribute(operand, target)
-        local.append(placed.local if wanted is None else cast(placed.local, wanted))
-    result = plan.kernel(*local)
+    result = plan.kernel(*map(_placed, operands, plan.targets, plan.casts))
     local_shape = plan.partition.local_shape(plan.shape, operands[0].device.rank)
     if result.shape != local_shape:
         # When every operand is stretched along the result's partitioned axis, so is the part.
@@ -248,6 +275,12 @@ def _apply_indirect(plan: _Plan, operands: tuple[Block, ...]) -> Block:
     if plan.result_cast is not None:
         result = cast(result, plan.result_cast)
     return Block(result, plan.shape, plan.partition, operands[0].device)
+
+
+def _placed(operand: Block, target: Partition | None, wanted: torch.dtype | None) -> torch.Tensor:
+    """Return the part of ``operand`` under the partition ``target``, in the type ``wanted``, where those are given."""
+    placed = operand if target is None else redistribute(operand, target)
+    return placed.local if wanted is None else cast(placed.local, wanted)
 
 
 def apply_unary(rule: Elementwise, operand: Block, *, mixed: bool = False) -> Block:

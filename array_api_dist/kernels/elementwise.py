@@ -219,3 +219,14 @@ TAN: Final = Kernel("tan", torch.tan, _rows(_COMPLEX, special.tan_complex))
 TANH: Final = Kernel("tanh", torch.tanh, _rows(_COMPLEX, special.tanh_complex))
 TRUNC: Final = _integral(torch.trunc, "trunc")
 WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))
+
+IN_PLACE: Final[Mapping[Function, Callable[[Tensor, Tensor], Tensor]]] = {
+    torch.add: Tensor.add_,
+    torch.sub: Tensor.sub_,
+    torch.mul: Tensor.mul_,
+    torch.divide: Tensor.div_,
+    torch.bitwise_and: Tensor.bitwise_and_,
+    torch.bitwise_or: Tensor.bitwise_or_,
+    torch.bitwise_xor: Tensor.bitwise_xor_,
+}
+"""What writes the values of a function to its first operand, where one pass does."""

@@ -41,7 +41,7 @@ def is_shared(tensor: torch.Tensor) -> bool:
     True as well where torch cannot tell, and for a tensor that cannot be written element by element. The memory
     behind ``torch.from_numpy`` is not watched: copy what is foreign when it enters.
     """
-    if tensor.is_conj() or tensor.is_neg() or _may_overlap_itself(tensor):
+    if tensor.is_conj() or tensor.is_neg() or (not tensor.is_contiguous() and _may_overlap_itself(tensor)):
         return True
     uses, alone = _uses(tensor), _ALONE if tensor._base is None else _ALONE_AS_VIEW
     if uses is None or alone is None:

@@ -48,6 +48,20 @@ class Rows:
         found[...] = across
         return found[:, None, :]
 
+    @cached_property
+    def left(self) -> Array:
+        """The values, their squared norm and 1: what multiplies ``right`` to give squared distances, (n, f + 2)."""
+        norms = self.norms_squared[:, None]
+        xp = array_namespace(norms)
+        return xp.concat([self.values, norms, xp.ones_like(norms)], axis=1)
+
+    @cached_property
+    def right(self) -> Array:
+        """-2 times the values, 1 and their squared norm, (n, f + 2)."""
+        norms = self.norms_squared[:, None]
+        xp = array_namespace(norms)
+        return xp.concat([-2.0 * self.values, xp.ones_like(norms), norms], axis=1)
+
     @property
     def norms_squared(self) -> Array:
         """The squared norms."""
@@ -70,10 +84,13 @@ Kernel: TypeAlias = Callable[[Rows, Rows, int], Array]
 def _expanded(x: Rows, y: Rows, _elements: int) -> Array:
     """Return squared distances by the quadratic expansion, never negative."""
     xp = array_namespace(x.values, y.values)
-    a, b = x.values, y.values
-    squared = (-2.0 * a) @ b.T if a.shape[0] < b.shape[0] else a @ (-2.0 * b).T
-    squared += x.norms_squared[:, None]
-    squared += y.norms_squared[None, :]
+    if x.is_cut or y.is_cut:
+        squared = x.values @ (-2.0 * y.values).T
+        squared += x.norms_squared[:, None]
+        squared += y.norms_squared[None, :]
+    else:
+        # With the squares as two more features no pass over the pairs is left but the last.
+        squared = x.left @ y.right.T
     return xp.maximum(squared, constant(squared, 0.0))
 
 
@@ -129,18 +146,20 @@ def _by_differences(
 ) -> Kernel:
     """Return the kernel that takes ``each`` of the differences and merges them over the features."""
 
+    def part(xp: Namespace, x: Rows, y: Rows, chosen: slice) -> Array:
+        if y.values.shape[0] < NARROW or x.is_cut or y.is_cut:
+            return merge(xp, each(x.values[:, None, chosen] - y.values[None, :, chosen]), 2)
+        if chosen.stop - chosen.start == 1:
+            # One feature needs no merging: the values of all pairs stay in the cache, feature after feature.
+            return each(x.values[:, chosen] - y.columns[chosen.start, ...])
+        return merge(xp, each(x.values.T[chosen, :, None] - y.columns[chosen, ...]), 0)
+
     def merged(xp: Namespace, x: Rows, y: Rows, elements: int) -> Array:
         (n, features), m = x.values.shape, y.values.shape[0]
-        runs_along_rows = m >= NARROW and not (x.is_cut or y.is_cut)
-
-        def part(chosen: slice) -> Array:
-            if runs_along_rows:
-                return merge(xp, each(x.values.T[chosen, :, None] - y.columns[chosen, ...]), 0)
-            return merge(xp, each(x.values[:, None, chosen] - y.values[None, :, chosen]), 2)
-
-        # The nearest number of equal shares: one where a block was cut to measure.
-        at_once = -(-features // max(1, round(features * n * m / elements)))
-        parts = (part(slice(start, start + at_once)) for start in range(0, features, at_once))
+        # The nearest to what was asked for: all of a block that was cut to measure.
+        at_once = max(1, min(features, round(elements / (n * m))))
+        slices = (slice(start, min(start + at_once, features)) for start in range(0, features, at_once))
+        parts = (part(xp, x, y, chosen) for chosen in slices)
         return reduce(lambda first, second: join(xp, first, second), parts)
 
     def kernel(x: Rows, y: Rows, elements: int) -> Array:
@@ -174,15 +193,19 @@ class Form:
         What is applied to the kernel's values.
     of_extremes : callable or None
         Of a kernel that asks for squared norms: the one for rows whose squared norms overflow.
+    takes_whole_rows : bool
+        Whether the kernel's temporaries have f numbers for each pair, not as few as the features allow that lie on
+        one rank.
     """
 
     kernel: Kernel
     finish: Callable[[Array], Array] = lambda values: values
     of_extremes: Kernel | None = None
+    takes_whole_rows: bool = False
 
     @property
     def takes_products(self) -> bool:
-        """Whether the kernel multiplies rows: its temporaries have one number for each pair, not f, and it rounds."""
+        """Whether the kernel multiplies rows: its temporaries have one number for each pair, and it rounds."""
         return self.of_extremes is not None
 
 
@@ -190,7 +213,9 @@ def form_of(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> F
     """Return how the metric of that name, or the callable, is computed."""
     if not isinstance(metric, str):
         given = metric
-        return Form(lambda x, y, _elements: given(x.values[:, None, :], y.values[None, :, :]))
+        return Form(
+            lambda x, y, _elements: given(x.values[:, None, :], y.values[None, :, :]), takes_whole_rows=True
+        )
     exact = _by_differences(_square)
     squares = Form(exact) if precise else Form(_expanded, of_extremes=exact)
     forms = {

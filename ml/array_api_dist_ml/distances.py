@@ -146,7 +146,8 @@ class _Meeting:
     @property
     def _depth(self) -> int:
         """How many numbers of a temporary belong to a pair of rows."""
-        return 1 if self.form.takes_products else self.staying.shape[1]
+        is_one = self.form.takes_products or (self.moves and not self.form.takes_whole_rows)
+        return 1 if is_one else self.staying.shape[1]
 
     @property
     def _elements(self) -> tuple[int, int]:
@@ -172,7 +173,8 @@ def _mend_diagonal(distances: Array, value: Array) -> None:
     """Set the diagonal of a square matrix to a value."""
     xp = array_namespace(distances)
     count = distances.shape[0]
-    step = -(-count // isqrt(TILE_BYTES // itemsize_of(distances)))
+    # Blocks of as many rows as there are blocks would do least; a block takes some calls.
+    step = -(-count // min(isqrt(TILE_BYTES // itemsize_of(distances)), max(128, isqrt(count))))
     for start in range(step):
         rows = slice(start, None, step)
         numbers = xp.arange(start, count, step, dtype=xp.int64, device=device(distances))

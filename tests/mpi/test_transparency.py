@@ -133,6 +133,36 @@ def test_slices_and_assignments_behave_as_copies(axis: int | None) -> None:
     assert float(alias[0, 0]) == 50.0
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_an_operator_in_place_writes_to_memory_that_nobody_else_sees(axis: int | None) -> None:
+    x = repartition(xp.asarray(np.arange(1.0, 21.0).reshape(5, 4)), axis)
+    x *= 2.0
+    memory = x._block.local.data_ptr()
+    x += xp.asarray(np.arange(4.0))
+    x -= x * 0.5
+    x /= x
+    assert x._block.local.data_ptr() == memory
+    # What another array or NumPy sees stays as it is.
+    part, before = x[1:4, :], np.asarray(x)
+    x += 1.0
+    np.testing.assert_array_equal(np.asarray(part), np.asarray(x)[1:4] - 1.0)
+    np.testing.assert_array_equal(before + 1.0, np.asarray(x))
+    z = xp.asarray([1.0, 2.0])
+    seen = np.from_dlpack(z)
+    z += 1.0
+    np.testing.assert_array_equal(seen, [1.0, 2.0])
+    np.testing.assert_array_equal(np.asarray(z), [2.0, 3.0])
+    # Nor is there memory to write to where elements share it, or where the values come from elsewhere.
+    wide = xp.broadcast_to(xp.asarray([1.0, 2.0]), (3, 2))
+    wide += xp.asarray([[1.0], [2.0], [3.0]])
+    np.testing.assert_array_equal(np.asarray(wide), [[2, 3], [3, 4], [4, 5]])
+    x = repartition(xp.asarray(np.arange(20.0).reshape(5, 4)), axis)
+    x += repartition(xp.asarray(np.arange(20.0).reshape(5, 4)), 0)
+    np.testing.assert_array_equal(np.asarray(x), 2 * np.arange(20.0).reshape(5, 4))
+    with pytest.raises(TypeError, match="in-place"):
+        z += wide
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_iterating_gives_the_rows_and_a_number_has_none(policy: str) -> None:
     values = np.arange(10.0).reshape(5, 2)
