@@ -54,30 +54,81 @@ class Data:
         return values if self.weights is None else values * self.weights
 
 
-def nearest(data: Data, centers: Array, *, keep_scores: bool) -> tuple[Array, Array | None]:
-    """Return the nearest centre of each row, and the squared distances less the rows' squares if asked for.
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which rows belong to which clusters, each to one.
 
-    Extra memory: a bounded block. Communication: none when the rows are partitioned.
+    Attributes
+    ----------
+    belongs : Array of bool, shape (k, n)
+    counts : Array of int64, shape (k,)
+        How many rows each cluster has.
+    scores : Array or None, shape (n,)
+        If asked for: the squared distance of each row to its centre less the row's square.
     """
-    xp, count = data.xp, data.rows.shape[0]
-    directions, squares = -2.0 * centers, row_squares(xp, centers)[:, None]
-    labels = least = None
+
+    belongs: Array
+    counts: Array
+    scores: Array | None
+
+    def labels(self) -> Array:
+        """Return the cluster (n,) of each row."""
+        xp = array_namespace(self.belongs)
+        return xp.argmax(xp.astype(self.belongs, xp.uint8), axis=0)
+
+
+def _scored(data: Data, centers: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield the places of some rows and their squared distances (k, m) to all centres, less the rows' squares."""
+    directions, squares = -2.0 * centers, row_squares(data.xp, centers)[:, None]
     for place, rows in data.blocks(centers.shape[0]):
         # One row for each centre: what follows runs along the rows, not along k.
         scores = directions @ rows.T
         scores += squares
-        found = xp.argmin(scores, axis=0)
-        score = xp.min(scores, axis=0) if keep_scores else None
-        if found.shape[0] == count:
-            return found, score
-        if labels is None:
-            labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
-            least = xp.empty_like(data.rows[:, 0]) if keep_scores else None
-        labels[place] = found
-        if least is not None:
-            least[place] = score
-    assert labels is not None, "there is at least one block"
-    return labels, least
+        yield place, scores
+
+
+def nearest(data: Data, centers: Array) -> Array:
+    """Return the nearest centre (n,) of each row.
+
+    Extra memory: a bounded block. Communication: none when the rows are partitioned.
+    """
+    xp = data.xp
+    labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
+    for place, scores in _scored(data, centers):
+        labels[place] = xp.argmin(scores, axis=0)
+    return labels
+
+
+def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
+    """Return which rows have which centre as their nearest one, of several the first.
+
+    Extra memory: n k truth values. Communication: an allreduce of k counts.
+    """
+    xp, count = data.xp, data.rows.shape[0]
+    column = data.rows[:, 0]
+    belongs = least = None
+    for place, scores in _scored(data, centers):
+        score = xp.min(scores, axis=0)
+        found = scores == score[None, :]
+        if found.shape[1] == count:
+            belongs, least = found, score
+            continue
+        if belongs is None or least is None:
+            belongs = xp.empty_like(
+                xp.broadcast_to(column[None, :], (centers.shape[0], count)), dtype=xp.bool
+            )
+            least = xp.empty_like(column)
+        belongs[:, place] = found
+        least[place] = score
+    assert belongs is not None, "there is at least one block"
+    counts = xp.count_nonzero(belongs, axis=1)
+    if int(xp.sum(counts)) != count:
+        # Rows that are as near to several centres, or to none: of a NaN.
+        labels = nearest(data, centers)
+        numbers = xp.arange(centers.shape[0], dtype=labels.dtype, device=device(labels))
+        belongs = numbers[:, None] == labels[None, :]
+        counts = xp.count_nonzero(belongs, axis=1)
+    return Members(belongs, counts, least if keep_scores else None)
 
 
 def shares(data: Data, labels: Array, clusters: range) -> Array:
@@ -101,44 +152,51 @@ def shares(data: Data, labels: Array, clusters: range) -> Array:
 
 def _belonging(numbers: Array, labels: Array, weights: Array | None, dtype: Any) -> Array:
     xp = array_namespace(labels)
-    belongs = numbers == xp.astype(labels, numbers.dtype, copy=False)[None, :]
+    return _weighted(numbers == xp.astype(labels, numbers.dtype, copy=False)[None, :], weights, dtype)
+
+
+def _weighted(belongs: Array, weights: Array | None, dtype: Any) -> Array:
+    """Return the weights (1 where there are none) in place of True, 0 in place of False."""
+    xp = array_namespace(belongs)
     if weights is None:
         return xp.astype(belongs, dtype)
     return xp.where(belongs, weights[None, :], constant(weights, 0.0))
 
 
-def update(data: Data, labels: Array, centers: Array) -> Array:
+def update(data: Data, members: Members, centers: Array) -> Array:
     """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
 
-    Extra memory: n k. Communication: two allreduces, of k sums and k weights (for each block of n k / 2 numbers where the
-    rows are shifted); more when a cluster is empty.
+    Extra memory: n k. Communication: an allreduce of k sums (where the rows are shifted for each block of n k / 2
+    numbers), where they are weighted one of k weights; more when a cluster is empty.
     """
     xp = data.xp
-    sums, sizes = _sums(data, labels, centers.shape[0])
+    sums, sizes = _sums(data, members)
     if float(xp.min(sizes)) > 0.0:
         return sums / sizes[:, None]
-    sums, sizes = _relocate(data, labels, centers, sums, sizes)
+    sums, sizes = _relocate(data, members.labels(), centers, sums, sizes)
     held = sizes > 0
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
     return xp.where(held[:, None], means, centers)
 
 
-def _sums(data: Data, labels: Array, count: int) -> tuple[Array, Array]:
-    """Return the sums (k, f) of the rows of ``count`` clusters, and their weights (k,)."""
-    xp, rows, shift = data.xp, data.rows, data.shift
+def _sums(data: Data, members: Members) -> tuple[Array, Array]:
+    """Return the sums (k, f) of the rows of each cluster, and their weights (k,)."""
+    xp, rows, shift, count = data.xp, data.rows, data.shift, members.belongs.shape[0]
+    sizes = xp.astype(members.counts, rows.dtype)
     if shift is None:
-        parts = shares(data, labels, range(count))
-        return parts @ rows, xp.sum(parts, axis=1)
+        parts = _weighted(members.belongs, data.weights, rows.dtype)
+        return parts @ rows, sizes if data.weights is None else xp.sum(parts, axis=1)
     # Sums of rows as they are would lose what is taken off in the end; a copy of them all is not made.
     elements = max(LOCAL_ELEMENTS, rows_held(rows) * count // 2)
-    sums, sizes = constant(rows, 0.0), constant(rows, 0.0)
+    sums, weighed = constant(rows, 0.0), constant(rows, 0.0)
     for place in local_blocks(rows, rows.shape[1] + count, elements):
-        some = Data(xp, rows[place, :], None if data.weights is None else data.weights[place])
-        parts = shares(some, labels[place], range(count))
-        sums = sums + parts @ (some.rows - shift)
-        sizes = sizes + xp.sum(parts, axis=1)
+        weights = None if data.weights is None else data.weights[place]
+        parts = _weighted(members.belongs[:, place], weights, rows.dtype)
+        sums = sums + parts @ (rows[place, :] - shift)
+        if weights is not None:
+            weighed = weighed + xp.sum(parts, axis=1)
         del parts
-    return sums, sizes
+    return sums, sizes if data.weights is None else weighed
 
 
 def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:

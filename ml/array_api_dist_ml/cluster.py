@@ -193,18 +193,19 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
         centers = self._initial(data, random)
         energy = float(data.xp.sum(data.weighted(squares_of(data)))) if shown else 0.0
-        labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
+        members = _lloyd.members(data, centers, keep_scores=shown)
         steps, shift = 0, inf
         with bar as advance:
             while steps < self.max_iter and shift > tolerance:
-                moved = _lloyd.update(data, labels, centers)
+                moved = _lloyd.update(data, members, centers)
                 shift = float(data.xp.sum((moved - centers) ** 2))
                 steps, centers = steps + 1, moved
-                # Centres that did not move at all leave the labels as they are.
+                # Centres that did not move at all leave the rows where they are.
                 if shift > 0.0:
-                    labels, least = _lloyd.nearest(data, centers, keep_scores=shown)
-                if least is not None:
-                    advance(f"inertia {energy + float(data.xp.sum(data.weighted(least))):.6g}")
+                    members = _lloyd.members(data, centers, keep_scores=shown)
+                if members.scores is not None:
+                    advance(f"inertia {energy + float(data.xp.sum(data.weighted(members.scores))):.6g}")
+        labels = members.labels()
         return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
 
     def _initial(self, data: Data, random: np.random.Generator) -> Array:
@@ -239,7 +240,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: none when the rows are partitioned.
         """
         data, centers = self._seen(X, "predict")
-        return _lloyd.nearest(data, centers, keep_scores=False)[0]
+        return _lloyd.nearest(data, centers)
 
     def transform(self, X: Any) -> Array:
         """Return the Euclidean distances (n_samples, n_clusters) to the centres.
@@ -256,7 +257,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         del y
         data, centers = self._seen(X, "score", sample_weight)
-        labels, _ = _lloyd.nearest(data, centers, keep_scores=False)
+        labels = _lloyd.nearest(data, centers)
         return -_lloyd.inertia(data, centers, labels)
 
     def _seen(self, X: Any, method: str, sample_weight: Any = None) -> tuple[Data, Array]:

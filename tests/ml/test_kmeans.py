@@ -103,6 +103,14 @@ def test_empty_clusters_move_to_the_farthest_rows(space: Space) -> None:
     assert found.inertia_ == pytest.approx(expected.inertia_)
 
 
+def test_a_row_as_near_to_several_centres_belongs_to_the_first(space: Space) -> None:
+    table, start = np.asarray([[-1.0], [0.0], [1.0], [4.0]]), np.asarray([[-1.0], [1.0], [1.0], [9.0]])
+    found = ml.KMeans(4, init=space.array(start), max_iter=1).fit(space.array(table))
+    expected = Reference(4, init=start, n_init=1, max_iter=1).fit(table)
+    np.testing.assert_array_equal(host(found.cluster_centers_), expected.cluster_centers_)
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+
+
 def test_fewer_different_rows_than_clusters_are_told(space: Space) -> None:
     x = np.repeat([[1.0, 2.0], [3.0, 4.0]], 5, axis=0)
     with pytest.warns(
