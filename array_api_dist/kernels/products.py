@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
@@ -15,6 +16,10 @@ Axes: TypeAlias = tuple[Sequence[int], Sequence[int]]
 
 _LIMB_BITS: Final = 16
 _EXACT_LENGTH: Final = 1 << 20
+# More threads than this make up for torch's loops.
+_FEW_THREADS: Final = 4
+# So many elements at once stay in the cache.
+_PIECE_SIZE: Final = 1 << 17
 
 
 def _in_working_type(
@@ -103,12 +108,33 @@ def vecdot(left: torch.Tensor, right: torch.Tensor, axis: int) -> torch.Tensor:
     """Return the dot products along ``axis`` (negative), the left side conjugated."""
 
     def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        first, second = a.movedim(axis, -1).conj(), b.movedim(axis, -1)
+        first, second = a.movedim(axis, -1), b.movedim(axis, -1)
         if not a.dtype.is_floating_point and not a.is_complex():
             return (first * second).sum(-1, dtype=a.dtype)
-        return torch.matmul(first.unsqueeze(-2), second.unsqueeze(-1)).squeeze((-2, -1))
+        if not a.is_cpu or _FEW_THREADS < torch.get_num_threads() < first.numel() // max(first.shape[-1], 1):
+            return torch.matmul(first.conj().unsqueeze(-2), second.unsqueeze(-1)).squeeze((-2, -1))
+        if _runs_along(first) or _runs_along(second):
+            # BLAS for each lane; torch would take lanes for matrices of one row, several times slower.
+            with np.errstate(all="ignore"):
+                return torch.from_numpy(np.asarray(np.vecdot(first.numpy(), second.numpy())))
+        return _added_up(first, second)
 
     return _in_working_type(left, right, product)
+
+
+def _runs_along(lanes: torch.Tensor) -> bool:
+    """Return whether the last axis runs along memory."""
+    return lanes.ndim == 1 or lanes.stride(-1) == 1
+
+
+def _added_up(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return the dot products of lanes that memory runs across: of some of their elements after another."""
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    step = max(_PIECE_SIZE // max(math.prod(shape[:-1]), 1), 1)
+    sums = torch.zeros(shape[:-1], dtype=first.dtype)
+    for a, b in zip(torch.split(first, step, -1), torch.split(second, step, -1), strict=True):
+        sums += torch.mul(a.conj(), b).sum(-1)
+    return sums
 
 
 def outer(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -241,7 +241,7 @@ def rows_held(x: Array) -> int:
 def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slice]:
     """Return slices that cut the rows of ``x`` into blocks, of which no rank holds more than ``elements``.
 
-    Interleaved where ``x`` is partitioned along its rows: each block is then spread over all ranks, and stays where it is.
+    Interleaved where several ranks hold rows: each block is then spread over all of them, and stays where it is.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slic
         ``LOCAL_ELEMENTS`` by default.
     """
     limit, count = LOCAL_ELEMENTS if elements is None else elements, x.shape[0]
-    if is_spread(x):
+    if is_spread(x) and rows_held(x) < count:
         step = max(1, min(-(-rows_held(x) * width // limit), count))
         return [slice(start, None, step) for start in range(step)]
     rows = max(1, limit // max(width, 1))

@@ -21,6 +21,7 @@ from array_api_dist_ml._namespace import (
     is_on_cpu,
     local_blocks,
     quiet,
+    ranks_of,
     rows_held,
     spread_axis,
 )
@@ -135,6 +136,14 @@ def _of_moments(
     """Return a ``function`` of the moments up to ``order``: block by block where nothing has to be communicated."""
     axes = normal_axes(x, axis)
     along, slices = _blocks(x) if x.ndim else (0, [])
+    if along == spread_axis(x) and len(slices) > 1:
+        parts = _parts(x)
+        if parts > 1:
+            # The rows of each rank as an axis of their own: blocks of rows then lie together in its memory.
+            folded = xp.reshape(x, (parts, -1, *x.shape[1:]))
+            inner = tuple(each + 1 for each in axes)
+            result = _of_moments(xp, folded, (0, *inner) if 0 in axes else inner, order, function)
+            return xp.reshape(result, tuple(1 if at in axes else n for at, n in enumerate(x.shape)))
     if along in axes or spread_axis(x) in axes or len(slices) <= 1:
         return function(_moments(xp, x, axis, order=order))
     kept = tuple(slice(0, 1) if each in axes else slice(None) for each in range(x.ndim))
@@ -193,6 +202,12 @@ def _blocks(x: Array) -> tuple[int, list[slice]]:
     return along, [slice(start, start + step) for start in range(0, max(x.shape[along], 1), step)]
 
 
+def _parts(x: Array) -> int:
+    """Return on how many ranks the rows of ``x`` lie if each has as many of them, and more than one; 0 otherwise."""
+    parts, held = ranks_of(x), rows_held(x)
+    return parts if held > 1 and parts * held == x.shape[0] else 0
+
+
 def _powers_summed(xp: Namespace, x: Array, center: Array, axes: tuple[int, ...], order: int) -> list[Array]:
     away = as_float64(xp, x)
     if x.dtype == xp.float64:
@@ -237,8 +252,8 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
 
     Notes
     -----
-    Communication: four allreduces of the result's size, in two passes; of short rows spread over the ranks three of
-    them for each of at most 32 blocks.
+    Communication: four allreduces of the result's size, in two passes; of short rows of which the ranks hold
+    different numbers three of them for each of at most 32 blocks.
     """
     xp = real_namespace(x, "skewness")
     normal_axes(x, axis)
@@ -272,8 +287,8 @@ def kurtosis(
 
     Notes
     -----
-    Communication: five allreduces of the result's size, in two passes; of short rows spread over the ranks four of
-    them for each of at most 32 blocks.
+    Communication: five allreduces of the result's size, in two passes; of short rows of which the ranks hold
+    different numbers four of them for each of at most 32 blocks.
     """
     xp = real_namespace(x, "kurtosis")
     normal_axes(x, axis)
