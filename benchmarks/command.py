@@ -90,7 +90,7 @@ def run(
     cores: Annotated[int, typer.Option(help="cores for each system; all by default", min=0)] = 0,
     scale: Annotated[str, typer.Option(help=", ".join(SCALES))] = "small",
     repeats: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.12,
+    seconds: Annotated[float, typer.Option(help="for each system and case, beyond three samples")] = 0.1,
     minutes: Annotated[
         float, typer.Option(help="what cases share; those that are not reached by then are named, not run")
     ] = 9.6,

@@ -75,7 +75,7 @@ class Plan:
     cores: int
     scale: Scale
     repeats: int = 7
-    seconds: float = 0.12
+    seconds: float = 0.1
     limit: float = 60.0
     minutes: float = 9.6
     weak: bool = True

@@ -136,8 +136,8 @@ _ALL: Final = (
     # The paper's: 5000 pictures of 6.29 million numbers; rows of 18 features; rows of 100 predictors.
     Dataset("wide", _skewed, "float32", _shapes((10, 240), (88, 111_000), (312, 393_125), (5_000, 6_290_000))),
     Dataset("tall", _skewed, "float32", _shapes((60, 18), (500_000, 18), (4_000_000, 18), (5_000_000, 18))),
-    Dataset("rows32", _normal, "float32", _shapes((40, 18), (3_000, 18), (8_000, 18), (40_000, 18))),
-    Dataset("rows64", _normal, "float64", _shapes((40, 18), (3_000, 18), (8_000, 18), (40_000, 18))),
+    Dataset("rows32", _normal, "float32", _shapes((40, 18), (2_000, 18), (8_000, 18), (40_000, 18))),
+    Dataset("rows64", _normal, "float64", _shapes((40, 18), (2_000, 18), (8_000, 18), (40_000, 18))),
     Dataset("points", _normal, "float32", _shapes((200, 18), (50_000, 18), (1_000_000, 18), (5_000_000, 18))),
     Dataset(
         "centers", _centers, "float32",
