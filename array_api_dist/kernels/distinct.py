@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
+from array_api_dist.kernels import reductions
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort
 from array_api_dist.kernels.packed_order import position_type
+
+# From so many integers on, a table of all that may be is looked at: a place for each so many of them, not more.
+_WORTHWHILE: Final = 1 << 12
+_SHARE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +39,57 @@ def unique(
 ) -> Distinct:
     """Return the distinct values of ``vector``, and what else is asked for: ``narrow`` counts and numbers take 4 bytes."""
     dtype = position_type(len(vector)) if narrow else torch.int64
+    low = _lowest_of_close(vector)
+    if low is not None:
+        return _by_table(vector, low, dtype, first=first, counts=counts, numbers=numbers)
     if vector.is_complex() or first or numbers:
         return _unique_by_order(vector, dtype, first=first, counts=counts, numbers=numbers)
     ordered = sort(vector, 0)
     totals = lengths_of_runs(ordered, dtype) if counts else None
     return Distinct(compacted(ordered), counts=totals)
+
+
+def _lowest_of_close(vector: torch.Tensor) -> int | None:
+    """Return the least of integers, or truth values, that lie close together, None for others."""
+    is_counted = not (vector.is_floating_point() or vector.is_complex() or vector.dtype == torch.uint64)
+    if not is_counted or not vector.is_cpu or len(vector) < _WORTHWHILE:
+        return None
+    low, high = (int(extreme(vector, (0,))) for extreme in (reductions.min, reductions.max))
+    return low if high - low < len(vector) // _SHARE else None
+
+
+def _by_table(
+    vector: torch.Tensor, low: int, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
+) -> Distinct:
+    """Return the distinct ones of integers from ``low`` on, by a table of how often each of them is there."""
+    table = torch.zeros(len(vector) // _SHARE, dtype=torch.int64)
+    earliest = torch.full_like(table, len(vector)) if first else None
+    for start, some in _places(vector, low):
+        table += torch.bincount(some, minlength=len(table))
+        if earliest is not None:
+            earliest.scatter_reduce_(0, some, torch.arange(start, start + len(some)), "amin")
+    found = torch.nonzero(table).reshape(-1)
+    inverse = None
+    if numbers:
+        order = torch.zeros_like(table, dtype=dtype)
+        order[found] = torch.arange(len(found), dtype=dtype)
+        inverse = torch.empty(vector.shape, dtype=dtype)
+        for start, some in _places(vector, low):
+            torch.index_select(order, 0, some, out=inverse[start : start + len(some)])
+    return Distinct(
+        (found + low).to(vector.dtype),
+        None if earliest is None else earliest[found],
+        table[found].to(dtype) if counts else None,
+        inverse,
+    )
+
+
+def _places(vector: torch.Tensor, low: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield where some integers begin, and how far they are above ``low``."""
+    # A table is added up for each piece: as many elements as it has places.
+    step = max(len(vector) // _SHARE, _WORTHWHILE)
+    for start in range(0, len(vector), step):
+        yield start, vector[start : start + step].to(torch.int64) - low
 
 
 def _unique_by_order(

@@ -154,6 +154,25 @@ def test_unique_goes_on_from_piece_to_piece(dtype, monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("dtype", [each for each in ORDERED if each not in dt.FLOATING], ids=str)
+def test_close_integers_are_told_apart_by_a_table(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "_WORTHWHILE", 16)
+    span, bases = (2, [0]) if dtype is dt.bool else (20, [0, 50, dt.integer_limits(dtype)[0]])
+    for base in bases:
+        array = (np.random.default_rng(6).integers(0, span, 301) + base).astype(dtype.name)
+        values = torch.from_numpy(array)
+        assert (distinct._lowest_of_close(values) is None) == (dtype is dt.uint64)
+        found, first, inverse, counts = _found(values)
+        expected = np.unique(array, return_index=True, return_inverse=True, return_counts=True)
+        for ours, theirs in zip((found, first, inverse, counts), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert found.dtype == TORCH[dtype]
+    # What lies farther apart than a table has places is sorted.
+    far = torch.arange(0, 600, 4)
+    assert distinct._lowest_of_close(far) is None
+    assert torch.equal(distinct.unique(far).values, far)
+
+
 def test_every_nan_is_its_own_complex_ones_as_well() -> None:
     reals = torch.tensor([torch.nan, 1.0, torch.nan, -0.0, 0.0])
     found, first, inverse, counts = _found(reals)
