@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from array_api_dist_ml._namespace import (
-    LOCAL_ELEMENTS,
     Array,
     Namespace,
     array_namespace,
     constant,
     device,
+    elements_at_once,
     local_blocks,
     row_squares,
     rows_held,
@@ -187,7 +187,7 @@ def _sums(data: Data, members: Members) -> tuple[Array, Array]:
         parts = _weighted(members.belongs, data.weights, rows.dtype)
         return parts @ rows, sizes if data.weights is None else xp.sum(parts, axis=1)
     # Sums of rows as they are would lose what is taken off in the end; a copy of them all is not made.
-    elements = max(LOCAL_ELEMENTS, rows_held(rows) * count // 2)
+    elements = max(elements_at_once(rows), rows_held(rows) * count // 2)
     sums, weighed = constant(rows, 0.0), constant(rows, 0.0)
     for place in local_blocks(rows, rows.shape[1] + count, elements):
         weights = None if data.weights is None else data.weights[place]

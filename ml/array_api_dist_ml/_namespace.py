@@ -19,6 +19,7 @@ __all__ = [
     "as_float64",
     "constant",
     "device",
+    "elements_at_once",
     "eps_of",
     "is_foreign",
     "is_leader",
@@ -42,6 +43,9 @@ _compat: Final[Any] = array_api_compat
 
 LOCAL_ELEMENTS: Final = 1 << 22
 """How many elements a temporary of a pass over rows may have on any rank: it stays in the processor's cache."""
+
+LOCAL_ELEMENTS_ELSEWHERE: Final = 1 << 26
+"""The same on accelerators, which want more to do at once."""
 
 
 class Namespace(Protocol):
@@ -238,6 +242,11 @@ def rows_held(x: Array) -> int:
     return max(stop - start for start, stop in pairwise(bounds))
 
 
+def elements_at_once(x: Array) -> int:
+    """Return how many elements a temporary of a pass over the rows of ``x`` may have on any rank."""
+    return LOCAL_ELEMENTS if is_on_cpu(x) else LOCAL_ELEMENTS_ELSEWHERE
+
+
 def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slice]:
     """Return slices that cut the rows of ``x`` into blocks, of which no rank holds more than ``elements``.
 
@@ -249,9 +258,9 @@ def local_blocks(x: Array, width: int, elements: int | None = None) -> list[slic
     width : int
         How many elements a temporary has for each row.
     elements : int, optional
-        ``LOCAL_ELEMENTS`` by default.
+        ``elements_at_once`` by default.
     """
-    limit, count = LOCAL_ELEMENTS if elements is None else elements, x.shape[0]
+    limit, count = elements_at_once(x) if elements is None else elements, x.shape[0]
     if is_spread(x) and rows_held(x) < count:
         step = max(1, min(-(-rows_held(x) * width // limit), count))
         return [slice(start, None, step) for start in range(step)]

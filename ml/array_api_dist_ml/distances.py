@@ -41,6 +41,8 @@ BLOCK_ELEMENTS: Final = 1 << 22
 TILE_BYTES: Final = 1 << 22
 # Accelerators want more to do at once.
 TILE_BYTES_ELSEWHERE: Final = 1 << 28
+# Blocks of the diagonal have as many rows at least.
+_DIAGONAL_ROWS: Final = 128
 # So many rows pass at once where others move than those of the result's layout.
 WIDTH: Final = 1 << 12
 
@@ -156,8 +158,7 @@ class _Meeting:
         if not self.moves:
             # Each temporary's sum or minimum may be a collective: few of them.
             return BLOCK_ELEMENTS * ranks, BLOCK_ELEMENTS * ranks
-        nbytes = TILE_BYTES if is_on_cpu(self.staying) else TILE_BYTES_ELSEWHERE
-        share = nbytes // itemsize_of(self.staying)
+        share = _tile_elements(self.staying)
         return share, share * (ranks if is_spread(self.staying) else 1)
 
     def _rows(self, values: Array) -> Rows:
@@ -169,12 +170,18 @@ class _Meeting:
             return Rows(values, is_cut=is_cut, squares=row_squares(array_namespace(values), values))
 
 
+def _tile_elements(x: Array) -> int:
+    """Return how many elements of a temporary beside ``x`` are worked on at once on each rank."""
+    return (TILE_BYTES if is_on_cpu(x) else TILE_BYTES_ELSEWHERE) // itemsize_of(x)
+
+
 def _mend_diagonal(distances: Array, value: Array) -> None:
     """Set the diagonal of a square matrix to a value."""
     xp = array_namespace(distances)
     count = distances.shape[0]
-    # Blocks of as many rows as there are blocks would do least; a block takes some calls.
-    step = -(-count // min(isqrt(TILE_BYTES // itemsize_of(distances)), max(128, isqrt(count))))
+    most = isqrt(_tile_elements(distances))
+    # Blocks of few rows have few elements; each takes some calls, of which accelerators want few.
+    step = -(-count // (min(most, max(_DIAGONAL_ROWS, isqrt(count))) if is_on_cpu(distances) else most))
     for start in range(step):
         rows = slice(start, None, step)
         numbers = xp.arange(start, count, step, dtype=xp.int64, device=device(distances))

@@ -10,12 +10,12 @@ from typing import Final
 
 from array_api_dist_ml._axes import real_namespace
 from array_api_dist_ml._namespace import (
-    LOCAL_ELEMENTS,
     Array,
     Namespace,
     as_float64,
     constant,
     device,
+    elements_at_once,
     laid_out_as,
     local_blocks,
     on_every_rank,
@@ -153,7 +153,7 @@ def _by_passes(xp: Namespace, values: Array, edges: Array, weights: Array | None
     if masses is not None and bins > MANY_BINS and bool(xp.isfinite(xp.sum(masses, dtype=xp.float64))):
         return _by_products(xp, numbers, masses, bins)
     least = BINS_AT_ONCE if masses is None else MASSES_AT_ONCE
-    at_once = max(least, LOCAL_ELEMENTS // max(1, rows_held(values)))
+    at_once = max(least, elements_at_once(values) // max(1, rows_held(values)))
     parts = []
     for start in range(0, bins, at_once):
         some = xp.arange(start, min(start + at_once, bins), dtype=numbers.dtype, device=device(values))

@@ -20,7 +20,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _lloyd, _namespace
+from array_api_dist_ml import _namespace
 
 RANDOM = np.random.default_rng(2)
 MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
@@ -227,11 +227,7 @@ def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
     init: str, weighted: bool, distance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block = 1 << 14
-    for module, name in (
-        (_lloyd, "LOCAL_ELEMENTS"),
-        (_namespace, "LOCAL_ELEMENTS"),
-        (tiles, "_TILE_SIZE"),
-    ):
+    for module, name in ((_namespace, "LOCAL_ELEMENTS"), (tiles, "_TILE_SIZE")):
         monkeypatch.setattr(module, name, block)
     # So many rows that no sum over all of them is small enough to be copied to every rank.
     n, clusters, features = 150_000, 12, 20

@@ -15,7 +15,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _namespace, histograms, quantiles, statistics
+from array_api_dist_ml import _namespace, quantiles, statistics
 
 RANDOM = np.random.default_rng(5)
 TABLE = RANDOM.gamma(2.0, size=(23, 4))
@@ -297,11 +297,7 @@ def test_unfit_arguments_are_told(space: Space) -> None:
 def test_a_histogram_takes_a_few_bytes_for_each_element(
     bins: int, weighted: bool, nbytes: int, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in (
-        (histograms, "LOCAL_ELEMENTS"),
-        (_namespace, "LOCAL_ELEMENTS"),
-        (tiles, "_TILE_SIZE"),
-    ):
+    for module, name in ((_namespace, "LOCAL_ELEMENTS"), (tiles, "_TILE_SIZE")):
         monkeypatch.setattr(module, name, 1 << 12)
     data, masses = RANDOM.normal(size=300_000).astype(dtype), RANDOM.random(300_000).astype(dtype)
     with default_partition("first"):
