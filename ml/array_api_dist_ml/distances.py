@@ -148,8 +148,9 @@ class _Meeting:
     @property
     def _depth(self) -> int:
         """How many numbers of a temporary belong to a pair of rows."""
-        is_one = self.form.takes_products or (self.moves and not self.form.takes_whole_rows)
-        return 1 if is_one else self.staying.shape[1]
+        # One feature after another stays in a processor's cache; accelerators rather take fewer, larger steps.
+        is_in_turn = self.moves and not self.form.takes_whole_rows and is_on_cpu(self.staying)
+        return 1 if self.form.takes_products or is_in_turn else self.staying.shape[1]
 
     @property
     def _elements(self) -> tuple[int, int]:
