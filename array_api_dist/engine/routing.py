@@ -24,6 +24,7 @@ from array_api_dist.kernels.packed_order import group_type, grouped_argsort
 
 _NOWHERE: Final = 2**63 - 1
 _FAILED: Final = -1
+_FEW_RANKS: Final = 8
 
 ANSWERED_NBYTES: Final = 1 << 26
 """Of queries and answers a rank holds at least so much at a time, however many others ask it."""
@@ -116,16 +117,25 @@ def _along(axis: int, ndim: int) -> tuple[int, ...]:
 
 def owners_of(partition: Partition, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the rank that owns each of ``positions`` along the partitioned axis, and the positions in its part."""
+    ranks = len(partition.bounds) - 1
+    owners = torch.zeros(positions.shape, dtype=group_type(ranks), device=positions.device)
+    if ranks == 1:
+        return owners, positions
     bounds = torch.tensor(partition.bounds, device=positions.device)
-    owners = torch.empty(
-        positions.shape, dtype=group_type(len(partition.bounds) - 1), device=positions.device
-    )
     inside = torch.empty_like(positions)
     for piece in pieces_of(positions):
-        some = positions.narrow(*piece).contiguous()
-        found = torch.searchsorted(bounds, some, right=True) - 1
-        owners.narrow(*piece).copy_(found)
-        torch.sub(some, bounds[found], out=inside.narrow(*piece))
+        some, owner, place = (each.narrow(*piece) for each in (positions, owners, inside))
+        if ranks > _FEW_RANKS:
+            found = torch.searchsorted(bounds, some.contiguous(), right=True) - 1
+            owner.copy_(found)
+            torch.sub(some, bounds[found], out=place)
+            continue
+        # Comparing with each bound beats looking it up.
+        place.copy_(some)
+        for start, count in zip(partition.bounds[1:-1], partition.counts, strict=False):
+            is_beyond = (some >= start).view(torch.uint8)
+            owner += is_beyond
+            place.sub_(is_beyond, alpha=count)
     return owners, inside
 
 
@@ -276,6 +286,8 @@ def _cut(tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> list[Piece]:
 
 def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list[int]]:
     """Return the stable order of items by the rank they go to (None: as they are), and the count for each rank."""
+    if ranks == 1:
+        return None, [owners.numel()]
     counts = [int(count) for count in torch.bincount(owners, minlength=ranks).tolist()]
     if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
         return None, counts
