@@ -131,7 +131,7 @@ class BaseCommunicator(ABC):
 
     def _check(self, collective: str, tensors: Sequence[torch.Tensor], detail: object = "") -> None:
         # A lone rank has no order to keep, and its collectives are copies.
-        if current_thread() is not self._owner.thread and self.ranks > 1:
+        if self.ranks > 1 and current_thread() is not self._owner.thread:
             self._owner.refuse(collective)
         if self._lockstep is not None:
             self._lockstep.check(collective, tensors, detail)

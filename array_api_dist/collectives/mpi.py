@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Final, cast
 
 import mpi4py
+import numpy as np
 import torch
 from mpi4py import MPI
 
@@ -49,6 +50,11 @@ _OPERATIONS: Final[dict[str, MPI.Op]] = {
     "LAND": MPI.LAND,
     "LOR": MPI.LOR,
 }
+_EXTREMES: Final[dict[str, np.ufunc]] = {"MIN": np.minimum, "MAX": np.maximum}
+
+# Of so few ranks so few bytes are compared in less time than they are turned into integers and back.
+_FEW_RANKS: Final = 8
+_FEW_NBYTES: Final = 1 << 12
 
 
 def _buffer(data: torch.Tensor) -> MPI.buffer:
@@ -56,7 +62,7 @@ def _buffer(data: torch.Tensor) -> MPI.buffer:
     if not data.is_cpu:
         # MPI reads and writes memory: it does not wait for what a stream has still to do there.
         torch.accelerator.current_stream(data.device).synchronize()
-    return MPI.buffer.fromaddress(data.data_ptr(), data.numel() * data.element_size())
+    return MPI.buffer.fromaddress(data.data_ptr(), data.nbytes)
 
 
 def _memory(data: torch.Tensor) -> tuple[MPI.buffer, int, MPI.Datatype]:
@@ -196,9 +202,19 @@ class MpiCommunicator(BaseCommunicator):
         if not operator.native_floating and (tensor.is_floating_point() or tensor.is_complex()):
             if not (operator.is_extreme and source.is_cpu):
                 return None
+            if self._ranks <= _FEW_RANKS and source.nbytes <= _FEW_NBYTES:
+                return self._extreme(source, _EXTREMES[operator.native])
             keys = comparable(source, nan_is_least=operator.native == "MIN")
             return from_comparable(self._reduced(keys, operator.native), tensor.dtype)
         return self._reduced(source, operator.native)
+
+    def _extreme(self, source: torch.Tensor, better: np.ufunc) -> torch.Tensor:
+        """Return the extremes of all ranks' values, NaN where there is one: gathered, and compared everywhere."""
+        every = torch.empty((self._ranks, *source.shape), dtype=source.dtype)
+        # The count is that for one rank.
+        nbytes = source.nbytes
+        self._comm.Allgather((_buffer(source), nbytes, MPI.BYTE), (_buffer(every), nbytes, MPI.BYTE))
+        return torch.from_numpy(np.asarray(better.reduce(every.numpy(), axis=0)))
 
     def _reduced(self, source: torch.Tensor, operation: str) -> torch.Tensor:
         result = torch.empty_like(source)

@@ -29,12 +29,14 @@ def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
 
 def packed(tensor: torch.Tensor) -> torch.Tensor:
     """Return the values in dense row-major memory, without lazy conjugation: the tensor itself where it is so."""
+    if tensor.is_contiguous() and not (tensor.is_conj() or tensor.is_neg()):
+        return tensor
     return tensor.resolve_conj().resolve_neg().contiguous()
 
 
 def nbytes_of(state: Sequence[torch.Tensor]) -> int:
     """Return the bytes of all tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in state)
+    return sum([tensor.nbytes for tensor in state])
 
 
 def message_limit(buffer_nbytes: int, ranks: int) -> int:

@@ -16,7 +16,9 @@ from array_api_dist.kernels.packed_order import position_type
 
 # From so many integers on, a table of all that may be is looked at: a place for each so many of them, not more.
 _WORTHWHILE: Final = 1 << 12
-_SHARE: Final = 4
+_SHARE: Final = 16
+# So few are counted at once.
+_LEAST_PIECE: Final = 1 << 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +89,7 @@ def _by_table(
 def _places(vector: torch.Tensor, low: int) -> Iterator[tuple[int, torch.Tensor]]:
     """Yield where some integers begin, and how far they are above ``low``."""
     # A table is added up for each piece: as many elements as it has places.
-    step = max(len(vector) // _SHARE, _WORTHWHILE)
+    step = max(len(vector) // _SHARE, _LEAST_PIECE)
     for start in range(0, len(vector), step):
         yield start, vector[start : start + step].to(torch.int64) - low
 

@@ -86,9 +86,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Notes
     -----
     A step is one pass over the data. Communication of a step, with X partitioned along its rows: two allreduces,
-    of k sums of rows and of k counts (three with ``verbose``); far from the origin, where rows are centred block by block,
-    of each of some 2 (1 + f / k) blocks. Extra memory on a rank of n rows: n k numbers and a bounded block; of few clusters
-    k-means++ takes more, 5 + log k numbers for each row (6 with weights).
+    of k counts and of k sums of rows (one more each with weights and with ``verbose``); the sums far from the origin, where
+    rows are centred block by block, of each of some 2 (1 + f / k) blocks. Extra memory on a rank of n rows: n k numbers,
+    as many truth values and a bounded block; of few clusters k-means++ takes more, 5 + log k numbers for each row (6 with
+    weights).
     Same seed, same result: on any namespace and any number of ranks, up to ties and rounding.
     """
 

@@ -157,7 +157,8 @@ def test_unique_goes_on_from_piece_to_piece(dtype, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("dtype", [each for each in ORDERED if each not in dt.FLOATING], ids=str)
 def test_close_integers_are_told_apart_by_a_table(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distinct, "_WORTHWHILE", 16)
-    span, bases = (2, [0]) if dtype is dt.bool else (20, [0, 50, dt.integer_limits(dtype)[0]])
+    monkeypatch.setattr(distinct, "_LEAST_PIECE", 7)
+    span, bases = (2, [0]) if dtype is dt.bool else (18, [0, 50, dt.integer_limits(dtype)[0]])
     for base in bases:
         array = (np.random.default_rng(6).integers(0, span, 301) + base).astype(dtype.name)
         values = torch.from_numpy(array)
