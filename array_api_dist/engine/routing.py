@@ -119,8 +119,6 @@ def owners_of(partition: Partition, positions: torch.Tensor) -> tuple[torch.Tens
     """Return the rank that owns each of ``positions`` along the partitioned axis, and the positions in its part."""
     ranks = len(partition.bounds) - 1
     owners = torch.zeros(positions.shape, dtype=group_type(ranks), device=positions.device)
-    if ranks == 1:
-        return owners, positions
     bounds = torch.tensor(partition.bounds, device=positions.device)
     inside = torch.empty_like(positions)
     for piece in pieces_of(positions):
@@ -286,8 +284,6 @@ def _cut(tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> list[Piece]:
 
 def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list[int]]:
     """Return the stable order of items by the rank they go to (None: as they are), and the count for each rank."""
-    if ranks == 1:
-        return None, [owners.numel()]
     counts = [int(count) for count in torch.bincount(owners, minlength=ranks).tolist()]
     if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
         return None, counts

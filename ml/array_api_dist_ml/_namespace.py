@@ -204,7 +204,7 @@ def on_host(x: Array) -> npt.NDArray[Any]:
 
     Communication: an allgather when it is partitioned.
     """
-    if _compat.is_torch_array(x):
+    if _compat.is_torch_array(x) or _compat.is_cupy_array(x):
         x = moved(x, "cpu")
     elif _compat.is_array_api_strict_namespace(array_namespace(x)):
         # Its other devices stand for processors that NumPy can't read from.
