@@ -1,7 +1,8 @@
 """The data sets: every system is given the same numbers, from the same files.
 
 Their names say what they are; their shapes follow from a scale. ``paper`` has the shapes of Götz et al. (2020)
-where they are known: 5000 x 6.29 million, 40,000 x 18. The rows of the other tables, n x 18 and n x 100, are chosen here.
+where they are known: 5000 x 6.29 million, 40,000 x 18, 10,000,000 x 100. The rows of the other tables, n x 18, are chosen
+here.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ _GRID: Final = _shapes((40, 8), (64_000, 64), (512_000, 64), (512_000, 64))
 
 _ALL: Final = (
     # The paper's: 5000 pictures of 6.29 million numbers; rows of 18 features; rows of 100 predictors.
-    Dataset("wide", _skewed, "float32", _shapes((10, 240), (88, 111_000), (312, 393_125), (5_000, 6_290_000))),
+    Dataset("wide", _skewed, "float32", _shapes((10, 240), (88, 111_000), (312, 393_125), (5_000, 6_291_456))),
     Dataset("tall", _skewed, "float32", _shapes((60, 18), (500_000, 18), (4_000_000, 18), (5_000_000, 18))),
     Dataset("rows32", _normal, "float32", _shapes((40, 18), (2_000, 18), (8_000, 18), (40_000, 18))),
     Dataset("rows64", _normal, "float64", _shapes((40, 18), (2_000, 18), (8_000, 18), (40_000, 18))),
@@ -143,8 +144,8 @@ _ALL: Final = (
         "centers", _centers, "float32",
         _shapes((CLUSTERS, 18), (CLUSTERS, 18), (CLUSTERS, 18), (CLUSTERS, 18)), grows=False,
     ),
-    Dataset("design", _standardised, "float32", _shapes((400, 100), (10_000, 100), (100_000, 100), (1_000_000, 100))),
-    Dataset("target", _target, "float32", _shapes((400,), (10_000,), (100_000,), (1_000_000,))),
+    Dataset("design", _standardised, "float32", _shapes((400, 100), (10_000, 100), (100_000, 100), (10_000_000, 100))),
+    Dataset("target", _target, "float32", _shapes((400,), (10_000,), (100_000,), (10_000_000,))),
     # What the paper leaves out.
     Dataset("few", _uniform, "float64", _shapes((16, 16), (16, 16), (16, 16), (16, 16)), grows=False),
     Dataset("grid", _normal, "float64", _GRID),

@@ -15,7 +15,7 @@ from benchmarks.model.cases import Case, every_case
 from benchmarks.model.machine import EXAMPLE, Machine, load
 from benchmarks.model.plots import Curves, plot, plot_shares
 from benchmarks.model.predict import RANKS, Prediction, predicted, predicted_workload
-from benchmarks.model.workloads import WORKLOADS
+from benchmarks.model.workloads import PAPER_NODES, PAPER_ROWS, WORKLOADS
 
 STRONG_ELEMENTS: Final = 1 << 30
 WEAK_ELEMENTS: Final = 1 << 22
@@ -78,15 +78,19 @@ def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
         each.name: [predicted_workload(each, each.weak_rows * p, p, machine) for p in ranks]
         for each in WORKLOADS
     }
+    paper = _papers(machine)
     tables = [
         f"# Predicted for {machine.name}\n",
         _table("The four workloads, strong scaling", strong_work),
         _table("The four workloads, weak scaling", weak_work),
+        _table(f"The paper's own runs, on {', '.join(map(str, PAPER_NODES))} nodes", paper),
         _table(f"Every function, strong scaling: {STRONG_ELEMENTS:,} elements in all", strong),
         _table(f"Every function, weak scaling: {WEAK_ELEMENTS:,} elements for each rank", weak),
     ]
     (out / "model.md").write_text("\n".join(tables))
-    curves = {"strong": strong, "weak": weak, "strong_workloads": strong_work, "weak_workloads": weak_work}
+    curves = {
+        "strong": strong, "weak": weak, "strong_workloads": strong_work, "weak_workloads": weak_work, "paper": paper,
+    }  # fmt: skip
     (out / "model.json").write_text(
         json.dumps(
             {
@@ -97,10 +101,24 @@ def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
         )
     )  # fmt: skip
     _draw(machine, out, strong, weak, strong_work, weak_work)
-    print("\n".join(tables[:3]))
+    print("\n".join(tables[:4]))
     print(
         f"every function: {out / 'model.md'}; plots: {', '.join(sorted(p.name for p in out.glob('*.png')))}"
     )
+
+
+def _papers(machine: Machine) -> dict[str, list[Prediction]]:
+    """Return the paper's runs that are of these workloads, with all cores of its numbers of nodes."""
+    found: dict[str, list[Prediction]] = {}
+    for each in WORKLOADS:
+        if each.name in PAPER_ROWS:
+            strong, weak = PAPER_ROWS[each.name]
+            for kind, rows in (("strong", [strong] * len(PAPER_NODES)), ("weak", list(weak))):
+                found[f"{each.name}, {kind}"] = [
+                    predicted_workload(each, n, nodes * machine.ranks_per_node, machine)
+                    for n, nodes in zip(rows, PAPER_NODES, strict=True)
+                ]
+    return found
 
 
 def _scaled(

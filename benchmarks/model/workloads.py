@@ -21,7 +21,7 @@ SWEEPS: Final = 20
 PASSING_ROWS: Final = 1 << 12
 """So many rows pass by those that stay at once, to be compared with them."""
 
-SHORT_ROWS_NS: Final = 9.5
+SHORT_ROWS_NS: Final = 7.2
 """A k-means step, for each row and cluster."""
 
 PAIR_NS: Final = 5.7
@@ -71,8 +71,8 @@ def _kmeans_steps(rows: int, ranks: int) -> Iterator[Step]:
 def _kmeans_work(rows: int, ranks: int) -> Work:
     share = _share(rows, ranks)
     table, scores = 8 * share * FEATURES, 8 * share * CLUSTERS
-    # Scores are made, changed in place and searched; memberships are made, counted, made numbers and multiplied: all
-    # in rows as short as the clusters are few, at which kernels are slow.
+    # Scores are made, changed in place and compared with their least; what is compared is counted, made numbers of and
+    # multiplied.
     return Work(
         read=2 * table + 4 * scores + 2 * scores / 8,
         fresh=2 * scores + scores / 8 + 8 * share,
@@ -85,7 +85,7 @@ def _kmeans_work(rows: int, ranks: int) -> Work:
 
 
 def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
-    yield Step("allreduce", 10, 10, 10 * 8 * FEATURES)
+    yield Step("allreduce", 11, 11, 11 * 8 * FEATURES)
     yield Step(MERGE, 1, 1, 24 * FEATURES)
 
 
@@ -95,7 +95,7 @@ def _moments_work(rows: int, ranks: int) -> Work:
     return Work(
         read=(1 + 1 + 8 + 8) * table,
         fresh=(1 + 2 + 1) * table,
-        busy=16 * 1.2e-9 * _share(rows, ranks) * FEATURES,
+        busy=16 * 0.6e-9 * _share(rows, ranks) * FEATURES,
     )
 
 
@@ -140,9 +140,18 @@ def _lasso_work(rows: int, ranks: int) -> Work:
 
 
 WORKLOADS: Final = (
-    Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 31, 1 << 30, 1 << 20),
-    Workload("moments", _moments_steps, _moments_work, lambda rows: 87, 1 << 30, 1 << 20),
+    Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 25, 1 << 30, 1 << 20),
+    Workload("moments", _moments_steps, _moments_work, lambda rows: 150, 1 << 30, 1 << 20),
     Workload("cdist", _cdist_steps, _cdist_work, lambda rows: 60 + 25 * _places(rows), 1 << 20, 1 << 10),
     Workload("LASSO, 20 sweeps", _lasso_steps, _lasso_work, lambda rows: 29, 1 << 28, 1 << 18),
 )
 """cdist grows with the square of the rows: in weak scaling each rank keeps its rows, and so gets more to do."""
+
+PAPER_NODES: Final = (1, 2, 4, 8, 15)
+"""The nodes of the paper's runs, as HeAT's own job configurations have them (benchmarks/bm_2020 of its repository)."""
+
+PAPER_ROWS: Final[dict[str, tuple[int, tuple[int, ...]]]] = {
+    "cdist": (40_000, (25_820, 36_515, 51_640, 73_030, 100_000)),
+    "LASSO, 20 sweeps": (10_000_000, (714_285, 1_428_571, 2_857_142, 5_714_285, 10_000_000)),
+}
+"""Rows of the same runs: in strong scaling, and in weak scaling on each number of nodes."""

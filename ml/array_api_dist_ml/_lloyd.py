@@ -102,7 +102,7 @@ def nearest(data: Data, centers: Array) -> Array:
 def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
     """Return which rows have which centre as their nearest one, of several the first.
 
-    Extra memory: n k truth values. Communication: an allreduce of k counts.
+    Extra memory: n k truth values. Communication: an allreduce of k counts, another one where a row has several.
     """
     xp, count = data.xp, data.rows.shape[0]
     column = data.rows[:, 0]
