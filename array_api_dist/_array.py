@@ -267,9 +267,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         """Make the local tensor this array's alone: storage is shared until one side is written."""
         self._replica = None
         if not self._is_alone():
-            block = self._block
-            dense = block.local.resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
-            self._block = block.with_local(dense)
+            self._block = self._block.with_local(storage.dense_copy(self._block.local))
 
     def _is_alone(self) -> bool:
         """Return whether nothing else sees the memory of the local tensor, which can be written element by element."""

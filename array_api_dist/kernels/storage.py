@@ -62,8 +62,11 @@ def _may_overlap_itself(tensor: torch.Tensor) -> bool:
 
 def unshared(tensor: torch.Tensor) -> torch.Tensor:
     """Return ``tensor`` itself if nobody else sees its memory, else a dense copy."""
-    if not is_shared(tensor):
-        return tensor
+    return dense_copy(tensor) if is_shared(tensor) else tensor
+
+
+def dense_copy(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the values in memory of their own, without lazy conjugation."""
     return tensor.resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
 
 
