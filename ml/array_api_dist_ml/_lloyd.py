@@ -124,9 +124,7 @@ def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
     counts = xp.count_nonzero(belongs, axis=1)
     if int(xp.sum(counts)) != count:
         # Rows that are as near to several centres, or to none: of a NaN.
-        labels = nearest(data, centers)
-        numbers = xp.arange(centers.shape[0], dtype=labels.dtype, device=device(labels))
-        belongs = numbers[:, None] == labels[None, :]
+        belongs = _belonging(nearest(data, centers), range(centers.shape[0]))
         counts = xp.count_nonzero(belongs, axis=1)
     return Members(belongs, counts, least if keep_scores else None)
 
@@ -137,22 +135,23 @@ def shares(data: Data, labels: Array, clusters: range) -> Array:
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
     xp, column = data.xp, data.rows[:, 0]
-    # Bytes are compared faster.
-    dtype = xp.uint8 if clusters.stop <= _BYTE else labels.dtype
-    numbers = xp.arange(clusters.start, clusters.stop, dtype=dtype, device=device(column))[:, None]
     places = local_blocks(column, len(clusters))
     if len(places) == 1:
-        return _belonging(numbers, labels, data.weights, column.dtype)
+        return _weighted(_belonging(labels, clusters), data.weights, column.dtype)
     found = xp.empty_like(xp.broadcast_to(column[None, :], (len(clusters), column.shape[0])))
     for place in places:
         weights = None if data.weights is None else data.weights[place]
-        found[:, place] = _belonging(numbers, labels[place], weights, column.dtype)
+        found[:, place] = _weighted(_belonging(labels[place], clusters), weights, column.dtype)
     return found
 
 
-def _belonging(numbers: Array, labels: Array, weights: Array | None, dtype: Any) -> Array:
+def _belonging(labels: Array, clusters: range) -> Array:
+    """Return which rows have which of some ``clusters`` (c, n) as their label."""
     xp = array_namespace(labels)
-    return _weighted(numbers == xp.astype(labels, numbers.dtype, copy=False)[None, :], weights, dtype)
+    # Bytes are compared faster.
+    dtype = xp.uint8 if clusters.stop <= _BYTE else labels.dtype
+    numbers = xp.arange(clusters.start, clusters.stop, dtype=dtype, device=device(labels))
+    return numbers[:, None] == xp.astype(labels, dtype, copy=False)[None, :]
 
 
 def _weighted(belongs: Array, weights: Array | None, dtype: Any) -> Array:
