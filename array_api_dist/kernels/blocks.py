@@ -13,15 +13,15 @@ from typing import Final
 import torch
 
 from array_api_dist.kernels.powers import power_sums
+from array_api_dist.kernels.square_sums import row_sums
 from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
 
 _LENGTH: Final = 1 << 20
 # Accelerators add up more of a row one after another.
 _LENGTH_ELSEWHERE: Final = 1 << 12
 _ROWS: Final = 1 << 6
-# torch adds columns up as fast as BLAS where they are so few or fill its vectors, rows where they are as long as this.
+# torch adds columns up as fast as BLAS where they are so few or fill its vectors.
 _FEW_COLUMNS: Final = 8
-_LONG_ROW: Final = 1 << 6
 # Elements of blocks that are added up again at once.
 _AGAIN: Final = 1 << 18
 
@@ -55,14 +55,7 @@ def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tenso
 def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
     """Return the sums of blocks that lie along the last axis, or the one before."""
     is_by_columns = along == blocks.ndim - 2
-    return (_column_sums(blocks) if is_by_columns else _row_sums(blocks)).to(torch.float64)
-
-
-def _row_sums(rows: torch.Tensor) -> torch.Tensor:
-    length = rows.shape[-1]
-    if rows.is_cpu and rows.ndim == 2 and length < _LONG_ROW:
-        return torch.mv(rows, torch.ones(length, dtype=rows.dtype))
-    return torch.sum(rows, -1)
+    return (_column_sums(blocks) if is_by_columns else row_sums(blocks)).to(torch.float64)
 
 
 def _column_sums(blocks: torch.Tensor) -> torch.Tensor:

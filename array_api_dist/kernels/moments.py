@@ -11,73 +11,26 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-import numpy as np
 import torch
 
+from array_api_dist.kernels import square_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
+from array_api_dist.kernels.precision import ABOUT_MEAN, Pair, in_double
+from array_api_dist.kernels.square_sums import PIECE, WORTHWHILE, row_sums, together
 from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, Tiled, cut_axis, is_small, tiles_of
 
 Moments: TypeAlias = tuple[torch.Tensor, ...]
-Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
-"""Means and M2, of equal counts or with the counts beside."""
-
-# What a core's own cache holds, and how many rows of it are added up one after another.
+# What a core's own cache holds; the rows that are added up one after another, and how many columns of them it holds.
 _PIECE_NBYTES: Final = 1 << 20
-_FEWEST_ROWS, _MOST_ROWS = 1 << 6, 1 << 7
-# What is read twice, and not written.
-_SQUARES_NBYTES: Final = 1 << 22
-# Short rows are taken several at once as one of at most this width, to reduce columns.
-_WIDTH_NBYTES: Final = 1 << 13
-# Rows are cut, and BLAS adds short ones up faster than torch.
-_ROW_PIECE: Final = 1 << 10
-_SHORT_ROW: Final = 1 << 6
-# Parts of tensors of three axes and more that are worth a call.
-_WORTHWHILE: Final = 1 << 14
-
-
-@dataclass(frozen=True, slots=True)
-class _Precision:
-    """Within what a variance is right to the precision of its type: its own size, and the mean's square beside it."""
-
-    least: float
-    greatest: float
-    ratio: float
-
-    def suffices(self, mean: torch.Tensor, variance: torch.Tensor) -> bool:
-        low, high = torch.aminmax(variance)
-        return (
-            self.least < low.item()
-            and high.item() < self.greatest
-            and (mean.square() / variance).amax().item() < self.ratio
-        )
-
-    def fails(self, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-        """Return where it does not suffice; equal elements are no failure."""
-        square = mean.to(torch.float64).square()
-        fits = (variance > self.least) & (variance < self.greatest) & (square < self.ratio * variance)
-        return ~(fits | ((variance == 0) & (square > self.least)))
-
-
-_PRECISIONS: Final = {
-    torch.float32: _Precision(1e-30, 1e33, 1e5),
-    torch.float64: _Precision(1e-290, 1e300, 1e10),
-}
-# Sums of squares lose as many digits as the mean's square is larger.
-_PRECISIONS_OF_SQUARES: Final = {dtype: replace(each, ratio=4.0) for dtype, each in _PRECISIONS.items()}
+_MOST_ROWS: Final = 1 << 7
+_MOST_COLUMNS: Final = 1 << 12
 
 
 def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
-    """Return (count, mean, M2) over ``axes`` in float64, for float32 or float64; M2 is 0 for no or equal elements.
-
-    Notes
-    -----
-    In double precision, sums of x - x0 are squared with x0 one of the n elements: (mean - x0)**2 <= M2, so that M2 is
-    right to about n units in the last place however the data lie.
-    """
+    """Return (count, mean, M2) over ``axes`` in float64, for float32 or float64; M2 is 0 for no or equal elements."""
     shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
     count = math.prod(tensor.shape[axis] for axis in axes)
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
@@ -88,7 +41,10 @@ def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
     if axes and is_small(tensor):
         return counts, *_small_moments(tensor.to(torch.float64), axes, count)
     tiled = tiles_of(tensor, axes)
-    if tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * _ROW_PIECE:
+    found = square_sums.moments(tiled, count) if axes else None
+    if found is not None:
+        return counts, *(tiled.restored(each) for each in found)
+    if tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * PIECE:
         mean, square = _of_short_rows(tiled.view, None)
         return counts, tiled.restored(mean), tiled.restored(square)
     origin = origin_of(tiled)
@@ -110,14 +66,14 @@ def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
 def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
     """Return mean and M2 by an accelerator's one pass, where it does not do by another in double precision."""
     variance, mean = torch.var_mean(tensor, axes, correction=0)
-    if bool(_PRECISIONS[tensor.dtype].fails(mean, variance).any()):
+    if bool(ABOUT_MEAN[tensor.dtype].fails(mean, variance).any()):
         return _small_moments(tensor.to(torch.float64), axes, count)
     return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
 
 
 def _is_cut_well(tiled: Tiled) -> bool:
     """Return whether rows or columns of the last two axes are reduced, and are worth a call."""
-    return any(tiled.reduced[-2:]) and math.prod(tiled.view.shape[-2:]) >= _WORTHWHILE
+    return any(tiled.reduced[-2:]) and math.prod(tiled.view.shape[-2:]) >= WORTHWHILE
 
 
 def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
@@ -165,36 +121,35 @@ def _joined(parts: list[tuple[Pair, int]]) -> Pair:
 def _of_columns(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return mean and M2 of each column; of many short rows several are taken as one long row."""
     rows, columns = matrix.shape
-    together = _WIDTH_NBYTES // matrix.element_size() // columns
-    if together < 2 or rows < _FEWEST_ROWS * together or not matrix.is_contiguous():
-        return _of_one(matrix, origin)
-    whole = rows - rows % together
-    mean, square = _of_one(matrix[:whole].view(-1, together * columns), origin.repeat(1, together))
-    folded = mean.view(together, -1), square.view(together, -1)
-    parts = [(_pooled(folded, whole // together), whole)]
+    several = together(matrix)
+    if several == 1:
+        return _of_slabs(matrix, origin)
+    whole = rows - rows % several
+    mean, square = _of_slabs(matrix[:whole].view(-1, several * columns), origin.repeat(1, several))
+    folded = mean.view(several, -1), square.view(several, -1)
+    parts = [(_pooled(folded, whole // several), whole)]
     if rows > whole:
-        parts.append((_of_one(matrix[whole:], origin), rows - whole))
+        parts.append((_of_slabs(matrix[whole:], origin), rows - whole))
     return _joined(parts)
 
 
-def _of_one(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
-    mean, square = _of_matrices(matrix[None], origin[None])
-    return mean[0], square[0]
-
-
-def _of_matrices(matrices: torch.Tensor, origins: torch.Tensor) -> Pair:
-    """Return mean and M2 of each column of each matrix: of slabs of rows, pooled."""
-    columns, threads = matrices.shape[-1], torch.get_num_threads()
-    fitting = _PIECE_NBYTES // matrices.element_size() // columns
-    slabs = torch.split(matrices, min(max(fitting, _FEWEST_ROWS), _MOST_ROWS) * threads, 1)
-    counts = [slab.shape[1] for slab in slabs]
-    means = torch.empty(len(slabs), len(matrices), columns, dtype=torch.float64)
+def _of_slabs(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
+    """Return mean and M2 of each column: of slabs of rows, pooled."""
+    rows, columns = matrix.shape
+    at_once = _MOST_ROWS * torch.get_num_threads()
+    counts = [min(at_once, rows - first) for first in range(0, rows, at_once)]
+    means = torch.empty(len(counts), columns, dtype=torch.float64)
     squares = torch.empty_like(means)
-    for at, slab in enumerate(slabs):
-        for each, origin, mean, square in zip(slab, origins, means[at], squares[at], strict=True):
-            mean[:], square[:] = _of_slab(each.contiguous(), origin)
-        squares[at] *= counts[at]
-    return _pooled((means, squares), counts)
+    spare = torch.empty(min(at_once, rows), min(columns, _MOST_COLUMNS), dtype=matrix.dtype)
+    for (at, slab), left in itertools.product(
+        enumerate(torch.split(matrix, at_once)), range(0, columns, _MOST_COLUMNS)
+    ):
+        place = slice(left, left + _MOST_COLUMNS)
+        piece = slab[:, place]
+        if not piece.is_contiguous():
+            piece = spare.view(-1)[: piece.numel()].view(piece.shape).copy_(piece)
+        means[at, place], squares[at, place] = _of_slab(piece, origin[:, place])
+    return _pooled((means, squares.mul_(torch.tensor(counts)[:, None])), counts)
 
 
 def _of_slab(slab: torch.Tensor, origin: torch.Tensor) -> Pair:
@@ -217,7 +172,7 @@ def _statistics(slab: torch.Tensor) -> Pair:
 
 
 def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> bool:
-    precision = _PRECISIONS[slab.dtype]
+    precision = ABOUT_MEAN[slab.dtype]
     if precision.suffices(mean, variance):
         return True
     fails = precision.fails(mean, variance)
@@ -234,11 +189,11 @@ def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> 
 def _of_rows(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return mean and M2 of each row: long rows are cut into shorter ones."""
     length = matrix.shape[1]
-    if length < 2 * _ROW_PIECE:
+    if length < 2 * PIECE:
         return _of_short_rows(matrix, origin)
-    whole = length - length % _ROW_PIECE
-    mean, square = _of_pieces(cut_axis(matrix[:, :whole], 1, _ROW_PIECE), origin[:, :, None])
-    parts = [(_pooled((mean.mT, square.mT), _ROW_PIECE), whole)]
+    whole = length - length % PIECE
+    mean, square = _of_pieces(cut_axis(matrix[:, :whole], 1, PIECE), origin[:, :, None])
+    parts = [(_pooled((mean.mT, square.mT), PIECE), whole)]
     if whole < length:
         parts.append((_of_short_rows(matrix[:, whole:], origin), length - whole))
     return _joined(parts)
@@ -246,9 +201,6 @@ def _of_rows(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
 
 def _of_pieces(pieces: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return mean, from the origin, and M2 of each piece of each row."""
-    found = _from_squares(pieces)
-    if found is not None:
-        return found[0] - origin[..., 0], found[1]
     if pieces[0].numel() * pieces.element_size() <= _PIECE_NBYTES:
         return _of_short_rows(pieces, origin)
     # Rows that the caches don't hold come one by one.
@@ -257,33 +209,6 @@ def _of_pieces(pieces: torch.Tensor, origin: torch.Tensor) -> Pair:
     ]
     means, squares = (torch.stack(each) for each in zip(*pairs, strict=True))
     return means, squares
-
-
-def _from_squares(pieces: torch.Tensor) -> Pair | None:
-    """Return mean and M2 of each piece of each row by sums of squares, or None where those lose digits."""
-    rows, count, length = pieces.shape
-    fitting = max(_SQUARES_NBYTES // pieces.element_size() // length, 1)
-    at_once, rows_at_once = min(fitting, count), max(fitting // count, 1)
-    means, squares = (torch.empty(rows, count, dtype=pieces.dtype) for _ in range(2))
-    precision = _PRECISIONS_OF_SQUARES[pieces.dtype]
-    for row, first in itertools.product(range(0, rows, rows_at_once), range(0, count, at_once)):
-        place = slice(row, row + rows_at_once), slice(first, first + at_once)
-        mean, square = _means_of_squares(pieces[place])
-        # Where one piece lies far from the origin, others do.
-        if not precision.suffices(mean, square - mean.square()):
-            return None
-        means[place], squares[place] = mean, square
-    wide = means.to(torch.float64)
-    return wide, squares.to(torch.float64).sub_(wide.square()).mul_(length)
-
-
-def _means_of_squares(rows: torch.Tensor) -> Pair:
-    """Return means and mean squares along the last axis."""
-    values = rows.numpy()
-    with np.errstate(over="ignore", invalid="ignore"):
-        # BLAS reads squares once.
-        squares = torch.from_numpy(np.vecdot(values, values))
-    return torch.mean(rows, -1), squares.div_(rows.shape[-1])
 
 
 def _of_short_rows(rows: torch.Tensor, origin: torch.Tensor | None) -> Pair:
@@ -301,7 +226,7 @@ def _of_short_rows(rows: torch.Tensor, origin: torch.Tensor | None) -> Pair:
 
 def _of_piece(rows: torch.Tensor, origin: torch.Tensor | None, spare: torch.Tensor) -> Pair:
     length = rows.shape[-1]
-    precision = _PRECISIONS[rows.dtype]
+    precision = ABOUT_MEAN[rows.dtype]
     mean, square = _centred(rows, spare)
     if precision.suffices(mean, square / length):
         return mean if origin is None else mean - origin[..., 0], square
@@ -312,25 +237,17 @@ def _of_piece(rows: torch.Tensor, origin: torch.Tensor | None, spare: torch.Tens
     starts = start.expand(*rows.shape[:-1], 1)
     for places in torch.split(torch.nonzero(fails), max(SMALL_SIZE // length, 1)):
         place = places.unbind(1)
-        wide = rows[place] - starts[place]
-        center = wide.mean(-1, keepdim=True)
-        mean[place] = center[:, 0]
-        square[place] = wide.sub_(center).square_().sum(-1)
+        mean[place], square[place] = in_double(rows[place], starts[place])
     return mean + start[..., 0] if origin is None else mean, square
 
 
 def _centred(rows: torch.Tensor, spare: torch.Tensor) -> Pair:
     """Return mean and M2 along the last axis in the precision of the rows."""
-    length = rows.shape[-1]
-    if rows.ndim > 2 or length >= _SHORT_ROW:
-        mean = torch.mean(rows, -1)
-        away = torch.sub(rows, mean[..., None], out=spare)
-        return mean, torch.linalg.vector_norm(away, dim=-1).square_()
-    # BLAS adds short rows up faster than torch.
-    ones = torch.ones(length, dtype=rows.dtype)
-    mean = torch.mv(rows, ones).div_(length)
-    away = torch.sub(rows, mean[:, None], out=spare)
-    return mean, torch.mv(away.square_(), ones)
+    mean = row_sums(rows).div_(rows.shape[-1])
+    away = torch.sub(rows, mean[..., None], out=spare)
+    if rows.ndim == 2:
+        return mean, row_sums(away.square_())
+    return mean, torch.linalg.vector_norm(away, dim=-1).square_()
 
 
 # ---- what becomes of states
