@@ -15,6 +15,7 @@ from array_api_dist_ml._axes import Axis, check_real, normal_axes, real_namespac
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
+    as_float,
     as_float64,
     constant,
     eps_of,
@@ -115,7 +116,7 @@ def _moments(xp: Namespace, x: Array, axis: Axis, *, order: int) -> _Moments:
     The second pass takes powers of the deviation from the rounded mean, and then corrects for that rounding:
     nothing is lost where the mean is large.
     """
-    center = mean(x, axis=axis, keepdims=True)
+    center = as_float64(xp, xp.mean(as_float(xp, x), axis=axis, keepdims=True))
     if math.prod(x.shape) == 0:
         return _Moments(center, center, center, center)
     count = float(_count(x, axis))
