@@ -28,6 +28,7 @@ from array_api_dist_ml._namespace import (
     quiet,
     ranks_of,
     row_squares,
+    spread_axis,
 )
 from array_api_dist_ml._validation import check_finite, check_kind
 
@@ -182,13 +183,19 @@ def _mend_diagonal(distances: Array, value: Array) -> None:
     count = distances.shape[0]
     most = isqrt(_tile_elements(distances))
     # Blocks of few rows have few elements; each takes some calls, of which accelerators want few.
-    step = -(-count // (min(most, max(_DIAGONAL_ROWS, isqrt(count))) if is_on_cpu(distances) else most))
-    for start in range(step):
-        rows = slice(start, None, step)
-        numbers = xp.arange(start, count, step, dtype=xp.int64, device=device(distances))
-        is_diagonal = numbers[:, None] == numbers[None, :]
+    rows = min(most, max(_DIAGONAL_ROWS, isqrt(count))) if is_on_cpu(distances) else most
+    # Interleaved, each block is spread over the ranks as the whole is; on one it has as much memory in a row.
+    step = -(-count // rows)
+    blocks = [slice(start, None, step) for start in range(step)]
+    if spread_axis(distances) is None:
+        blocks = [slice(start, start + rows) for start in range(0, count, rows)]
+    # The first of them is the longest.
+    numbers = xp.arange(len(range(count)[blocks[0]]), dtype=xp.int64, device=device(distances))
+    is_diagonal = numbers[:, None] == numbers[None, :]
+    for block in blocks:
+        length = len(range(count)[block])
         # No name for what is there: the whole would be copied before it is written to.
-        distances[rows, rows] = xp.where(is_diagonal, value, distances[rows, rows])
+        distances[block, block] = xp.where(is_diagonal[:length, :length], value, distances[block, block])
 
 
 def cdist(
