@@ -221,16 +221,17 @@ class BaseCommunicator(ABC):
         return result
 
     def _allreduced(self, state: State, operator: Operator, nbytes: int) -> State:
+        ranks = self.ranks
         # What a lone rank has to merge is its own, and need not leave a device whose memory MPI can't touch.
-        if nbytes == 0 or self.ranks == 1:
-            return tuple(tensor.clone() for tensor in state)
-        if nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * self.ranks) and len(state) == 1:
+        if nbytes == 0 or ranks == 1:
+            return tuple([tensor.clone() for tensor in state])
+        if len(state) == 1 and nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * ranks):
             native = self._native_allreduce(self._host(state[0]), operator)
             if native is not None:
-                return (native.to(state[0].device),)
-        if nbytes * self.ranks <= GATHERED_NBYTES:
+                return (native.to(state[0].device) if self._staged else native,)
+        if nbytes * ranks <= GATHERED_NBYTES:
             return merged_in_pairs(self._states(state), operator)
-        if nbytes <= LEAST_SLAB_NBYTES * self.ranks or state[0].ndim == 0:
+        if nbytes <= LEAST_SLAB_NBYTES * ranks or state[0].ndim == 0:
             return self._doubled(state, operator)
         flat = tuple(packed(tensor).reshape(-1) for tensor in state)
         counts = even_counts(flat[0].numel(), self.ranks)

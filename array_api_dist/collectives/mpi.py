@@ -210,11 +210,10 @@ class MpiCommunicator(BaseCommunicator):
 
     def _extreme(self, source: torch.Tensor, better: np.ufunc) -> torch.Tensor:
         """Return the extremes of all ranks' values, NaN where there is one: gathered, and compared everywhere."""
-        every = torch.empty((self._ranks, *source.shape), dtype=source.dtype)
-        # The count is that for one rank.
-        nbytes = source.nbytes
-        self._comm.Allgather((_buffer(source), nbytes, MPI.BYTE), (_buffer(every), nbytes, MPI.BYTE))
-        return torch.from_numpy(np.asarray(better.reduce(every.numpy(), axis=0)))
+        values = source.numpy()
+        every = np.empty((self._ranks, *values.shape), values.dtype)
+        self._comm.Allgather(values, every)
+        return torch.from_numpy(np.asarray(better.reduce(every, axis=0)))
 
     def _reduced(self, source: torch.Tensor, operation: str) -> torch.Tensor:
         result = torch.empty_like(source)

@@ -150,7 +150,7 @@ def _with_kept_axes(block: Block, shape: Shape, axes: tuple[int, ...]) -> Block:
 
 def _merged(state: State, operator: Operator, shape: Shape, block: Block) -> tuple[State, Partition]:
     """Merge the ranks' states: replicated when small, scattered along the longest axis when large."""
-    nbytes = sum(tensor.element_size() for tensor in state) * prod(shape)
+    nbytes = sum([tensor.element_size() for tensor in state]) * prod(shape)
     # One element alone is not worth it, and callers drop axes of one.
     if nbytes < SCATTER_NBYTES or max(shape, default=0) < max(block.device.ranks, 2):
         return block.communicator.allreduce(state, operator), REPLICATED

@@ -188,7 +188,7 @@ def _mend_diagonal(distances: Array, value: Array) -> None:
     step = -(-count // rows)
     blocks = [slice(start, None, step) for start in range(step)]
     if spread_axis(distances) is None:
-        blocks = [slice(start, start + rows) for start in range(0, count, rows)]
+        blocks = [slice(start, min(start + rows, count)) for start in range(0, count, rows)]
     # The first of them is the longest.
     numbers = xp.arange(len(range(count)[blocks[0]]), dtype=xp.int64, device=device(distances))
     is_diagonal = numbers[:, None] == numbers[None, :]
