@@ -18,6 +18,7 @@ from benchmarks.report import (
     ratio_text,
     ratios,
     rows_of,
+    scaling,
 )
 from benchmarks.results import Results
 from benchmarks.teams import ROOT
@@ -68,6 +69,7 @@ def measured(results: Results, plots: list[str]) -> Iterator[str]:
         if names:
             yield f"### {title}\n\n{ratios(results, names)}\n"
     yield f"### Slower than a peer\n\n{slower(results)}\n"
+    yield f"### Ranks of one thread beside one rank\n\n{scaling(results)}\n"
     yield f"### Predicted and measured\n\n{predictions(results)}\n"
     yield f"### What does not count\n\n{failures(results)}\n"
     yield "\n".join(f"![{name.removeprefix(PREFIX).removesuffix('.png')}]({name})" for name in plots) + "\n"

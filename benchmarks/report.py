@@ -116,6 +116,25 @@ def speedup(results: Results, case: str, system: str, ranks: int, *, factor: int
     return one.median / many.median
 
 
+def scaling(results: Results) -> str:
+    """Return the table of what more ranks of one thread gain over one, beside what as many threads gain for torch."""
+    ranks = max((row.ranks for row in results.rows if row.system == OWN and row.threads == 1), default=1)
+    body = []
+    for name in cases(results):
+        one, many = (results.find(name, OWN, Layout(each, 1)) for each in (1, ranks))
+        if ranks == 1 or one is None or many is None or not (one.seconds and many.seconds):
+            continue
+        single, threaded = (results.find(name, "torch", Layout(1, each)) for each in (1, ranks))
+        threads = UNKNOWN
+        if single is not None and threaded is not None and single.seconds and threaded.seconds:
+            threads = ratio_text(single.median / threaded.median)
+        told = (seconds_text(one.median), seconds_text(many.median), ratio_text(one.median / many.median))
+        body.append([name, *told, threads])
+    if not body:
+        return "Measured on one rank only."
+    return table(["case", "P = 1", f"P = {ranks}", "gain", f"torch, {ranks} threads over 1"], body)
+
+
 def markdown(results: Results) -> str:
     """Return the whole report."""
     groups = list(dict.fromkeys(name.split("/", 1)[0] for name in cases(results)))
@@ -123,6 +142,7 @@ def markdown(results: Results) -> str:
     for group in groups:
         names = [name for name in cases(results) if name.split("/", 1)[0] == group]
         parts += [f"## {group}\n", times(results, names), "", ratios(results, names), ""]
+    parts += ["## Ranks of one thread beside one rank\n", scaling(results), ""]
     parts += ["## Predicted and measured\n", predictions(results), ""]
     parts += ["## What does not count\n", failures(results), ""]
     return "\n".join(parts)

@@ -16,7 +16,7 @@ from array_api_dist.kernels.powers import power_sums
 from array_api_dist.kernels.square_sums import row_sums
 from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
 
-_LENGTH: Final = 1 << 20
+_LENGTH: Final = 1 << 17
 # Accelerators add up more of a row one after another.
 _LENGTH_ELSEWHERE: Final = 1 << 12
 _ROWS: Final = 1 << 6
@@ -36,6 +36,15 @@ def block_sums(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         # Of float32 a block may overflow where the whole need not.
         sums = _tiled_sums(tiled, _mended_sums)
     return tiled.restored(sums)
+
+
+def block_means(tensor: torch.Tensor, axes: Axes) -> torch.Tensor | None:
+    """Return the means of rows of one block each, in float32; None of other layouts, and where a sum overflows."""
+    tiled = tiles_of(tensor, axes)
+    if not tensor.is_cpu or tiled.reduced != (False, True) or tiled.view.shape[1] > _LENGTH:
+        return None
+    means = row_sums(tiled.view).div_(tiled.view.shape[1])
+    return tiled.restored(means) if math.isfinite(means.sum().item()) else None
 
 
 def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tensor]) -> torch.Tensor:

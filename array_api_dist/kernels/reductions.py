@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from array_api_dist.kernels import predicates
-from array_api_dist.kernels.blocks import block_sums
+from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
@@ -128,7 +128,8 @@ def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     dtype = tensor.dtype
     if axes and count and not tensor.is_complex() and _is_converted_whole(tensor):
         return cast(torch.mean(tensor, axes, dtype=torch.float64), dtype)
-    return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
+    found = block_means(tensor, axes) if axes and count and dtype == torch.float32 else None
+    return found if found is not None else mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
 
 def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Tensor:
