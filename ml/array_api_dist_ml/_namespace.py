@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, Protocol, cast
 
@@ -114,7 +115,12 @@ def device(x: Array) -> Any:
 
 def is_on_cpu(x: Array) -> bool:
     """Return whether ``x`` lies in the host's memory, as its device's name says."""
-    return "cpu" in str(device(x)).lower()
+    return _is_cpu(device(x))
+
+
+@lru_cache(maxsize=64)
+def _is_cpu(where: Any) -> bool:
+    return "cpu" in str(where).lower()
 
 
 def is_foreign(x: object) -> bool:
