@@ -20,15 +20,17 @@ from array_api_dist.kernels.powers import finite
 from array_api_dist.kernels.precision import OF_SQUARES, Pair, in_double
 from array_api_dist.kernels.tiles import SMALL_SIZE, Tiled, cut_axis
 
-# What the caches hold of rows, and a core's own of a slab of rows.
-_READ_NBYTES: Final = 1 << 22
-_SLAB_NBYTES: Final = 1 << 19
+# What the caches hold of rows for each thread, and of a slab of rows.
+_READ_NBYTES: Final = 1 << 21
+_SLAB_NBYTES: Final = 1 << 20
 # Elements of a row, and rows, that are added up in the precision of the data; the least of those rows' columns at once.
 PIECE: Final = 1 << 10
 _SLAB_ROWS: Final = 1 << 6
 _FEWEST_COLUMNS: Final = 1 << 10
 SHORT_ROW: Final = 1 << 6
 """Rows shorter than this BLAS adds up faster than torch."""
+# More threads than this make up for the passes that NumPy saves on one.
+_FEW_THREADS: Final = 2
 # Short rows are taken several at once as one of at most this width, to reduce columns that are so many times as long.
 _WIDTH_NBYTES: Final = 1 << 13
 _FEWEST_ROWS: Final = 1 << 6
@@ -63,7 +65,11 @@ def moments(tiled: Tiled, count: int) -> Pair | None:
     view, reduced = tiled.view, tiled.reduced
     if view.stride(-1) != 1 or math.prod(view.shape[-2:]) < WORTHWHILE or not _is_promising(view, reduced):
         return None
-    if reduced[-1] if view.shape[-1] < SHORT_ROW else not (reduced[-1] or is_single()):
+    if (
+        reduced[-1]
+        if view.shape[-1] < SHORT_ROW
+        else not reduced[-1] and torch.get_num_threads() > _FEW_THREADS
+    ):
         return None
     sums, squares = _power_sums(view, reduced)
     return _mended(_lanes(view, reduced), *_states(sums, squares, count), count)
@@ -139,24 +145,21 @@ def _of_rows(rows: torch.Tensor) -> Pair:
 def _of_pieces(pieces: torch.Tensor) -> Pair:
     """Return the sums along the last two axes: along the last in the precision of the pieces."""
     rows, count, length = pieces.shape
-    fitting = max(_READ_NBYTES // pieces.element_size() // length, 1)
+    fitting = max(_READ_NBYTES * torch.get_num_threads() // pieces.element_size() // length, 1)
     at_once, rows_at_once = min(fitting, count), max(fitting // count, 1)
     sums, squares = torch.empty(2, rows, count, dtype=pieces.dtype)
-    for row, first in itertools.product(range(0, rows, rows_at_once), range(0, count, at_once)):
-        place = slice(row, row + rows_at_once), slice(first, first + at_once)
-        torch.sum(pieces[place], -1, out=sums[place])
-        _row_squares(pieces[place], squares[place])
-    return sums.sum(1, dtype=torch.float64), squares.sum(1, dtype=torch.float64)
-
-
-def _row_squares(rows: torch.Tensor, out: torch.Tensor) -> None:
-    if not is_single():
-        torch.linalg.vector_norm(rows, dim=-1, out=out).square_()
-        return
-    values = rows.numpy()
+    values, results, single = pieces.numpy(), squares.numpy(), is_single()
     with np.errstate(over="ignore", invalid="ignore"):
-        # BLAS reads squares once.
-        np.vecdot(values, values, out=out.numpy())
+        for row, first in itertools.product(range(0, rows, rows_at_once), range(0, count, at_once)):
+            place = slice(row, row + rows_at_once), slice(first, first + at_once)
+            piece = pieces[place]
+            torch.sum(piece, -1, out=sums[place])
+            if single:
+                # BLAS reads squares once.
+                np.vecdot(values[place], values[place], out=results[place])
+            else:
+                torch.linalg.vector_norm(piece, dim=-1, out=squares[place]).square_()
+    return sums.sum(1, dtype=torch.float64), squares.sum(1, dtype=torch.float64)
 
 
 def _of_columns(matrix: torch.Tensor) -> Pair:
