@@ -19,7 +19,7 @@ from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
-from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, in_wide_rows, is_small, tiles_of
+from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, cut_axis, in_wide_rows, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
@@ -309,38 +309,36 @@ def _extreme_of_slabs(slabs: torch.Tensor, kernel: Kernel) -> tuple[torch.Tensor
 
 
 def _first_extreme(tensor: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the extreme values and where they stand first, tile by tile: rows are compared as wholes."""
-    tiled = tiles_of(tensor, (axis,))
-    if not builtins.any(tiled.reduced):
-        index = tiled.result(torch.int64)
-        return tiled.restored(tiled.view), tiled.restored(index)
-    along = tiled.reduced.index(True)
-    length = tiled.tile_shape()[along]
-    steps = torch.arange(length, dtype=torch.int32, device=tensor.device)
-    steps = steps.reshape([-1 if at == along else 1 for at in range(tiled.view.ndim)])
-    value, index = tiled.result(tensor.dtype), tiled.result(torch.int64)
-    for cut in tiled.cuts():
-        found, place = _first_in_tile(tiled.view[cut], along, kernel, steps)
-        kept, offset = tiled.kept(cut), cut[along].start
-        if offset > 0:
-            # Without a change the merged extreme is the earlier one: NaN stays, of equals the first.
-            old = value[kept]
-            stays = (kernel(torch.stack((old, found)), 0) == old) | (old != old)  # noqa: PLR0124 - NaN
-            found, place = torch.where(stays, old, found), torch.where(stays, index[kept], place + offset)
-        value[kept], index[kept] = found, place
-    return tiled.restored(value), tiled.restored(index)
+    """Return the extreme values and where they stand first: memory is read once, and the block of each once more."""
+    length = tensor.shape[axis]
+    step = math.isqrt(length)
+    whole = length - length % step
+    value, index = _first_in_blocks(cut_axis(tensor.narrow(axis, 0, whole), axis, step), axis, kernel)
+    if whole == length:
+        return value, index
+    found, place = _first_in(tensor.narrow(axis, whole, length - whole), axis, kernel)
+    # Without a change the merged extreme is the earlier one: NaN stays, of equals the first.
+    stays = (kernel(torch.stack((value, found)), 0) == value) | (value != value)  # noqa: PLR0124 - NaN
+    return torch.where(stays, value, found), torch.where(stays, index, place + whole)
 
 
-def _first_in_tile(
-    tile: torch.Tensor, along: int, kernel: Kernel, steps: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    extreme = kernel(tile, along, keepdim=True)
-    is_extreme = tile == extreme
-    if tile.is_floating_point() and torch.isnan(extreme).any():
-        is_extreme |= torch.isnan(tile)
-    length = tile.shape[along]
-    place = torch.where(is_extreme, steps.narrow(along, 0, length), length).amin(along)
-    return extreme.squeeze(along), place.to(torch.int64)
+def _first_in_blocks(blocks: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the same of an axis that is cut into two: blocks, and the elements of each."""
+    value, block = _first_in(kernel(blocks, axis + 1), axis, kernel)
+    chosen = torch.take_along_dim(blocks, block.unsqueeze(axis).unsqueeze(axis), axis).squeeze(axis)
+    return value, _first_in(chosen, axis, kernel)[1].add_(block, alpha=blocks.shape[axis + 1])
+
+
+def _first_in(values: torch.Tensor, axis: int, kernel: Kernel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the same of an axis of few elements."""
+    extreme = kernel(values, axis, keepdim=True)
+    is_extreme = values == extreme
+    if values.is_floating_point() and torch.isnan(extreme).any():
+        is_extreme |= torch.isnan(values)
+    length = values.shape[axis]
+    steps = torch.arange(length, dtype=torch.int32, device=values.device)
+    steps = steps.reshape([-1 if at == axis else 1 for at in range(values.ndim)])
+    return extreme.squeeze(axis), torch.where(is_extreme, steps, length).amin(axis).to(torch.int64)
 
 
 def argmin(tensor: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
