@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -176,3 +177,43 @@ def test_long_rows_near_and_far_from_the_origin_have_their_moments(
     tolerance = 1e-6 if dtype == torch.float32 else 1e-12
     torch.testing.assert_close(mean, wide.mean(1), rtol=tolerance, atol=0)
     torch.testing.assert_close(square, exact, rtol=tolerance, atol=0)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", [(100, 3000), (300, 700), (100, 70000), (3000, 40)])
+def test_a_few_lanes_whose_squares_lose_digits_lose_none(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    lanes = torch.from_numpy(np.random.default_rng(5).gamma(2.0, size=shape)).to(dtype)
+    lanes[1] += 1e4
+    lanes[2], lanes[3] = 3.25, 0.0
+    lanes[4] *= 1e-25 if dtype == torch.float32 else 1e-140
+    lanes[5] *= 1e25 if dtype == torch.float32 else 1e150
+    lanes[6, 2], lanes[7, 5], lanes[8, 0] = torch.nan, torch.inf, -torch.inf
+    exact = lanes.numpy().astype(np.longdouble)
+    with np.errstate(invalid="ignore"):
+        expected_mean, expected = exact.mean(1), exact.var(1) * shape[1]
+    rtol = 5e-6 if dtype == torch.float32 else 1e-12
+    for values, axes in ((lanes, (1,)), (lanes.T.contiguous(), (0,)), (lanes.T, (0,))):
+        _, mean, square = kernels.moments(values, axes)
+        np.testing.assert_allclose(mean, expected_mean.astype(np.float64), rtol=rtol)
+        np.testing.assert_allclose(square, expected.astype(np.float64), rtol=rtol)
+        assert square[2] == square[3] == 0.0
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("shape", [(500, 40, 90), (40, 500, 90), (6, 40, 2000)])
+def test_moments_near_the_origin_of_several_axes(shape: tuple[int, ...]) -> None:
+    values = torch.from_numpy(np.random.default_rng(6).gamma(2.0, size=shape))
+    for count in (1, 2, 3):
+        for axes in itertools.combinations(range(3), count):
+            _check(values, axes, 1e-12)
+            _check(values.to(torch.float32), axes, 5e-6)
+            _check(values[:, ::2, 3:-4], axes, 1e-12)

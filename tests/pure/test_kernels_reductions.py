@@ -186,7 +186,7 @@ def test_the_first_extreme_is_found(dtype: torch.dtype, axis: int) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int16, torch.uint64, torch.bool])
 @pytest.mark.parametrize("shape", [(600, 1100), (40000, 18), (3, 40000, 7)])
-def test_the_first_extreme_of_many_rows_is_found_over_tiles(
+def test_the_first_extreme_of_many_rows_is_found_over_blocks(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     rng = np.random.default_rng(0)
