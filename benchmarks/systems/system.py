@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -25,6 +25,10 @@ class System:
         Functions of native arrays, by the names that cases use.
     prepared : mapping
         What a function's operands are made into beforehand, where a system wants them in another form.
+    operands : sequence
+        What the function of the case is given.
+    uncounted : float
+        Seconds that went into measuring itself.
     """
 
     distribution: ClassVar[str] = "numpy"
@@ -33,6 +37,8 @@ class System:
         self.scratch = scratch
         self.functions: Mapping[str, Function] = {}
         self.prepared: Mapping[str, Function] = {}
+        self.operands: Sequence[Any] = ()
+        self.uncounted = 0.0
 
     @property
     def rank(self) -> int:
