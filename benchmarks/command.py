@@ -246,6 +246,10 @@ def plot(
     docs: Annotated[
         bool, typer.Option("--docs", help="also renew docs/performance.md and its plots")
     ] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="results.json of another scale, whose ratios the page shows, too"),
+    ] = None,
 ) -> None:
     """Write tables and plots of results anew."""
     found = load(results)
@@ -255,7 +259,8 @@ def plot(
     if docs:
         from benchmarks.pages import renew
 
-        console.print(", ".join(str(path) for path in renew(found)))
+        others = [load(each) for each in also or ()]
+        console.print(", ".join(str(path) for path in renew(found, also=others)))
 
 
 def _show(case: Case, factor: int, found: Sequence[Row], seconds: float) -> None:

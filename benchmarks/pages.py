@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.cases import CASES, DATASETS
 from benchmarks.model.command import seconds_text
 from benchmarks.plots import draw
 from benchmarks.registry import OWN
@@ -36,8 +37,8 @@ SLOWER: Final = 0.95
 """A peer that takes less of this library's time than that is quicker."""
 
 
-def renew(results: Results, page: Path = PAGE) -> list[Path]:
-    """Write a run's tables and plots into the page; return the files.
+def renew(results: Results, page: Path = PAGE, *, also: Sequence[Results] = ()) -> list[Path]:
+    """Write a run's tables and plots, and the ratios of runs of other scales, into the page; return the files.
 
     Raises
     ------
@@ -52,12 +53,12 @@ def renew(results: Results, page: Path = PAGE) -> list[Path]:
     for old in page.parent.glob(f"{PREFIX}*.png"):
         old.unlink()
     plots = draw(results, page.parent, PREFIX, DRAWN)
-    parts = [BEGIN, "", *measured(results, [path.name for path in plots]), END]
+    parts = [BEGIN, "", *measured(results, [path.name for path in plots], also), END]
     page.write_text(head + "\n".join(parts) + tail)
     return [page, *plots]
 
 
-def measured(results: Results, plots: list[str]) -> Iterator[str]:
+def measured(results: Results, plots: list[str], also: Sequence[Results]) -> Iterator[str]:
     """Yield the parts of what was measured."""
     yield machine_text(results)
     for title, groups in (
@@ -68,11 +69,28 @@ def measured(results: Results, plots: list[str]) -> Iterator[str]:
         names = [name for name in cases(results) if name.split("/", 1)[0] in groups]
         if names:
             yield f"### {title}\n\n{ratios(results, names)}\n"
+    for other in also:
+        yield f"### {_scale_text(other)}\n\n{ratios(other, cases(other))}\n\n{scaling(other)}\n"
     yield f"### Slower than a peer\n\n{slower(results)}\n"
     yield f"### Ranks of one thread beside one rank\n\n{scaling(results)}\n"
     yield f"### Predicted and measured\n\n{predictions(results)}\n"
     yield f"### What does not count\n\n{failures(results)}\n"
     yield "\n".join(f"![{name.removeprefix(PREFIX).removesuffix('.png')}]({name})" for name in plots) + "\n"
+
+
+def _scale_text(results: Results) -> str:
+    """Return a title that says what scale a run had, and a line on its data and how it was made."""
+    scale = results.rows[0].scale
+    names = {operand.dataset for case in CASES if case.name in cases(results) for operand in case.operands}
+    shapes = [
+        f"{name} {' × '.join(str(length) for length in DATASETS[name].shape(scale))} {DATASETS[name].dtype}"
+        for name in sorted(names)
+    ]
+    told = results.machine
+    return (
+        f"The scale `{scale}`\n\n{', '.join(shapes)}; commit {told['commit']}{' with changes' if told['changed'] else ''}; "
+        f"{told['when']}; load before {told['load']:.1f}; `{told.get('command', '')}`."
+    )
 
 
 def _others(results: Results) -> set[str]:

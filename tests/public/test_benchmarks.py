@@ -173,10 +173,11 @@ def test_results_survive_a_file_and_make_tables_and_plots(tmp_path) -> None:
     assert load(tmp_path / "results.json") == found
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    files = renew(found, page)
+    files = renew(found, page, also=[found])
     assert all(path.stat().st_size > 0 for path in files)
     assert page.read_text().startswith("before")
     assert "old" not in page.read_text()
+    assert "### The scale `small`\n\ngrid 64000 × 64 float64; commit c;" in page.read_text()
     assert "reduction/sum/grid-0" in markdown(found)
 
 
