@@ -63,16 +63,17 @@ def together(matrix: torch.Tensor) -> int:
 def moments(tiled: Tiled, count: int) -> Pair | None:
     """Return the mean and M2 of ``count`` elements each, in the order of the tiles, or None."""
     view, reduced = tiled.view, tiled.reduced
-    if view.stride(-1) != 1 or math.prod(view.shape[-2:]) < WORTHWHILE or not _is_promising(view, reduced):
-        return None
-    if (
-        reduced[-1]
-        if view.shape[-1] < SHORT_ROW
-        else not reduced[-1] and torch.get_num_threads() > _FEW_THREADS
-    ):
+    if not (_is_quicker(view, reduced) and _is_promising(view, reduced)):
         return None
     sums, squares = _power_sums(view, reduced)
     return _mended(_lanes(view, reduced), *_states(sums, squares, count), count)
+
+
+def _is_quicker(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
+    """Return whether rows or columns of the last two axes are reduced, and deviations would take more time."""
+    if view.stride(-1) != 1 or not any(reduced[-2:]) or math.prod(view.shape[-2:]) < WORTHWHILE:
+        return False
+    return view.shape[-1] >= SHORT_ROW if reduced[-1] else torch.get_num_threads() <= _FEW_THREADS
 
 
 def _is_promising(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
@@ -126,7 +127,7 @@ def _power_sums(view: torch.Tensor, reduced: tuple[bool, ...]) -> Pair:
     elif reduced[-1]:
         first, second = _of_rows(view.reshape(-1, view.shape[-1]))
     else:
-        return _of_columns(view) if reduced[0] else (view, view.square())
+        return _of_columns(view)
     return (first.sum(0), second.sum(0)) if reduced[0] and view.ndim > 1 else (first, second)
 
 
