@@ -19,6 +19,7 @@ from benchmarks.report import (
     ratio_text,
     ratios,
     rows_of,
+    run_text,
     scaling,
 )
 from benchmarks.results import Results
@@ -86,11 +87,7 @@ def _scale_text(results: Results) -> str:
         f"{name} {' × '.join(str(length) for length in DATASETS[name].shape(scale))} {DATASETS[name].dtype}"
         for name in sorted(names)
     ]
-    told = results.machine
-    return (
-        f"The scale `{scale}`\n\n{', '.join(shapes)}; commit {told['commit']}{' with changes' if told['changed'] else ''}; "
-        f"{told['when']}; load before {told['load']:.1f}; `{told.get('command', '')}`."
-    )
+    return f"The scale `{scale}`\n\n{', '.join(shapes)}; {run_text(results)}"
 
 
 def _others(results: Results) -> set[str]:

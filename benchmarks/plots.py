@@ -90,9 +90,9 @@ def _strong(results: Results, names: Sequence[str], path: Path) -> Path:
     figure, axes = plt.subplots(figsize=(9, 1.5 + 0.16 * len(names)), layout="constrained")
     positions = np.arange(len(names))
     curves = {
-        f"{OWN}, {most} ranks": [speedup(results, name, OWN, most) for name in names],
-        f"heat, {most} ranks": [speedup(results, name, "heat", most) for name in names],
-        f"torch, {most} threads": [_threads(results, name, most) for name in names],
+        f"{OWN}, {most} ranks": [speedup(results, name, OWN, Layout(most, 1)) for name in names],
+        f"heat, {most} ranks": [speedup(results, name, "heat", Layout(most, 1)) for name in names],
+        f"torch, {most} threads": [speedup(results, name, "torch", Layout(1, most)) for name in names],
     }
     if machine is not None:
         modelled = [_modelled(known[name], results.rows[0], most, machine) for name in names]
@@ -118,17 +118,12 @@ def _modelled(case: Case, row: Row, most: int, machine: Any) -> float:
     return one / many if one and many else float("nan")
 
 
-def _threads(results: Results, name: str, threads: int) -> float:
-    one, many = (results.find(name, "torch", Layout(1, each)) for each in (1, threads))
-    return one.median / many.median if one and many else float("nan")
-
-
 def _weak(results: Results, names: Sequence[str], path: Path) -> Path:
     most = max(row.ranks for row in results.rows)
     figure, axes = plt.subplots(figsize=(9, 1.5 + 0.2 * len(names)), layout="constrained")
     positions = np.arange(len(names))
     for mark, system in zip("os", (OWN, "heat"), strict=True):
-        values = [speedup(results, name, system, most, factor=most) for name in names]
+        values = [speedup(results, name, system, Layout(most, 1), factor=most) for name in names]
         axes.plot(values, positions, mark, label=f"{system}, {most} ranks with {most} times the rows")
     axes.axvline(1, color="k", linewidth=0.8, linestyle=":")
     axes.set_yticks(positions, names, fontsize="small")

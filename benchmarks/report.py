@@ -107,10 +107,10 @@ def failures(results: Results) -> str:
     return "\n".join(found) or "None."
 
 
-def speedup(results: Results, case: str, system: str, ranks: int, *, factor: int = 1) -> float:
-    """Return how much faster ranks of one thread are than one rank (with as many times the rows, if a factor)."""
+def speedup(results: Results, case: str, system: str, layout: Layout, *, factor: int = 1) -> float:
+    """Return how much faster a layout is than one rank of one thread (with as many times the rows, if a factor)."""
     one = results.find(case, system, Layout(1, 1))
-    many = results.find(case, system, Layout(ranks, 1), factor)
+    many = results.find(case, system, layout, factor)
     if one is None or many is None:
         return float("nan")
     return one.median / many.median
@@ -118,21 +118,19 @@ def speedup(results: Results, case: str, system: str, ranks: int, *, factor: int
 
 def scaling(results: Results) -> str:
     """Return the table of what more ranks of one thread gain over one, beside what as many threads gain for torch."""
-    ranks = max((row.ranks for row in results.rows if row.system == OWN and row.threads == 1), default=1)
+    most = max((row.ranks for row in results.rows if row.system == OWN and row.threads == 1), default=1)
+    if most == 1:
+        return "Measured on one rank only."
     body = []
     for name in cases(results):
-        one, many = (results.find(name, OWN, Layout(each, 1)) for each in (1, ranks))
-        if ranks == 1 or one is None or many is None or not (one.seconds and many.seconds):
+        gain = speedup(results, name, OWN, Layout(most, 1))
+        if isnan(gain):
             continue
-        single, threaded = (results.find(name, "torch", Layout(1, each)) for each in (1, ranks))
-        threads = UNKNOWN
-        if single is not None and threaded is not None and single.seconds and threaded.seconds:
-            threads = ratio_text(single.median / threaded.median)
-        told = (seconds_text(one.median), seconds_text(many.median), ratio_text(one.median / many.median))
-        body.append([name, *told, threads])
-    if not body:
-        return "Measured on one rank only."
-    return table(["case", "P = 1", f"P = {ranks}", "gain", f"torch, {ranks} threads over 1"], body)
+        rows = rows_of(results, name)
+        times = [seconds_text(rows[f"{OWN} {Layout(ranks, 1)}"].median) for ranks in (1, most)]
+        threads = ratio_text(speedup(results, name, "torch", Layout(1, most)))
+        body.append([name, *times, ratio_text(gain), threads])
+    return table(["case", "P = 1", f"P = {most}", "gain", f"torch, {most} threads over 1"], body)
 
 
 def markdown(results: Results) -> str:
@@ -167,14 +165,22 @@ def predictions(results: Results) -> str:
     return f"{table(head, body)}\n\n{summary(found)}"
 
 
+def run_text(results: Results) -> str:
+    """Return which code was measured, when, on how busy a machine and by what command."""
+    told = results.machine
+    return (
+        f"commit {told['commit']}{' with changes' if told['changed'] else ''}; {told['when']}; "
+        f"load before {told['load']:.1f}; `{told.get('command', '')}`."
+    )
+
+
 def machine_text(results: Results) -> str:
     """Return what the run was made on, and what its columns mean."""
     told = results.machine
     made_on = (
         f"{', '.join([told['cpu'], *told.get('gpus', [])])}, {told['cores']} cores, "
         f"{told['memory_nbytes'] / 2**30:.0f} GiB; {told['system']}; "
-        f"Python {told['python']}; commit {told['commit']}{' with changes' if told['changed'] else ''}; {told['when']}; "
-        f"load before {told['load']:.1f}; `{told.get('command', '')}`."
+        f"Python {told['python']}; {run_text(results)}"
     )
     meaning = (
         "Medians, ± half the interquartile range. `2x1` is 2 ranks (or processes) of 1 thread. Ratios are the peer's "

@@ -36,8 +36,6 @@ def packed(tensor: torch.Tensor) -> torch.Tensor:
 
 def nbytes_of(state: Sequence[torch.Tensor]) -> int:
     """Return the bytes of all tensors."""
-    if len(state) == 1:
-        return state[0].nbytes
     return sum([tensor.nbytes for tensor in state])
 
 

@@ -13,8 +13,7 @@ from typing import Final
 import torch
 
 from array_api_dist.kernels.powers import power_sums
-from array_api_dist.kernels.square_sums import row_sums
-from array_api_dist.kernels.tiles import Axes, Tiled, cut_axis, tiles_of
+from array_api_dist.kernels.tiles import Tiled, cut_axis, row_sums
 
 _LENGTH: Final = 1 << 17
 # Accelerators add up more of a row one after another.
@@ -26,9 +25,8 @@ _FEW_COLUMNS: Final = 8
 _AGAIN: Final = 1 << 18
 
 
-def block_sums(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Return the sums over ``axes`` in float64."""
-    tiled = tiles_of(tensor, axes)
+def block_sums(tiled: Tiled) -> torch.Tensor:
+    """Return the sums in float64."""
     if not any(tiled.reduced[-2:]):
         return tiled.restored(power_sums(tiled, 1)[0])
     sums = _tiled_sums(tiled, _sums)
@@ -38,10 +36,9 @@ def block_sums(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     return tiled.restored(sums)
 
 
-def block_means(tensor: torch.Tensor, axes: Axes) -> torch.Tensor | None:
+def block_means(tiled: Tiled) -> torch.Tensor | None:
     """Return the means of rows of one block each, in float32; None of other layouts, and where a sum overflows."""
-    tiled = tiles_of(tensor, axes)
-    if not tensor.is_cpu or tiled.reduced != (False, True) or tiled.view.shape[1] > _LENGTH:
+    if not tiled.view.is_cpu or tiled.reduced != (False, True) or tiled.view.shape[1] > _LENGTH:
         return None
     means = row_sums(tiled.view).div_(tiled.view.shape[1])
     return tiled.restored(means) if math.isfinite(means.sum().item()) else None

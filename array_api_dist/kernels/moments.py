@@ -19,8 +19,8 @@ from array_api_dist.kernels import square_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
 from array_api_dist.kernels.precision import ABOUT_MEAN, Pair, in_double
-from array_api_dist.kernels.square_sums import PIECE, WORTHWHILE, row_sums, together
-from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, Tiled, cut_axis, is_small, tiles_of
+from array_api_dist.kernels.square_sums import PIECE, folded
+from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, Tiled, cut_axis, is_small, row_sums, tiles_of
 
 Moments: TypeAlias = tuple[torch.Tensor, ...]
 # What a core's own cache holds; the rows that are added up one after another, and how many columns of them it holds.
@@ -48,7 +48,7 @@ def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
         mean, square = _of_short_rows(tiled.view, None)
         return counts, tiled.restored(mean), tiled.restored(square)
     origin = origin_of(tiled)
-    if _is_cut_well(tiled):
+    if tiled.is_cut_well():
         mean, square = _states(tiled.view, tiled.reduced, origin)
     else:
         mean, square = _from_powers(tiled, count, origin)
@@ -69,11 +69,6 @@ def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
     if bool(ABOUT_MEAN[tensor.dtype].fails(mean, variance).any()):
         return _small_moments(tensor.to(torch.float64), axes, count)
     return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
-
-
-def _is_cut_well(tiled: Tiled) -> bool:
-    """Return whether rows or columns of the last two axes are reduced, and are worth a call."""
-    return any(tiled.reduced[-2:]) and math.prod(tiled.view.shape[-2:]) >= WORTHWHILE
 
 
 def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
@@ -120,17 +115,12 @@ def _joined(parts: list[tuple[Pair, int]]) -> Pair:
 
 def _of_columns(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return mean and M2 of each column; of many short rows several are taken as one long row."""
-    rows, columns = matrix.shape
-    several = together(matrix)
-    if several == 1:
-        return _of_slabs(matrix, origin)
-    whole = rows - rows % several
-    mean, square = _of_slabs(matrix[:whole].view(-1, several * columns), origin.repeat(1, several))
-    folded = mean.view(several, -1), square.view(several, -1)
-    parts = [(_pooled(folded, whole // several), whole)]
-    if rows > whole:
-        parts.append((_of_slabs(matrix[whole:], origin), rows - whole))
-    return _joined(parts)
+    long, rest, several = folded(matrix)
+    mean, square = _of_slabs(long, origin.repeat(1, several))
+    state = _pooled((mean.view(several, -1), square.view(several, -1)), len(long))
+    if len(rest) == 0:
+        return state
+    return _joined([(state, len(long) * several), (_of_slabs(rest, origin), len(rest))])
 
 
 def _of_slabs(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:

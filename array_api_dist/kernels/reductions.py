@@ -112,7 +112,9 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     if _is_converted_whole(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
     return (
-        block_sums(tensor, axes) if tensor.dtype == torch.float32 else in_wide_rows(tensor, axes, torch.sum)
+        block_sums(tiles_of(tensor, axes))
+        if tensor.dtype == torch.float32
+        else in_wide_rows(tensor, axes, torch.sum)
     )
 
 
@@ -128,8 +130,11 @@ def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     dtype = tensor.dtype
     if axes and count and not tensor.is_complex() and _is_converted_whole(tensor):
         return cast(torch.mean(tensor, axes, dtype=torch.float64), dtype)
-    found = block_means(tensor, axes) if axes and count and dtype == torch.float32 else None
-    return found if found is not None else mean_of_sum(blocked_sum(tensor, axes), count, dtype)
+    if axes and count and dtype == torch.float32:
+        tiled = tiles_of(tensor, axes)
+        means = block_means(tiled)
+        return means if means is not None else mean_of_sum(block_sums(tiled), count, dtype)
+    return mean_of_sum(blocked_sum(tensor, axes), count, dtype)
 
 
 def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Tensor:

@@ -8,7 +8,6 @@ On several torch's own loops do, which also cut memory alike: what one core has 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ import torch
 
 from array_api_dist.kernels.powers import finite
 from array_api_dist.kernels.precision import OF_SQUARES, Pair, in_double
-from array_api_dist.kernels.tiles import SMALL_SIZE, Tiled, cut_axis
+from array_api_dist.kernels.tiles import SHORT_ROW, SMALL_SIZE, Tiled, cut_axis, is_single
 
 # What the caches hold of rows for each thread, and of a slab of rows.
 _READ_NBYTES: Final = 1 << 21
@@ -27,53 +26,40 @@ _SLAB_NBYTES: Final = 1 << 20
 PIECE: Final = 1 << 10
 _SLAB_ROWS: Final = 1 << 6
 _FEWEST_COLUMNS: Final = 1 << 10
-SHORT_ROW: Final = 1 << 6
-"""Rows shorter than this BLAS adds up faster than torch."""
 # More threads than this make up for the passes that NumPy saves on one.
 _FEW_THREADS: Final = 2
 # Short rows are taken several at once as one of at most this width, to reduce columns that are so many times as long.
 _WIDTH_NBYTES: Final = 1 << 13
 _FEWEST_ROWS: Final = 1 << 6
-# Parts of tensors of three axes and more that are worth a call.
-WORTHWHILE: Final = 1 << 14
 # Of the last two axes and of others, how many elements tell about the rest, and one lane of so many may be reduced again.
 _SAMPLE: Final = (1 << 6, 1 << 2)
 _FEW: Final = 1 << 3
 
 
-def is_single() -> bool:
-    """Return whether kernels have one thread."""
-    return torch.get_num_threads() == 1
-
-
-def row_sums(rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the sums along the last axis, in the precision of the rows."""
-    length = rows.shape[-1]
-    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and is_single():
-        return torch.mv(rows, torch.ones(length, dtype=rows.dtype), out=out)
-    return torch.sum(rows, -1, out=out)
-
-
-def together(matrix: torch.Tensor) -> int:
-    """Return how many short rows are taken as one, to reduce columns."""
-    several = _WIDTH_NBYTES // matrix.element_size() // matrix.shape[1]
-    return several if matrix.is_contiguous() and len(matrix) >= _FEWEST_ROWS * several > 0 else 1
+def folded(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Return, to reduce columns, ``matrix`` with several short rows as one, the rows left over, and how many are one."""
+    rows, columns = matrix.shape
+    several = _WIDTH_NBYTES // matrix.element_size() // columns
+    if several == 0 or rows < _FEWEST_ROWS * several or not matrix.is_contiguous():
+        return matrix, matrix[:0], 1
+    whole = rows - rows % several
+    return matrix[:whole].view(-1, several * columns), matrix[whole:], several
 
 
 def moments(tiled: Tiled, count: int) -> Pair | None:
     """Return the mean and M2 of ``count`` elements each, in the order of the tiles, or None."""
-    view, reduced = tiled.view, tiled.reduced
-    if not (_is_quicker(view, reduced) and _is_promising(view, reduced)):
+    if not (_is_quicker(tiled) and _is_promising(tiled.view, tiled.reduced)):
         return None
-    sums, squares = _power_sums(view, reduced)
-    return _mended(_lanes(view, reduced), *_states(sums, squares, count), count)
+    return _states(tiled, *_power_sums(tiled.view, tiled.reduced), count)
 
 
-def _is_quicker(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
-    """Return whether rows or columns of the last two axes are reduced, and deviations would take more time."""
-    if view.stride(-1) != 1 or not any(reduced[-2:]) or math.prod(view.shape[-2:]) < WORTHWHILE:
+def _is_quicker(tiled: Tiled) -> bool:
+    """Return whether deviations of rows or columns would take more time."""
+    if tiled.view.stride(-1) != 1 or not tiled.is_cut_well():
         return False
-    return view.shape[-1] >= SHORT_ROW if reduced[-1] else torch.get_num_threads() <= _FEW_THREADS
+    if tiled.reduced[-1]:
+        return tiled.view.shape[-1] >= SHORT_ROW
+    return torch.get_num_threads() <= _FEW_THREADS
 
 
 def _is_promising(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
@@ -88,32 +74,31 @@ def _is_promising(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
 # ---- states
 
 
-def _states(sums: torch.Tensor, squares: torch.Tensor, count: int) -> Pair:
-    mean = sums / count
-    return mean, squares - sums * mean
-
-
-def _lanes(view: torch.Tensor, reduced: tuple[bool, ...]) -> torch.Tensor | None:
-    if reduced[-2:] == (False, True) and view.ndim == 2:
-        return view
-    return view.T if reduced == (True, False) else None
-
-
-def _mended(lanes: torch.Tensor | None, mean: torch.Tensor, square: torch.Tensor, count: int) -> Pair | None:
-    """Return the states in double precision, those that lost digits computed again, or None if they are many."""
-    precision, variance = OF_SQUARES[mean.dtype if lanes is None else lanes.dtype], square / count
-    states = mean.to(torch.float64), square.to(torch.float64)
-    if precision.suffices(mean, variance):
-        return states
-    bad = torch.nonzero(~precision.holds(mean, variance))[:, 0]
-    if lanes is None or len(bad) * _FEW > len(lanes):
+def _states(tiled: Tiled, sums: torch.Tensor, squares: torch.Tensor, count: int) -> Pair | None:
+    """Return the states, those that lost digits computed again, or None if they are many."""
+    precision, mean = OF_SQUARES[tiled.view.dtype], sums / count
+    square = squares - sums * mean
+    if precision.suffices(mean, square / count):
+        return mean, square
+    lanes = _lanes(tiled)
+    if lanes is None:
+        return None
+    bad = torch.nonzero(~precision.holds(mean, square / count))[:, 0]
+    if len(bad) * _FEW > len(lanes):
         return None
     for place in torch.split(bad, max(SMALL_SIZE // count, 1)):
         found = lanes[place]
         origin = finite(found[:, :1].to(torch.float64))
-        center, states[1][place] = in_double(found, origin)
-        states[0][place] = center + origin[:, 0]
-    return states
+        center, square[place] = in_double(found, origin)
+        mean[place] = center + origin[:, 0]
+    return mean, square
+
+
+def _lanes(tiled: Tiled) -> torch.Tensor | None:
+    """Return the elements of each state as a row, of a matrix."""
+    if tiled.reduced == (False, True):
+        return tiled.view
+    return tiled.view.T if tiled.reduced == (True, False) else None
 
 
 # ---- sums
@@ -165,19 +150,12 @@ def _of_pieces(pieces: torch.Tensor) -> Pair:
 
 def _of_columns(matrix: torch.Tensor) -> Pair:
     """Return the sums of each column: of slabs of rows in the precision of the matrix."""
-    rows, columns = matrix.shape
-    several = together(matrix)
-    if several == 1:
-        return _of_slabs(matrix.numpy())
-    whole = rows - rows % several
-    folded = [
-        each.view(several, -1).sum(0)
-        for each in _of_slabs(matrix[:whole].view(-1, several * columns).numpy())
-    ]
-    if whole == rows:
-        return folded[0], folded[1]
-    others = _of_slabs(matrix[whole:].numpy())
-    return folded[0] + others[0], folded[1] + others[1]
+    long, rest, several = folded(matrix)
+    first, second = (each.view(several, -1).sum(0) for each in _of_slabs(long.numpy()))
+    if len(rest):
+        others = _of_slabs(rest.numpy())
+        return first + others[0], second + others[1]
+    return first, second
 
 
 def _of_slabs(values: npt.NDArray[Any]) -> Pair:

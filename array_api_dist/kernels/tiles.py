@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -18,6 +19,10 @@ _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
 SMALL_SIZE: Final = 1 << 16
 """Up to so many elements torch may as well convert a tensor whole."""
+SHORT_ROW: Final = 1 << 6
+"""Rows shorter than this BLAS adds up faster than torch, on one thread."""
+# Parts of tensors of three axes and more that are worth a call.
+_WORTHWHILE: Final = 1 << 14
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8
 _WIDE: Final = 1 << 10
@@ -50,6 +55,10 @@ class Tiled:
     def kept(self, cut: Cut) -> Cut:
         """Return where a tile's results go."""
         return tuple(part for part, gone in zip(cut, self.reduced, strict=True) if not gone)
+
+    def is_cut_well(self) -> bool:
+        """Return whether rows or columns of the last two axes are reduced, and are worth a call."""
+        return any(self.reduced[-2:]) and math.prod(self.view.shape[-2:]) >= _WORTHWHILE
 
     def cuts(self) -> Iterator[Cut]:
         """Return the tiles, ascending along every axis."""
@@ -97,6 +106,19 @@ def cut_axis(tensor: torch.Tensor, axis: int, length: int) -> torch.Tensor:
     """Return a view with an axis cut into pieces of ``length``, a divisor of its own: one more axis."""
     shape = tensor.shape
     return tensor.view(*shape[:axis], shape[axis] // length, length, *shape[axis + 1 :])
+
+
+def is_single() -> bool:
+    """Return whether kernels have one thread."""
+    return torch.get_num_threads() == 1
+
+
+def row_sums(rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the sums along the last axis, in the precision of the rows."""
+    length = rows.shape[-1]
+    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and is_single():
+        return torch.mv(rows, torch.ones(length, dtype=rows.dtype), out=out)
+    return torch.sum(rows, -1, out=out)
 
 
 def tile_sum(tile: torch.Tensor, reduced: Sequence[bool], ones: torch.Tensor | None = None) -> torch.Tensor:

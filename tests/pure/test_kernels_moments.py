@@ -217,3 +217,13 @@ def test_moments_near_the_origin_of_several_axes(shape: tuple[int, ...]) -> None
             _check(values, axes, 1e-12)
             _check(values.to(torch.float32), axes, 5e-6)
             _check(values[:, ::2, 3:-4], axes, 1e-12)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_a_beginning_near_the_origin_deceives_nobody(axes: tuple[int, ...]) -> None:
+    values = torch.from_numpy(np.random.default_rng(7).normal(1e4, 1e-2, (1000, 900)))
+    values[:64, :100] -= 1e4
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 5e-6)):
+        _check(values.to(dtype), axes, tolerance)
+        _check(values.to(dtype)[:, 7:-9], axes, tolerance)
