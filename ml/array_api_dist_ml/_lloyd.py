@@ -14,6 +14,7 @@ from array_api_dist_ml._namespace import (
     device,
     elements_at_once,
     local_blocks,
+    on_host,
     row_squares,
     rows_held,
 )
@@ -63,12 +64,15 @@ class Members:
     belongs : Array of bool, shape (k, n)
     counts : Array of int64, shape (k,)
         How many rows each cluster has.
+    fewest : int
+        The least of them.
     scores : Array or None, shape (n,)
         If asked for: the squared distance of each row to its centre less the row's square.
     """
 
     belongs: Array
     counts: Array
+    fewest: int
     scores: Array | None
 
     def labels(self) -> Array:
@@ -122,11 +126,13 @@ def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
         least[place] = score
     assert belongs is not None, "there is at least one block"
     counts = xp.count_nonzero(belongs, axis=1)
-    if int(xp.sum(counts)) != count:
+    read = on_host(counts)
+    if int(read.sum()) != count:
         # Rows that are as near to several centres, or to none: of a NaN.
         belongs = _belonging(nearest(data, centers), range(centers.shape[0]))
         counts = xp.count_nonzero(belongs, axis=1)
-    return Members(belongs, counts, least if keep_scores else None)
+        read = on_host(counts)
+    return Members(belongs, counts, int(read.min()), least if keep_scores else None)
 
 
 def shares(data: Data, labels: Array, clusters: range) -> Array:
@@ -170,7 +176,8 @@ def update(data: Data, members: Members, centers: Array) -> Array:
     """
     xp = data.xp
     sums, sizes = _sums(data, members)
-    if float(xp.min(sizes)) > 0.0:
+    least = float(members.fewest) if data.weights is None else float(xp.min(sizes))
+    if least > 0.0:
         return sums / sizes[:, None]
     sums, sizes = _relocate(data, members.labels(), centers, sums, sizes)
     held = sizes > 0

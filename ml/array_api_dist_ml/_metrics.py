@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from math import isfinite
 from typing import Final, TypeAlias
 
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, constant, row_squares
@@ -73,8 +74,7 @@ class Rows:
         """Whether the squares of these finite rows overflow. Communication: one sum when they are partitioned."""
         if self.squares is None:
             return False
-        xp = array_namespace(self.values)
-        return not bool(xp.isfinite(xp.sum(self.squares)))
+        return not isfinite(float(array_namespace(self.values).sum(self.squares)))
 
 
 Kernel: TypeAlias = Callable[[Rows, Rows, int], Array]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, Protocol, cast
 
@@ -115,12 +114,7 @@ def device(x: Array) -> Any:
 
 def is_on_cpu(x: Array) -> bool:
     """Return whether ``x`` lies in the host's memory, as its device's name says."""
-    return _is_cpu(device(x))
-
-
-@lru_cache(maxsize=64)
-def _is_cpu(where: Any) -> bool:
-    return "cpu" in str(where).lower()
+    return "cpu" in str(device(x)).lower()
 
 
 def is_foreign(x: object) -> bool:
@@ -192,7 +186,7 @@ def as_float64(xp: Namespace, x: Array) -> Array:
 def constant(like: Array, value: float) -> Array:
     """Return the 0-d array ``value`` beside ``like``, in its dtype."""
     xp = array_namespace(like)
-    return xp.asarray(value, dtype=like.dtype, device=device(like))
+    return xp.full((), value, dtype=like.dtype, device=device(like))
 
 
 def eps_of(xp: Namespace, x: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cmath import isfinite
 from typing import Any, Final, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ def check_finite(x: Array, name: str) -> None:
     xp = array_namespace(x)
     if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
         return
-    if bool(xp.isfinite(xp.sum(x))) or bool(xp.all(xp.isfinite(x))):
+    if isfinite(complex(xp.sum(x))) or bool(xp.all(xp.isfinite(x))):
         return
     what = "NaN" if bool(xp.any(xp.isnan(x))) else f"infinity or a value too large for {x.dtype!r}"
     raise ValueError(f"Input {name} contains {what}.")

@@ -199,7 +199,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         with bar as advance:
             while steps < self.max_iter and shift > tolerance:
                 moved = _lloyd.update(data, members, centers)
-                shift = float(data.xp.sum((moved - centers) ** 2))
+                way = moved - centers
+                shift = float(data.xp.sum(way * way))
                 steps, centers = steps + 1, moved
                 # Centres that did not move at all leave the rows where they are.
                 if shift > 0.0:

@@ -44,8 +44,9 @@ TILE_BYTES: Final = 1 << 22
 TILE_BYTES_ELSEWHERE: Final = 1 << 28
 # Blocks of the diagonal have as many rows at least.
 _DIAGONAL_ROWS: Final = 128
-# So many rows pass at once where others move than those of the result's layout.
+# So many rows pass at once where others move than those of the result's layout; more on accelerators.
 WIDTH: Final = 1 << 12
+_WIDTH_ELSEWHERE: Final = 1 << 16
 
 
 # ---- what is refused
@@ -141,7 +142,9 @@ class _Meeting:
     def _places(self) -> Iterator[slice]:
         """Yield the rows of the passing operand that pass at once."""
         length, (count, features) = self.staying.shape[0], self.passing.shape
-        width = WIDTH if self.moves else max(NARROW, BLOCK_ELEMENTS // max(1, length * self._depth))
+        width = WIDTH if is_on_cpu(self.staying) else _WIDTH_ELSEWHERE
+        if not self.moves:
+            width = max(NARROW, BLOCK_ELEMENTS // max(1, length * self._depth))
         width = max(1, min(width, BLOCK_ELEMENTS // features))
         for start in range(0, count, width):
             yield slice(start, min(start + width, count))
