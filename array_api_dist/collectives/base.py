@@ -224,7 +224,7 @@ class BaseCommunicator(ABC):
         ranks = self.ranks
         # What a lone rank has to merge is its own, and need not leave a device whose memory MPI can't touch.
         if nbytes == 0 or ranks == 1:
-            return tuple([tensor.clone() for tensor in state])
+            return state
         if len(state) == 1 and nbytes <= max(GATHERED_NBYTES, LEAST_SLAB_NBYTES * ranks):
             native = self._native_allreduce(self._host(state[0]), operator)
             if native is not None:

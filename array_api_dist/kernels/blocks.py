@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import torch
@@ -30,7 +31,7 @@ def block_sums(tiled: Tiled) -> torch.Tensor:
     if not any(tiled.reduced[-2:]):
         return tiled.restored(power_sums(tiled, 1)[0])
     sums = _tiled_sums(tiled, _sums)
-    if not math.isfinite(sums.sum().item()):
+    if not math.isfinite((sums if sums.numel() == 1 else sums.sum()).item()):
         # Of float32 a block may overflow where the whole need not.
         sums = _tiled_sums(tiled, _mended_sums)
     return tiled.restored(sums)
@@ -48,14 +49,29 @@ def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tenso
     view, is_inner = tiled.view, tiled.reduced[-1]
     along = view.ndim - 1 if is_inner else view.ndim - 2
     length = view.shape[along]
-    block = (_LENGTH if view.is_cpu else _LENGTH_ELSEWHERE) if is_inner else _ROWS
+    block = _fitting(length, (_LENGTH if view.is_cpu else _LENGTH_ELSEWHERE) if is_inner else _ROWS)
     whole = length - length % block
-    sums = sums_of(view.narrow(along, whole, length - whole), along)
+    parts: list[torch.Tensor] = []
     if whole:
         blocks = cut_axis(view.narrow(along, 0, whole), along, block)
-        sums += sums_of(blocks, along + 1).sum(along)
+        parts.append(sums_of(blocks, along + 1).sum(along))
+    if whole < length:
+        parts.append(sums_of(view.narrow(along, whole, length - whole), along))
+    sums = parts[0] if len(parts) == 1 else parts[0].add_(parts[1])
     others = [axis for axis in range(along) if tiled.reduced[axis]]
     return torch.sum(sums, others) if others else sums
+
+
+@lru_cache(maxsize=256)
+def _fitting(length: int, most: int) -> int:
+    """Return the largest divisor of ``length`` in about [most / 2, most], else ``most``: what is left over costs calls."""
+    fewest = -(-length // most)
+    if fewest <= 1:
+        return most
+    if fewest < most // 2:
+        blocks = range(fewest, 2 * fewest)
+        return next((length // count for count in blocks if length % count == 0), most)
+    return next((size for size in range(most, most // 2, -1) if length % size == 0), most)
 
 
 def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:

@@ -39,7 +39,7 @@ def arange_slice(
     positions = torch.arange(first, first + count, dtype=torch.int64, device=device)
     if isinstance(start, int) and isinstance(step, int):
         # Two's complement arithmetic is exact for the unsigned types as well.
-        exact = positions * _wrapped(step) + _wrapped(start)
+        exact = positions if (start, step) == (0, 1) else positions * _wrapped(step) + _wrapped(start)
         return exact.view(torch.uint64) if dtype == torch.uint64 else cast(exact, dtype)
     values = positions.to(torch.float64) * step + start
     return cast(values, dtype)

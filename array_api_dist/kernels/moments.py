@@ -20,7 +20,16 @@ from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
 from array_api_dist.kernels.precision import ABOUT_MEAN, Pair, in_double
 from array_api_dist.kernels.square_sums import PIECE, folded
-from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, Tiled, cut_axis, is_small, row_sums, tiles_of
+from array_api_dist.kernels.tiles import (
+    SMALL_SIZE,
+    Axes,
+    Tiled,
+    cut_axis,
+    is_converted,
+    is_small,
+    row_sums,
+    tiles_of,
+)
 
 Moments: TypeAlias = tuple[torch.Tensor, ...]
 # What a core's own cache holds; the rows that are added up one after another, and how many columns of them it holds.
@@ -65,10 +74,16 @@ def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
 
 def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
     """Return mean and M2 by an accelerator's one pass, where it does not do by another in double precision."""
-    variance, mean = torch.var_mean(tensor, axes, correction=0)
-    if bool(ABOUT_MEAN[tensor.dtype].fails(mean, variance).any()):
-        return _small_moments(tensor.to(torch.float64), axes, count)
-    return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
+    if not is_converted(tensor):
+        variance, mean = torch.var_mean(tensor, axes, correction=0)
+        if _is_right(mean, variance):
+            return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
+    return _small_moments(tensor.to(torch.float64), axes, count)
+
+
+def _is_right(mean: torch.Tensor, variance: torch.Tensor) -> bool:
+    precision = ABOUT_MEAN[variance.dtype]
+    return precision.suffices(mean, variance) or not precision.fails(mean, variance).any()
 
 
 def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
@@ -248,10 +263,14 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
 
     A divisor that is not positive counts as zero, as in NumPy and torch.
     """
-    if axes and divisor > 0 and 0 < tensor.numel() <= SMALL_SIZE:
+    if axes and divisor > 0 and tensor.numel() and (is_converted(tensor) or not tensor.is_cpu):
+        correction = math.prod(tensor.shape[axis] for axis in axes) - divisor
+        if not is_converted(tensor):
+            spread, mean = torch.var_mean(tensor, axes, correction=correction)
+            if _is_right(mean, spread):
+                return torch.sqrt(spread) if root else spread
         kernel = torch.std if root else torch.var
-        count = math.prod(tensor.shape[axis] for axis in axes)
-        return cast(kernel(tensor.to(torch.float64), axes, correction=count - divisor), tensor.dtype)
+        return cast(kernel(tensor.to(torch.float64), axes, correction=correction), tensor.dtype)
     return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
 
 

@@ -21,6 +21,9 @@ class Precision:
 
     def suffices(self, mean: torch.Tensor, variance: torch.Tensor) -> bool:
         """Return whether all variances are within the limits; none that is NaN is."""
+        if variance.numel() == 1:
+            center, only = mean.item(), variance.item()
+            return self.least < only < self.greatest and center * center < self.ratio * only
         low, high = torch.aminmax(variance)
         return (
             self.least < low.item()

@@ -19,7 +19,7 @@ from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
-from array_api_dist.kernels.tiles import SMALL_SIZE, Axes, cut_axis, in_wide_rows, is_small, tiles_of
+from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
@@ -100,7 +100,7 @@ def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
 
 def _is_converted_whole(tensor: torch.Tensor) -> builtins.bool:
     """Return whether torch may as well add a floating tensor up in double precision; accelerators are slow at that."""
-    return tensor.numel() <= SMALL_SIZE or not (tensor.is_cpu or tensor.dtype == torch.float32)
+    return is_converted(tensor) or not (tensor.is_cpu or tensor.dtype == torch.float32)
 
 
 def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:

@@ -19,6 +19,8 @@ _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
 SMALL_SIZE: Final = 1 << 16
 """Up to so many elements torch may as well convert a tensor whole."""
+SMALL_SIZE_ON_DEVICES: Final = 1 << 22
+"""The same on accelerators, where each call and each wait for its result costs more than so much memory."""
 SHORT_ROW: Final = 1 << 6
 """Rows shorter than this BLAS adds up faster than torch, on one thread."""
 # Parts of tensors of three axes and more that are worth a call.
@@ -26,6 +28,11 @@ _WORTHWHILE: Final = 1 << 14
 # Rows shorter than this are reduced several at once.
 _NARROW: Final = 1 << 8
 _WIDE: Final = 1 << 10
+
+
+def is_converted(tensor: torch.Tensor) -> bool:
+    """Return whether torch may as well convert ``tensor`` whole to double precision."""
+    return tensor.numel() <= (SMALL_SIZE if tensor.is_cpu else SMALL_SIZE_ON_DEVICES)
 
 
 def is_small(tensor: torch.Tensor) -> bool:
