@@ -206,7 +206,7 @@ def svdvals(block: Block, function: str = "svdvals") -> Block:
         elif block.shape[-2] > block.shape[-1]:
             refuse_too_large(function, block, _triangle_shape(block))
             block = blocked.triangle(block)
-    return _on_whole(function, block, lambda local: (torch.linalg.svdvals(local),))[0]
+    return _on_whole(function, block, lambda local: (factors.svdvals(local),))[0]
 
 
 def _without_matrices(local: torch.Tensor, block: Block, partition: Partition) -> Block:
@@ -224,9 +224,10 @@ def det(block: Block) -> Block:
     rules.check_square("det", block.shape)
     whole = whole_matrices(block)
     if whole is not None:
-        return _without_matrices(torch.linalg.det(whole.local), block, whole.partition)
-    found = _eliminated(block)
-    return _without_matrices(found.diagonal.prod(-1) * found.sign, block, REPLICATED)
+        found = factors.with_nans(torch.linalg.det(whole.local), whole.local, axes=0)
+        return _without_matrices(found, block, whole.partition)
+    made = _eliminated(block)
+    return _without_matrices(made.diagonal.prod(-1) * made.sign, block, REPLICATED)
 
 
 def slogdet(block: Block) -> tuple[Block, Block]:
@@ -235,11 +236,13 @@ def slogdet(block: Block) -> tuple[Block, Block]:
     whole = whole_matrices(block)
     if whole is not None:
         sign, logarithm = torch.linalg.slogdet(whole.local)
-        partition = whole.partition
+        logarithm, partition = factors.with_nans(logarithm, whole.local, axes=0), whole.partition
     else:
         found = _eliminated(block)
         sign = torch.sgn(found.diagonal).prod(-1) * found.sign
         logarithm, partition = torch.log(torch.abs(found.diagonal)).sum(-1), REPLICATED
+    # torch calls the sign of a NaN 0, which is that of a singular matrix.
+    sign = torch.where(logarithm.isnan(), torch.nan, sign)
     return _without_matrices(sign, block, partition), _without_matrices(logarithm, block, partition)
 
 
@@ -256,7 +259,7 @@ def inv(block: Block) -> Block:
     if whole is not None:
         result, info = torch.linalg.inv_ex(whole.local)
         agreed(whole, singular("inv") if bool((info > 0).any()) else None)
-        return whole.with_local(result)
+        return whole.with_local(factors.with_nans(result, whole.local, axes=2))
     if block.partition.axis == block.ndim - 2:
         # Rows shared out are columns of the transposed matrices, whose inverses are the transposed inverses.
         return transposed(_inverse_by_columns(transposed(block)))
@@ -302,6 +305,7 @@ def _solved_apart(matrix: Block, side: Block, shape: Shape) -> Block:
     # torch would take a right-hand side of fewer axes than the matrices for a stack of vectors.
     right = right[(None,) * max(left.ndim - right.ndim, 0)]
     local, info = torch.linalg.solve_ex(left, right)
+    local = factors.with_nans(local, left, axes=2)
     result = Block(local.expand(target.local_shape(shape, matrix.device.rank)), shape, target, matrix.device)
     agreed(result, singular("solve") if bool((info > 0).any()) else None)
     return result

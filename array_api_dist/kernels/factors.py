@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -15,6 +16,9 @@ _ROUNDINGS: Final = 16
 
 _PANEL: Final = 32
 """So many columns are eliminated one by one before the others follow in one product."""
+
+_FEW_MATRICES: Final = 16
+"""Up to so many are factorized one after another."""
 
 
 def qr(x: Tensor, *, complete: bool = False) -> tuple[Tensor, Tensor]:
@@ -36,6 +40,9 @@ def reflections(x: Tensor) -> tuple[Tensor, Tensor]:
     rest nothing, but for rounding, LAPACK's answer hangs on that; here it counts as such.
     """
     held, tau = torch.geqrf(x)
+    if not x.is_cpu:
+        # Accelerators leave a column as it is whose length is NaN.
+        tau = torch.where(held.diagonal(0, -2, -1).isnan(), torch.nan, tau)
     # Of a column's length: the share of its first number.
     share, nothing = tau.real - 1, _nothing(x)
     if not bool(((tau != 0) & ((share < nothing) | (share > 1 - nothing))).any()):
@@ -127,7 +134,7 @@ def svd(x: Tensor, *, full_matrices: bool) -> tuple[Tensor, Tensor, Tensor]:
         right, values, left = svd(x.mH, full_matrices=full_matrices)
         return left.mH.resolve_conj(), values, right.mH.resolve_conj()
     if not full_matrices or rows == columns:
-        left, values, right = torch.linalg.svd(x, full_matrices=False)
+        left, values, right = torch.linalg.svd(x, full_matrices=False, driver=_driver(x))
         # On accelerators it is a lazy conjugate.
         right = right.resolve_conj()
         turn(left, right, _phases(right, -1))
@@ -136,6 +143,31 @@ def svd(x: Tensor, *, full_matrices: bool) -> tuple[Tensor, Tensor, Tensor]:
     left, values, right = svd(upper.narrow(-2, 0, columns), full_matrices=False)
     factor.narrow(-1, 0, columns).copy_(factor.narrow(-1, 0, columns) @ left)
     return factor, values, right
+
+
+def svdvals(x: Tensor) -> Tensor:
+    """Return the singular values."""
+    values: Tensor = torch.linalg.svdvals(x, driver=_driver(x))
+    return values
+
+
+def _driver(x: Tensor) -> str | None:
+    """Return which of CUDA's algorithms to ask for: torch prefers Jacobi's, ten times less accurate than LAPACK.
+
+    That one works on many matrices at once, the others on one after another.
+    """
+    return "gesvd" if x.is_cuda and math.prod(x.shape[:-2]) <= _FEW_MATRICES else None
+
+
+def with_nans(result: Tensor, x: Tensor, axes: int) -> Tensor:
+    """Return ``result``, which has so many ``axes`` for each matrix of ``x``, NaN where that matrix holds a NaN.
+
+    Elimination loses NaNs on accelerators: the determinant comes out finite.
+    """
+    if x.is_cpu:
+        return result
+    is_lost = x.isnan().any(-1).any(-1)
+    return torch.where(is_lost[(..., *[None] * axes)], torch.nan, result)
 
 
 def eigh(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -333,7 +333,7 @@ def test_a_matrix_that_fails_fails_on_every_rank_alike(name: str, shape: Shape) 
 def test_nan_gives_nan_where_nothing_iterates() -> None:
     whole = definite((6, 6), torch.float64)
     whole[2, 3] = float("nan")
-    for function in (engine.det, engine.inv, engine.qr):
+    for function in (engine.det, engine.slogdet, engine.inv, engine.qr, lambda a: engine.solve(a, a)):
         for results in found(function, whole, 3):
             assert all(bool(result.isnan().any()) for result in results)
 
