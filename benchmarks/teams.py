@@ -162,6 +162,9 @@ class Team:
         try:
             reply: Reply = json.loads(connection.recv_bytes())
         except (EOFError, OSError) as error:
+            # It may still have something to say.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_SECONDS)
             self.end()
             raise TeamError(f"ended: {self._last_words()}") from error
         return reply

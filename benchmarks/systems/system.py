@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -63,7 +63,7 @@ class System:
 
     def versions(self) -> dict[str, str]:
         """Return versions of what counts."""
-        return {name: version(name) for name in dict.fromkeys((self.distribution, "numpy"))}
+        return {name: _version_of(name) for name in dict.fromkeys((self.distribution, "numpy"))}
 
     def forget_peaks(self) -> None:
         """Let the count of what other processes of the system take start anew."""
@@ -89,3 +89,11 @@ def read(path: Path, axis: int | None, rank: int, ranks: int) -> Values:
     if axis is None:
         return np.array(whole)
     return np.array(whole[(slice(None),) * axis + (part(whole.shape[axis], rank, ranks),)])
+
+
+def _version_of(distribution: str) -> str:
+    """Return its version; what is measured from a checkout need not be installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
