@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Final, NoReturn
 
 import torch
 from mpi4py import MPI
+
+from array_api_dist.collectives.ownership import is_owner
 
 EXIT_PATIENCE_SECONDS: Final = 5.0
 """How long a rank that ends with an error status waits for its peers to end too before it ends the job."""
@@ -40,6 +43,15 @@ def _abort_on_exception(kind: type[BaseException], error: BaseException, trace: 
     sys.stderr.write("".join(f"[rank {rank}] {line}\n" for line in text.splitlines()))
     sys.stderr.flush()
     MPI.COMM_WORLD.Abort(1)
+
+
+def _abort_on_thread_exception(arguments: threading.ExceptHookArgs, /) -> None:
+    """Do the same for a thread that collectives come from; others may end as they like."""
+    kind, error = arguments.exc_type, arguments.exc_value
+    if error is None or issubclass(kind, SystemExit) or not is_owner(arguments.thread):
+        threading.__excepthook__(arguments)
+        return
+    _abort_on_exception(kind, error, arguments.exc_traceback)
 
 
 _exit_statuses: list[object] = []
@@ -110,6 +122,7 @@ def install() -> None:
     world = MPI.COMM_WORLD.Dup()
     _installed.append(world)
     sys.excepthook = _abort_on_exception
+    threading.excepthook = _abort_on_thread_exception
     sys.exit = _note_status(sys.exit)
     share_threads()
     # mpi4py's own finalisation is registered before, and so runs after.

@@ -6,6 +6,7 @@ import sys
 from threading import Thread, current_thread
 from types import FrameType
 from typing import Final
+from weakref import WeakSet
 
 _PACKAGE: Final = "array_api_dist."
 _PROGRAMS: Final = frozenset({"array_api_dist.__main__", "array_api_dist.collectives.threaded"})
@@ -21,10 +22,9 @@ class Owner:
         Not its number, which is given again to a new thread when it has ended.
     """
 
-    __slots__ = ("thread",)
-
     def __init__(self) -> None:
         self.thread: Thread = current_thread()
+        _owners.add(self)
 
     def refuse(self, collective: str) -> None:
         """Raise RuntimeError: this thread is not the owner."""
@@ -51,6 +51,14 @@ class Owner:
                 "a device is taken over between operations: "
                 f"{before.name!r} is inside one, got take_over from {current_thread().name!r}"
             )
+
+
+_owners: Final[WeakSet[Owner]] = WeakSet()
+
+
+def is_owner(thread: Thread | None) -> bool:
+    """Return whether a communicator belongs to ``thread``."""
+    return any(owner.thread is thread for owner in list(_owners))
 
 
 def _is_inside(thread: Thread) -> bool:

@@ -50,13 +50,13 @@ def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tenso
     along = view.ndim - 1 if is_inner else view.ndim - 2
     length = view.shape[along]
     block = _fitting(length, (_LENGTH if view.is_cpu else _LENGTH_ELSEWHERE) if is_inner else _ROWS)
-    whole = length - length % block
+    rest = length % block
     parts: list[torch.Tensor] = []
-    if whole:
-        blocks = cut_axis(view.narrow(along, 0, whole), along, block)
-        parts.append(sums_of(blocks, along + 1).sum(along))
-    if whole < length:
-        parts.append(sums_of(view.narrow(along, whole, length - whole), along))
+    if rest < length:
+        blocks = cut_axis(view.narrow(along, 0, length - rest) if rest else view, along, block)
+        parts.append(sums_of(blocks, along + 1).sum(along, dtype=torch.float64))
+    if rest:
+        parts.append(sums_of(view.narrow(along, length - rest, rest), along).to(torch.float64))
     sums = parts[0] if len(parts) == 1 else parts[0].add_(parts[1])
     others = [axis for axis in range(along) if tiled.reduced[axis]]
     return torch.sum(sums, others) if others else sums
@@ -75,9 +75,8 @@ def _fitting(length: int, most: int) -> int:
 
 
 def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
-    """Return the sums of blocks that lie along the last axis, or the one before."""
-    is_by_columns = along == blocks.ndim - 2
-    return (_column_sums(blocks) if is_by_columns else row_sums(blocks)).to(torch.float64)
+    """Return the sums, in their own precision, of blocks that lie along the last axis, or the one before."""
+    return _column_sums(blocks) if along == blocks.ndim - 2 else row_sums(blocks)
 
 
 def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
@@ -91,7 +90,7 @@ def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
 
 def _mended_sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
     """Return the sums, those that are not finite added up again in double precision."""
-    sums = _sums(blocks, along)
+    sums = _sums(blocks, along).to(torch.float64)
     lanes = blocks.movedim(along, -1)
     for places in torch.split(
         torch.nonzero(~torch.isfinite(sums)), max(_AGAIN // max(lanes.shape[-1], 1), 1)

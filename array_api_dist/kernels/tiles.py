@@ -56,6 +56,8 @@ class Tiled:
 
     def restored(self, result: torch.Tensor) -> torch.Tensor:
         """Return ``result`` with the kept axes of the tensor, in their own order."""
+        if result.ndim == len(self.kept_order) == 0:
+            return result
         backwards = sorted(range(len(self.kept_order)), key=self.kept_order.__getitem__)
         return result.reshape(self.kept_shape).permute(backwards)
 

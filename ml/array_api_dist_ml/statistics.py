@@ -151,7 +151,7 @@ def _of_moments(
     result = xp.empty_like(x[kept], dtype=xp.float64)
     for each in slices:
         place = (*(slice(None),) * along, each, ...)
-        result[place] = function(_moments(xp, as_float64(xp, x[place]), axis, order=order))
+        result[place] = function(_moments(xp, x[place], axis, order=order))
     return result
 
 

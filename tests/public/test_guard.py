@@ -43,6 +43,31 @@ def test_an_exception_on_one_rank_ends_the_job_with_its_traceback() -> None:
     assert "[rank 1] KeyError: 'the reason'" in output
 
 
+IN_A_THREAD = """
+from threading import Thread
+def work():
+    {before}
+    if rank == 1: raise KeyError('the reason')
+thread = Thread(target=work)
+thread.start()
+thread.join()
+print("sum", float(xp.sum(x)))
+"""
+
+
+def test_an_exception_in_the_thread_of_the_collectives_ends_the_job_with_its_traceback() -> None:
+    status, output, _ = run(IN_A_THREAD.format(before="x.device.take_over()"))
+    assert status != 0
+    assert "[rank 1] KeyError: 'the reason'" in output
+
+
+def test_an_exception_in_another_thread_ends_that_thread_alone() -> None:
+    status, output, _ = run(IN_A_THREAD.format(before="pass"))
+    assert status == 0, output
+    assert "KeyError: 'the reason'" in output
+    assert output.count("sum 45.0") == 2
+
+
 def test_an_exit_with_an_error_on_one_rank_ends_the_job() -> None:
     status, output, _ = run("if rank == 1: sys.exit(3)\nprint(float(xp.sum(x)))")
     assert status != 0
