@@ -16,7 +16,7 @@ from array_api_dist.kernels import factors
 
 def triangle(block: Block) -> Block:
     """Return R alone, replicated. Communication: as :func:`qr`, less the way down the tree."""
-    upper, _ = _merged(block, torch.linalg.qr(block.local).R, with_factor=False)
+    upper, _ = _merged(block, torch.linalg.qr(block.local, mode="r").R, with_factor=False)
     return copied(upper, block)
 
 
