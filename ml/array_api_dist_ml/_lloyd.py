@@ -41,11 +41,18 @@ class Data:
     weights: Array | None
     shift: Array | None = None
 
-    def blocks(self, width: int) -> Iterator[tuple[slice, Array]]:
-        """Yield the places of some rows and the rows, until all were seen; each row has ``width`` numbers beside it."""
+    def blocks(self, width: int, *, sparing: bool = True) -> Iterator[tuple[slice, Array]]:
+        """Yield the places of some rows and the rows, until all were seen; each row has ``width`` numbers beside it.
+
+        Blocks of rows that lie on several ranks are interleaved, which takes more time than it saves: without
+        ``sparing`` a rank's rows come all at once there, if they come as they are.
+        """
+        elements = elements_at_once(self.rows)
         if self.shift is not None:
             width = max(width, self.rows.shape[1])
-        places = local_blocks(self.rows, width)
+        elif not sparing and rows_held(self.rows) < self.rows.shape[0]:
+            elements = max(elements, rows_held(self.rows) * width)
+        places = local_blocks(self.rows, width, elements)
         for place in places:
             rows = self.rows if len(places) == 1 else self.rows[place, :]
             yield place, rows if self.shift is None else rows - self.shift
@@ -81,10 +88,10 @@ class Members:
         return xp.argmax(xp.astype(self.belongs, xp.uint8), axis=0)
 
 
-def _scored(data: Data, centers: Array) -> Iterator[tuple[slice, Array]]:
+def _scored(data: Data, centers: Array, *, sparing: bool = True) -> Iterator[tuple[slice, Array]]:
     """Yield the places of some rows and their squared distances (k, m) to all centres, less the rows' squares."""
     directions, squares = -2.0 * centers, row_squares(data.xp, centers)[:, None]
-    for place, rows in data.blocks(centers.shape[0]):
+    for place, rows in data.blocks(centers.shape[0], sparing=sparing):
         # One row for each centre: what follows runs along the rows, not along k.
         scores = directions @ rows.T
         scores += squares
@@ -106,12 +113,13 @@ def nearest(data: Data, centers: Array) -> Array:
 def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
     """Return which rows have which centre as their nearest one, of several the first.
 
-    Extra memory: n k truth values. Communication: an allreduce of k counts, another one where a row has several.
+    Extra memory: n k truth values, and as many numbers where the rows lie on several ranks. Communication: an allreduce
+    of k counts, another one where a row has several.
     """
     xp, count = data.xp, data.rows.shape[0]
     column = data.rows[:, 0]
     belongs = least = None
-    for place, scores in _scored(data, centers):
+    for place, scores in _scored(data, centers, sparing=False):
         score = xp.min(scores, axis=0)
         found = scores == score[None, :]
         if found.shape[1] == count:

@@ -58,6 +58,14 @@ class _Result:
     steps: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """The variance of all columns together, and the mean square of the rows' lengths, less the shift."""
+
+    variance: float
+    square: float
+
+
 class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
     """K-means clustering by Lloyd's algorithm, on arrays of any namespace.
 
@@ -144,12 +152,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
         """
         del y
-        data, variance = self._prepared(X, sample_weight)
-        xp = data.xp
+        data, spread = self._prepared(X, sample_weight)
         # BLAS chooses the order of additions anew each time: centres of the same rows differ by this much.
-        square = float(xp.mean(squares_of(data)))
-        noise = (_ROUNDINGS * eps_of(xp, data.rows)) ** 2 * self.n_clusters * square
-        best = self._best_of_runs(data, max(self.tol * float(xp.mean(variance)), noise))
+        noise = (_ROUNDINGS * eps_of(data.xp, data.rows)) ** 2 * self.n_clusters * spread.square
+        best = self._best_of_runs(data, max(self.tol * spread.variance / data.rows.shape[1], noise))
         self._warn_of_empty(data, best.labels)
         centers = best.centers if self._shift is None else best.centers + self._shift
         self.cluster_centers_ = on_every_rank(centers)
@@ -159,19 +165,22 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self._n_features_out = self.n_clusters
         return self
 
-    def _prepared(self, X: Any, sample_weight: Any) -> tuple[Data, Array]:
-        """Return the checked rows, to be moved near the origin where distances need it, and each column's variance."""
+    def _prepared(self, X: Any, sample_weight: Any) -> tuple[Data, _Spread]:
+        """Return the checked rows, to be moved near the origin where distances need it, and how far they spread."""
         self._validate_params()
         table = checked_table(self, X, reset=True)
         if table.shape[0] < self.n_clusters:
             raise ValueError(f"n_samples={table.shape[0]} should be >= n_clusters={self.n_clusters}.")
         weights = checked_weights(sample_weight, table)
         xp = array_namespace(table)
-        variance = xp.var(table, axis=0)
-        shift = _shift(table, variance)
-        self._shift = None if shift is None else on_every_rank(shift)
-        near = None if shift is None else xp.astype(self._shift, table.dtype, copy=False)
-        return Data(xp, table, weights, near), variance
+        mean = xp.mean(table, axis=0, keepdims=True)
+        variance, distance = float(xp.sum(xp.var(table, axis=0))), float(xp.sum(mean * mean))
+        # Rows so far from the origin would lose digits of their distances.
+        is_far = distance > variance * max(1.0, _LOSS / eps_of(xp, table))
+        self._shift = on_every_rank(mean) if is_far else None
+        near = None if self._shift is None else xp.astype(self._shift, table.dtype, copy=False)
+        spread = _Spread(variance, variance if is_far else variance + distance)
+        return Data(xp, table, weights, near), spread
 
     def _best_of_runs(self, data: Data, tolerance: float) -> _Result:
         random = _seeding.generator_of(self.random_state)
@@ -204,6 +213,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 steps, centers = steps + 1, moved
                 # Centres that did not move at all leave the rows where they are.
                 if shift > 0.0:
+                    # Makes room for the next.
+                    del members
                     members = _lloyd.members(data, centers, keep_scores=shown)
                 if members.scores is not None:
                     advance(f"inertia {energy + float(data.xp.sum(data.weighted(members.scores))):.6g}")
@@ -312,16 +323,6 @@ def initial_centers(
     data = model._prepared(X, sample_weight)[0]
     centers = model._initial(data, _seeding.generator_of(random_state))
     return centers if model._shift is None else centers + model._shift
-
-
-def _shift(table: Array, variance: Array) -> Array | None:
-    """Return the mean row (1, f) when it is so far from the origin that distances would lose digits, else None."""
-    xp = array_namespace(table)
-    mean = xp.mean(table, axis=0, keepdims=True)
-    distance, spread = float(xp.sum(mean * mean)), float(xp.sum(variance))
-    if distance <= spread * max(1.0, _LOSS / eps_of(xp, table)):
-        return None
-    return mean
 
 
 def _shifted(rows: Array, shift: Array | None) -> Array:
