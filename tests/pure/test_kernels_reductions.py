@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from array_api_dist import _dtypes as dt
+from array_api_dist.kernels import blocks
 from array_api_dist.kernels import reductions as kernels
 from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.kernels.tiles import tiles_of
 
 REAL = [TORCH[each] for each in dt.DTYPES if each in dt.REAL]
 INTEGERS = [TORCH[each] for each in dt.DTYPES if each in dt.INTEGER]
@@ -47,6 +49,25 @@ def test_sum_and_product_are_numpys_and_integers_wrap(dtype: torch.dtype, axes: 
     name = _numpy_name(dtype)
     np.testing.assert_array_equal(kernels.sum(values, axes, dtype), values.numpy().sum(axes, dtype=name))
     np.testing.assert_array_equal(kernels.prod(values, axes, dtype), values.numpy().prod(axes, dtype=name))
+
+
+# One block, several that divide what is added up, and some left over; with more blocks than elements of one, and with fewer.
+LENGTHS = [1, 15, 16, 17, 30, 31, 37, 120, 127, 1000, 1009]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_sums_in_blocks_take_every_element_once(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_LENGTH", 16)
+    monkeypatch.setattr(blocks, "_ROWS", 16)
+    values = torch.arange(2 * length, dtype=torch.float32).reshape(2, length)
+    for matrix, axis in ((values, 1), (values.T.contiguous(), 0)):
+        np.testing.assert_array_equal(
+            blocks.block_sums(tiles_of(matrix, (axis,))), matrix.numpy().sum(axis, dtype=np.float64)
+        )
+    matrix = torch.full((length, 3), 3e38)
+    matrix[:, 2] = -3e38
+    sums = blocks.block_sums(tiles_of(matrix, (0, 1)))
+    np.testing.assert_allclose(sums, matrix.numpy().sum(dtype=np.float64), rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [each for each in EVERY if each != torch.bool])
