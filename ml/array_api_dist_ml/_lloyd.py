@@ -90,7 +90,7 @@ class Members:
 
 def _scored(data: Data, centers: Array, *, sparing: bool = True) -> Iterator[tuple[slice, Array]]:
     """Yield the places of some rows and their squared distances (k, m) to all centres, less the rows' squares."""
-    directions, squares = -2.0 * centers, row_squares(data.xp, centers)[:, None]
+    directions, squares = -2.0 * centers, data.xp.sum(centers * centers, axis=1, keepdims=True)
     for place, rows in data.blocks(centers.shape[0], sparing=sparing):
         # One row for each centre: what follows runs along the rows, not along k.
         scores = directions @ rows.T
@@ -117,22 +117,20 @@ def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
     of k counts, another one where a row has several.
     """
     xp, count = data.xp, data.rows.shape[0]
-    column = data.rows[:, 0]
     belongs = least = None
     for place, scores in _scored(data, centers, sparing=False):
-        score = xp.min(scores, axis=0)
-        found = scores == score[None, :]
+        score = xp.min(scores, axis=0, keepdims=True)
+        found = scores == score
         if found.shape[1] == count:
             belongs, least = found, score
             continue
         if belongs is None or least is None:
-            belongs = xp.empty_like(
-                xp.broadcast_to(column[None, :], (centers.shape[0], count)), dtype=xp.bool
-            )
-            least = xp.empty_like(column)
+            least = xp.empty_like(data.rows[:, :1].T)
+            belongs = xp.empty_like(xp.broadcast_to(least, (centers.shape[0], count)), dtype=xp.bool)
         belongs[:, place] = found
-        least[place] = score
+        least[:, place] = score
     assert belongs is not None, "there is at least one block"
+    assert least is not None, "there is at least one block"
     counts = xp.count_nonzero(belongs, axis=1)
     read = on_host(counts)
     if int(read.sum()) != count:
@@ -140,7 +138,7 @@ def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
         belongs = _belonging(nearest(data, centers), range(centers.shape[0]))
         counts = xp.count_nonzero(belongs, axis=1)
         read = on_host(counts)
-    return Members(belongs, counts, int(read.min()), least if keep_scores else None)
+    return Members(belongs, counts, int(read.min()), least[0, :] if keep_scores else None)
 
 
 def shares(data: Data, labels: Array, clusters: range) -> Array:
