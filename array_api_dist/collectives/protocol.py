@@ -118,7 +118,9 @@ class Communicator(Protocol):
     def allreduce(self, state: State, operator: Operator) -> State:
         """Return every rank's ``state`` merged in the order of the ranks, bit for bit the same on every rank.
 
-        A state that there is nothing to merge with is the result itself. Communication: one allreduce of the state's bytes.
+        A state that there is nothing to merge with is the result itself.
+
+        Communication: one allreduce of the state's bytes.
         """
         ...
 

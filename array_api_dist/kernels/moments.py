@@ -74,16 +74,21 @@ def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
 
 def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
     """Return mean and M2 by an accelerator's one pass, where it does not do by another in double precision."""
-    if not is_converted(tensor):
-        variance, mean = torch.var_mean(tensor, axes, correction=0)
-        if _is_right(mean, variance):
-            return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
-    return _small_moments(tensor.to(torch.float64), axes, count)
+    found = _one_pass(tensor, axes, 0)
+    if found is None:
+        return _small_moments(tensor.to(torch.float64), axes, count)
+    variance, mean = found
+    return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
 
 
-def _is_right(mean: torch.Tensor, variance: torch.Tensor) -> bool:
-    precision = ABOUT_MEAN[variance.dtype]
-    return precision.suffices(mean, variance) or not precision.fails(mean, variance).any()
+def _one_pass(tensor: torch.Tensor, axes: Axes, correction: float) -> Pair | None:
+    """Return variance and mean by an accelerator's one pass; None on the host, of few elements, where digits are lost."""
+    if tensor.is_cpu or is_converted(tensor):
+        return None
+    variance, mean = torch.var_mean(tensor, axes, correction=correction)
+    precision = ABOUT_MEAN[tensor.dtype]
+    is_right = precision.suffices(mean, variance) or not precision.fails(mean, variance).any()
+    return (variance, mean) if is_right else None
 
 
 def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
@@ -265,10 +270,9 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
     """
     if axes and divisor > 0 and tensor.numel() and (is_converted(tensor) or not tensor.is_cpu):
         correction = math.prod(tensor.shape[axis] for axis in axes) - divisor
-        if not is_converted(tensor):
-            spread, mean = torch.var_mean(tensor, axes, correction=correction)
-            if _is_right(mean, spread):
-                return torch.sqrt(spread) if root else spread
+        found = _one_pass(tensor, axes, correction)
+        if found is not None:
+            return torch.sqrt(found[0]) if root else found[0]
         kernel = torch.std if root else torch.var
         return cast(kernel(tensor.to(torch.float64), axes, correction=correction), tensor.dtype)
     return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
