@@ -13,9 +13,11 @@ import typer
 
 from benchmarks.model.cases import Case, every_case
 from benchmarks.model.machine import EXAMPLE, Machine, load
+from benchmarks.model.paper import NODES, RUNS, Point, published
+from benchmarks.model.paper import plot as plot_runs
 from benchmarks.model.plots import Curves, plot, plot_shares
 from benchmarks.model.predict import RANKS, Prediction, predicted, predicted_workload
-from benchmarks.model.workloads import PAPER_NODES, PAPER_ROWS, WORKLOADS
+from benchmarks.model.workloads import WORKLOADS
 
 STRONG_ELEMENTS: Final = 1 << 30
 WEAK_ELEMENTS: Final = 1 << 22
@@ -38,9 +40,19 @@ def predict(
     machine: Annotated[Path, typer.Option(help="a probe's JSON, or a description (TOML)")] = EXAMPLE,
     out: Annotated[Path, typer.Option(help="a directory")] = Path("model-out"),
     most_ranks: Annotated[int, typer.Option(min=1)] = RANKS[-1],
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            help="a CSV file of run, nodes, seconds, system: what was read off the paper's curves, or others"
+        ),
+    ] = None,
 ) -> None:
     """Write tables and plots of every function and of the paper's workloads, on up to 65,536 ranks of a machine."""
-    _predict(load(machine), out, most_ranks)
+    try:
+        points = [] if beside is None else published(beside)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    _predict(load(machine), out, most_ranks, points)
 
 
 @app.command("validate")
@@ -62,7 +74,7 @@ def validate_here(
     validate(machine, timed, traced, elements, json_file)
 
 
-def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
+def _predict(machine: Machine, out: Path, most_ranks: int, points: Sequence[Point]) -> None:
     ranks = [each for each in RANKS if each <= most_ranks]
     cases = every_case()
     out.mkdir(parents=True, exist_ok=True)
@@ -78,12 +90,12 @@ def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
         each.name: [predicted_workload(each, each.weak_rows * p, p, machine) for p in ranks]
         for each in WORKLOADS
     }
-    paper = _papers(machine)
+    paper = {run.name: run.predictions(machine) for run in RUNS}
     tables = [
         f"# Predicted for {machine.name}\n",
         _table("The four workloads, strong scaling", strong_work),
         _table("The four workloads, weak scaling", weak_work),
-        _table(f"The paper's own runs, on {', '.join(map(str, PAPER_NODES))} nodes", paper),
+        _paper_table(paper, points),
         _table(f"Every function, strong scaling: {STRONG_ELEMENTS:,} elements in all", strong),
         _table(f"Every function, weak scaling: {WEAK_ELEMENTS:,} elements for each rank", weak),
     ]
@@ -101,24 +113,11 @@ def _predict(machine: Machine, out: Path, most_ranks: int) -> None:
         )
     )  # fmt: skip
     _draw(machine, out, strong, weak, strong_work, weak_work)
+    plot_runs(paper, points, f"The paper's own runs: {machine.name}", out / "paper.png")
     print("\n".join(tables[:4]))
     print(
         f"every function: {out / 'model.md'}; plots: {', '.join(sorted(p.name for p in out.glob('*.png')))}"
     )
-
-
-def _papers(machine: Machine) -> dict[str, list[Prediction]]:
-    """Return the paper's runs that are of these workloads, with all cores of its numbers of nodes."""
-    found: dict[str, list[Prediction]] = {}
-    for each in WORKLOADS:
-        if each.name in PAPER_ROWS:
-            strong, weak = PAPER_ROWS[each.name]
-            for kind, rows in (("strong", [strong] * len(PAPER_NODES)), ("weak", list(weak))):
-                found[f"{each.name}, {kind}"] = [
-                    predicted_workload(each, n, nodes * machine.ranks_per_node, machine)
-                    for n, nodes in zip(rows, PAPER_NODES, strict=True)
-                ]
-    return found
 
 
 def _scaled(
@@ -147,6 +146,19 @@ def _table(title: str, rows: Curves) -> str:
         for name, points in rows.items()
     ]
     return "\n".join([f"## {title}\n", head, rule, *body, ""])
+
+
+def _paper_table(paper: Curves, points: Sequence[Point]) -> str:
+    """Return the predictions of the paper's runs, each followed by what was published on the same nodes."""
+    rows = []
+    for name, found in paper.items():
+        rows.append([name, *(seconds_text(point.seconds) for point in found)])
+        for system in sorted({point.system for point in points if point.run == name}):
+            own = {each.nodes: each.seconds for each in points if (each.run, each.system) == (name, system)}
+            rows.append([f"… {system}", *(seconds_text(own[n]) if n in own else "" for n in NODES)])
+    head = ["", *(f"{nodes} node{'s' if nodes > 1 else ''}" for nodes in NODES)]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---", *["---:"] * len(NODES)], *rows)]
+    return "\n".join(["## The paper's own runs\n", *lines, ""])
 
 
 def seconds_text(seconds: float) -> str:

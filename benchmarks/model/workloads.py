@@ -146,12 +146,3 @@ WORKLOADS: Final = (
     Workload("LASSO, 20 sweeps", _lasso_steps, _lasso_work, lambda rows: 29, 1 << 28, 1 << 18),
 )
 """cdist grows with the square of the rows: in weak scaling each rank keeps its rows, and so gets more to do."""
-
-PAPER_NODES: Final = (1, 2, 4, 8, 15)
-"""The nodes of the paper's runs, as HeAT's own job configurations have them (benchmarks/bm_2020 of its repository)."""
-
-PAPER_ROWS: Final[dict[str, tuple[int, tuple[int, ...]]]] = {
-    "cdist": (40_000, (25_820, 36_515, 51_640, 73_030, 100_000)),
-    "LASSO, 20 sweeps": (10_000_000, (714_285, 1_428_571, 2_857_142, 5_714_285, 10_000_000)),
-}
-"""Rows of the same runs: in strong scaling, and in weak scaling on each number of nodes."""

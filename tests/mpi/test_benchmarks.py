@@ -8,12 +8,18 @@ import h5py
 import numpy as np
 import pytest
 
+import array_api_dist as xp
+import array_api_dist_ml as ml
 from array_api_dist.device import default_device
+from array_api_dist.partition import default_partition
+from array_api_dist.trace import trace
 from benchmarks import movement
 from benchmarks.answers import difference, expected
 from benchmarks.cases import CASES, DATASETS
 from benchmarks.cases.canonical import canonical
 from benchmarks.cases.catalogue import START
+from benchmarks.cases.data import CLUSTERS
+from benchmarks.model.paper import WIDE_KMEANS
 from benchmarks.systems.array_api_dist_system import ArrayApiDist
 
 
@@ -43,6 +49,22 @@ def test_movement_is_told_beside_a_copy(capsys: pytest.CaptureFixture[str]) -> N
         assert len(lines) == 14
     else:
         assert lines == []
+
+
+def test_k_means_of_few_long_rows_takes_no_more_than_the_model_says() -> None:
+    rows, random = 120, np.random.default_rng(0)
+    data = random.normal(size=(rows, 2)) @ random.normal(size=(2, 5000))
+    with default_partition("last"):
+        x = xp.asarray(data.astype("float32"))
+    taken = {}
+    for steps in (2, 5):
+        with trace() as communication:
+            model = ml.KMeans(CLUSTERS, init=data[:CLUSTERS], max_iter=steps, tol=0.0).fit(x)
+        assert model.n_iter_ == steps
+        taken[steps] = communication.totals
+    modelled = [step for _ in range(3) for step in WIDE_KMEANS.steps(rows, default_device().ranks)]
+    assert 3 <= taken[5].messages - taken[2].messages <= sum(step.messages for step in modelled)
+    assert 0 < taken[5].bytes_sent - taken[2].bytes_sent <= sum(step.nbytes for step in modelled)
 
 
 def write(path: Path, name: str) -> None:

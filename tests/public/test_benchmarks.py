@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.answers import difference, expected
 from benchmarks.cases import CASES, DATASETS, SCALES, matching
 from benchmarks.cases.canonical import canonical
 from benchmarks.cases.catalogue import START
+from benchmarks.command import app
 from benchmarks.comparison import compared
 from benchmarks.environments import PINS
 from benchmarks.model.machine import EXAMPLE
@@ -132,6 +134,21 @@ def test_the_model_predicts_every_computing_case() -> None:
         if case.function not in views:
             found = [predicted_seconds(case, "small", ranks, machine) for ranks in (1, 2, 1024)]
             assert all(each is not None and each > 0 for each in found), case.name
+
+
+def test_the_model_draws_the_papers_runs_beside_what_was_published(tmp_path) -> None:
+    curves, out = tmp_path / "curves.csv", tmp_path / "out"
+    curves.write_text('run,nodes,seconds,system\n"k-means, weak",4,12.5,HeAT\n')
+    command = ["model", "predict", "--most-ranks", "2", "--beside", str(curves), "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    lines = (out / "model.md").read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("| k-means, weak"))
+    assert lines[place + 1] == "| … HeAT |  |  | 12.5 s |  |  |"
+    assert (out / "paper.png").stat().st_size > 0
+    refused = CliRunner().invoke(app, [*command[:-4], "--beside", str(out / "model.md"), *command[-2:]])
+    assert refused.exit_code == 2
+    assert "must have the columns" in refused.output
 
 
 # ---- comparing runs

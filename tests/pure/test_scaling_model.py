@@ -14,6 +14,7 @@ from benchmarks.model.cases import every_case
 from benchmarks.model.contraction import contraction_steps
 from benchmarks.model.machine import EXAMPLE, Machine, load
 from benchmarks.model.network import Network, seconds_of
+from benchmarks.model.paper import NODES, RUNS, Point, published
 from benchmarks.model.predict import predicted, predicted_workload
 from benchmarks.model.work import Work
 from benchmarks.model.workloads import WORKLOADS
@@ -208,3 +209,42 @@ def test_merges_that_mpi_lacks_cost_more_than_its_own() -> None:
     for ranks in (48, 6144):
         own, merged = (seconds(kind, 512, ranks, machine=machine) for kind in ("allreduce", "merge"))
         assert merged > own
+
+
+def test_the_papers_runs_gain_from_nodes_where_nothing_large_is_reduced() -> None:
+    machine = load(EXAMPLE)
+    times = {run.name: [each.seconds for each in run.predictions(machine)] for run in RUNS}
+    assert len(times) == len(RUNS)
+    for name, found in times.items():
+        assert len(found) == len(NODES)
+        if name.endswith("strong") and "axis 0" not in name:
+            # An even share of what one node takes, but for what every rank does.
+            assert 15 >= found[0] / found[-1] > 8, name
+    # Pictures are averaged over the ranks: each has 25 MB to hand in, wherever it is.
+    assert times["mean axis 0, strong"][-1] > times["mean axis 0, strong"][0]
+
+
+def test_published_points_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text('run,nodes,seconds,system\n"k-means, strong",4,12.5,HeAT\n"mean all, weak",1,3e-1,\n')
+    assert published(path) == [
+        Point("k-means, strong", 4, 12.5, "HeAT"),
+        Point("mean all, weak", 1, 0.3, "published"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("run,nodes,seconds\n", "must have the columns run, nodes, seconds, system, got"),
+        ('run,nodes,seconds,system\n"cdist, weak",1,1,\nk-means,1,1,\n', "line 3: a run is one of .*got 'k-means'"),
+        ('run,nodes,seconds,system\n"cdist, weak",two,1,\n', "line 2: nodes and seconds must be .*'two', '1'"),
+        ('run,nodes,seconds,system\n"cdist, weak",2,inf,\n', "positive numbers, got '2', 'inf'"),
+        ('run,nodes,seconds,system\n"cdist, weak",2\n', "positive numbers, got '2', None"),
+    ],
+)  # fmt: skip
+def test_published_points_that_are_none_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        published(path)
