@@ -158,8 +158,7 @@ def eliminate(block: Block, sides: Sequence[torch.Tensor] = ()) -> Eliminated:
         if panel.owner == block.device.rank:
             held = _held(local, panel)
             below = held.narrow(-2, panel.start, held.shape[-2] - panel.start)
-            made, pivots, _ = torch.linalg.lu_factor_ex(below)
-            made = factors.with_nans(made, below, axes=2)
+            made, pivots = factors.lu(below)
             below.copy_(made)
         factor = _broadcast(block, panel, made, block.shape[-2] - panel.start)
         pivots = block.communicator.broadcast(pivots.contiguous(), panel.owner)

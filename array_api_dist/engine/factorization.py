@@ -224,8 +224,7 @@ def det(block: Block) -> Block:
     rules.check_square("det", block.shape)
     whole = whole_matrices(block)
     if whole is not None:
-        found = factors.with_nans(torch.linalg.det(whole.local), whole.local, axes=0)
-        return _without_matrices(found, block, whole.partition)
+        return _without_matrices(factors.det(whole.local), block, whole.partition)
     made = _eliminated(block)
     return _without_matrices(made.diagonal.prod(-1) * made.sign, block, REPLICATED)
 
@@ -235,8 +234,7 @@ def slogdet(block: Block) -> tuple[Block, Block]:
     rules.check_square("slogdet", block.shape)
     whole = whole_matrices(block)
     if whole is not None:
-        sign, logarithm = torch.linalg.slogdet(whole.local)
-        logarithm, partition = factors.with_nans(logarithm, whole.local, axes=0), whole.partition
+        (sign, logarithm), partition = factors.slogdet(whole.local), whole.partition
     else:
         found = _eliminated(block)
         sign = torch.sgn(found.diagonal).prod(-1) * found.sign
@@ -257,9 +255,9 @@ def inv(block: Block) -> Block:
     rules.check_square("inv", block.shape)
     whole = whole_matrices(block)
     if whole is not None:
-        result, info = torch.linalg.inv_ex(whole.local)
-        agreed(whole, singular("inv") if bool((info > 0).any()) else None)
-        return whole.with_local(factors.with_nans(result, whole.local, axes=2))
+        result, is_singular = factors.inv(whole.local)
+        agreed(whole, singular("inv") if is_singular else None)
+        return whole.with_local(result)
     if block.partition.axis == block.ndim - 2:
         # Rows shared out are columns of the transposed matrices, whose inverses are the transposed inverses.
         return transposed(_inverse_by_columns(transposed(block)))
@@ -304,10 +302,9 @@ def _solved_apart(matrix: Block, side: Block, shape: Shape) -> Block:
     right = _part(side, shape, target)
     # torch would take a right-hand side of fewer axes than the matrices for a stack of vectors.
     right = right[(None,) * max(left.ndim - right.ndim, 0)]
-    local, info = torch.linalg.solve_ex(left, right)
-    local = factors.with_nans(local, left, axes=2)
+    local, is_singular = factors.solve(left, right)
     result = Block(local.expand(target.local_shape(shape, matrix.device.rank)), shape, target, matrix.device)
-    agreed(result, singular("solve") if bool((info > 0).any()) else None)
+    agreed(result, singular("solve") if is_singular else None)
     return result
 
 

@@ -159,7 +159,36 @@ def _driver(x: Tensor) -> str | None:
     return "gesvd" if x.is_cuda and math.prod(x.shape[:-2]) <= _FEW_MATRICES else None
 
 
-def with_nans(result: Tensor, x: Tensor, axes: int) -> Tensor:
+def det(x: Tensor) -> Tensor:
+    """Return the determinants (...)."""
+    return _with_nans(torch.linalg.det(x), x, axes=0)
+
+
+def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the signs (...) and the logarithms (...) of the absolute values of the determinants."""
+    sign, logarithm = torch.linalg.slogdet(x)
+    return sign, _with_nans(logarithm, x, axes=0)
+
+
+def inv(x: Tensor) -> tuple[Tensor, bool]:
+    """Return the inverse matrices, and whether one has none."""
+    result, info = torch.linalg.inv_ex(x)
+    return _with_nans(result, x, axes=2), bool((info > 0).any())
+
+
+def solve(x: Tensor, right: Tensor) -> tuple[Tensor, bool]:
+    """Return what ``x`` times gives ``right``, both stacks of matrices, and whether an ``x`` is singular."""
+    result, info = torch.linalg.solve_ex(x, right)
+    return _with_nans(result, x, axes=2), bool((info > 0).any())
+
+
+def lu(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return L below the diagonal and U from there on, in one, and the rows (from 1) that were exchanged for each column."""
+    made, pivots, _ = torch.linalg.lu_factor_ex(x)
+    return _with_nans(made, x, axes=2), pivots
+
+
+def _with_nans(result: Tensor, x: Tensor, axes: int) -> Tensor:
     """Return ``result``, which has so many ``axes`` for each matrix of ``x``, NaN where that matrix holds a NaN.
 
     Elimination loses NaNs on accelerators: the determinant comes out finite.
