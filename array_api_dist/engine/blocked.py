@@ -260,7 +260,16 @@ def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
     factor.diagonal(-low, -2, -1).fill_(1)
     for panel in reversed(_panels(block)):
         reflected, tau = _householder(block, local, panel, scales)
-        _reflect(factor.narrow(-2, panel.start, rows - panel.start), reflected, tau, adjoint=False)
+        # Columns to the left have zeros there.
+        place = min(max(panel.start - low, 0), high - low)
+        right = factor.narrow(-2, panel.start, rows - panel.start).narrow(-1, place, high - low - place)
+        _reflect(right, reflected, tau, adjoint=False)
+        if bool(tau.isnan().any()):
+            kept = torch.arange(low, high, device=factor.device) < panel.stop - tau.isnan().sum(
+                -1, keepdim=True
+            )
+            is_lost = tau.isnan().any(-1, keepdim=True) & ~kept
+            factor.masked_fill_(is_lost.unsqueeze(-2), torch.nan)
     shape = (*block.shape[:-2], rows, width)
     return Block(factor, shape, target, device), upper
 
@@ -304,5 +313,19 @@ def _householder(
 
 
 def _reflect(side: torch.Tensor, reflected: torch.Tensor, tau: torch.Tensor, *, adjoint: bool) -> None:
-    if side.numel():
-        side.copy_(torch.ormqr(reflected, tau, side.contiguous(), transpose=adjoint))
+    """Apply the reflections of a panel, or undo them (``adjoint``), in place.
+
+    From one on they may be NaN: those before act on what they alone would act on, and the rows that the others act on
+    are NaN.
+    """
+    if not side.numel():
+        return
+    is_lost = tau.isnan()
+    has_lost = bool(is_lost.any())
+    if has_lost:
+        tau = tau.masked_fill(is_lost, 0)
+        reflected = reflected.masked_fill(is_lost.unsqueeze(-2), 0)
+    side.copy_(torch.ormqr(reflected, tau, side.contiguous(), transpose=adjoint))
+    if has_lost and adjoint:
+        beyond = is_lost.any(-1, keepdim=True).expand(*is_lost.shape[:-1], side.shape[-2] - is_lost.shape[-1])
+        side.masked_fill_(torch.cat((is_lost, beyond), -1).unsqueeze(-1), torch.nan)

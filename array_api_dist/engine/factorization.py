@@ -88,12 +88,21 @@ def _as_matrices(whole: Block, local: torch.Tensor) -> Block:
 
 
 def _on_whole(
-    function: str, block: Block, compute: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+    function: str,
+    block: Block,
+    compute: Callable[[torch.Tensor], tuple[torch.Tensor, ...]],
+    *,
+    reads_lower: bool = False,
 ) -> tuple[Block, ...]:
-    """Return what ``compute`` gives for matrices that lie whole on a rank, brought there if they don't yet."""
+    """Return what ``compute`` gives for matrices that lie whole on a rank, brought there if they don't yet.
+
+    Where it ``reads_lower`` triangles alone, what is above them may be anything.
+    """
     whole, lacks_batch = whole_matrices(block), False
     if whole is None:
         whole, lacks_batch = on_single_ranks(function, block)
+    if reads_lower:
+        whole = whole.with_local(torch.tril(whole.local))
     results = [_as_matrices(whole, local) for local in guarded(function, whole, compute)]
     return tuple(rearrangement.squeeze(result, (0,)) if lacks_batch else result for result in results)
 
@@ -104,14 +113,14 @@ def eigh(block: Block) -> tuple[Block, Block]:
     Communication: none for whole matrices; else one exchange that brings each to one rank, and one of the result.
     """
     rules.check_square("eigh", block.shape)
-    values, vectors = _on_whole("eigh", block, factors.eigh)
+    values, vectors = _on_whole("eigh", block, factors.eigh, reads_lower=True)
     return values, vectors
 
 
 def eigvalsh(block: Block) -> Block:
     """Return the eigenvalues of Hermitian matrices. Communication: as ``eigh``."""
     rules.check_square("eigvalsh", block.shape)
-    return _on_whole("eigvalsh", block, lambda local: (torch.linalg.eigvalsh(local),))[0]
+    return _on_whole("eigvalsh", block, lambda local: (torch.linalg.eigvalsh(local),), reads_lower=True)[0]
 
 
 def eig(block: Block) -> tuple[Block, Block]:
@@ -286,7 +295,13 @@ def solve(matrix: Block, right: Block) -> Block:
     is_vector = len(stacked) > right.ndim
     side = rearrangement.expand_dims(right, (1,)) if is_vector else right
     whole = whole_matrices(matrix)
-    result = _solved_together(matrix, side, shape) if whole is None else _solved_apart(whole, side, shape)
+    if 0 in shape[:-2]:
+        # No equations, whatever the matrices are: of one that is singular nothing is asked.
+        target = rules.solve_partition(matrix.layout, side.layout, shape, matrix.device.ranks)
+        local = side.local.new_empty(target.local_shape(shape, matrix.device.rank))
+        result = Block(local, shape, target, matrix.device)
+    else:
+        result = _solved_together(matrix, side, shape) if whole is None else _solved_apart(whole, side, shape)
     return rearrangement.squeeze(result, (result.ndim - 1,)) if is_vector else result
 
 

@@ -16,8 +16,8 @@ from array_api_dist.kernels import factors
 
 def triangle(block: Block) -> Block:
     """Return R alone, replicated. Communication: as :func:`qr`, less the way down the tree."""
-    upper, _ = _merged(block, torch.linalg.qr(block.local, mode="r").R, with_factor=False)
-    return copied(upper, block)
+    upper, _ = _merged(block, factors.triangle(block.local), with_factor=False)
+    return copied(_with_nans(block, upper), block)
 
 
 def qr(block: Block) -> tuple[Block, Block]:
@@ -30,7 +30,7 @@ def qr(block: Block) -> tuple[Block, Block]:
     phases = factors.diagonal_phases(upper)
     phases = phases * _signs(block, part, multiplier * phases.unsqueeze(-2))
     upper, multiplier = upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2)
-    return _of_rows(block, part @ multiplier), copied(upper, block)
+    return _of_rows(block, _product(block, part, multiplier, upper)), copied(_with_nans(block, upper), block)
 
 
 def any_qr(block: Block) -> tuple[Block, Block]:
@@ -40,12 +40,33 @@ def any_qr(block: Block) -> tuple[Block, Block]:
     a binary tree and down again, and one broadcast of a triangle.
     """
     part, upper, multiplier = _parts(block)
-    return _of_rows(block, part @ multiplier), copied(upper, block)
+    return _of_rows(block, _product(block, part, multiplier, upper)), copied(_with_nans(block, upper), block)
+
+
+def _product(block: Block, part: torch.Tensor, multiplier: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
+    """Return this rank's rows of Q."""
+    lost = _lost(block, upper)
+    if lost is None:
+        return part @ multiplier
+    # What is left is made of the columns that are: the others' zeros must not meet NaNs.
+    rows = torch.where(part.isnan(), 0, part) @ torch.where(multiplier.isnan(), 0, multiplier)
+    return rows.masked_fill(lost.columns[..., None, : rows.shape[-1]], torch.nan)
+
+
+def _with_nans(block: Block, upper: torch.Tensor) -> torch.Tensor:
+    """Return R, made of triangles that have NaNs only in columns that hold one, with those that they spread."""
+    lost = _lost(block, upper)
+    return upper if lost is None else upper.masked_fill(lost.upper[..., : upper.shape[-2], :], torch.nan)
+
+
+def _lost(block: Block, upper: torch.Tensor) -> factors.Lost | None:
+    holds = upper.isnan().any(-2)
+    return factors.Lost.of(holds, block.shape[-2]) if bool(holds.any()) else None
 
 
 def _parts(block: Block) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return a factor of this rank's own, R, and what the factor is to be multiplied with for its rows of Q."""
-    part, own = torch.linalg.qr(block.local)
+    part, own = factors.any_qr(block.local)
     return part, *_merged(block, own, with_factor=True)
 
 
@@ -80,7 +101,7 @@ def _merged(block: Block, own: torch.Tensor, *, with_factor: bool) -> tuple[torc
     if nbytes > rules.TREE_NBYTES:
         return _by_tree(block, own, counts, with_factor=with_factor)
     stacked = block.communicator.allgather(own, own.ndim - 2, counts)
-    factor, upper = torch.linalg.qr(stacked)
+    factor, upper = factors.any_qr(stacked)
     rank = block.device.rank
     return upper, factor.narrow(-2, sum(counts[:rank]), counts[rank])
 
@@ -90,21 +111,21 @@ def _by_tree(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     total, width = min(sum(counts), block.shape[-1]), block.shape[-1]
     levels = list(rules.merges(counts, width))
-    factors = list[torch.Tensor]()
+    merged = list[torch.Tensor]()
     upper = own
     for distance, rows in levels:
         taken = _up(block, upper, distance, rows)
         if taken is None:
-            factors.append(own)
+            merged.append(own)
             continue
-        factor, upper = torch.linalg.qr(torch.cat((upper, taken), -2))
-        factors.append(factor)
+        factor, upper = factors.any_qr(torch.cat((upper, taken), -2))
+        merged.append(factor)
     if block.device.rank:
         upper = own.new_empty((*own.shape[:-2], total, width))
     upper = block.communicator.broadcast(upper.contiguous(), 0)
     multiplier = torch.eye(total, dtype=own.dtype, device=own.device).expand(*own.shape[:-2], total, total)
     if with_factor:
-        for (distance, rows), factor in zip(reversed(levels), reversed(factors), strict=True):
+        for (distance, rows), factor in zip(reversed(levels), reversed(merged), strict=True):
             multiplier = _down(block, factor, multiplier, distance, rows)
     return upper, multiplier
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,10 +39,71 @@ def reflections(x: Tensor) -> tuple[Tensor, Tensor]:
     positive, and a column with nothing below its first number is left as it is. Where the first number is zero, or the
     rest nothing, but for rounding, LAPACK's answer hangs on that; here it counts as such.
     """
+    held, tau = _reflections(x)
+    holds = _holding(x)
+    if holds is None:
+        return held, tau
+    lost = Lost.of(holds, x.shape[-2])
+    below = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).tril(-1)
+    is_nan = lost.upper | (lost.columns.unsqueeze(-2) & below)
+    return held.masked_fill(is_nan, torch.nan), tau.masked_fill(lost.columns[..., : tau.shape[-1]], torch.nan)
+
+
+def any_qr(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Q (..., M, K) and R (..., K, N) of a part of a matrix, with any signs.
+
+    Of the NaNs in R (see :class:`Lost`) those alone are there whose columns hold one: a NaN right of them would count
+    as a column's own where R is factorized again.
+    """
+    factor, upper = torch.linalg.qr(x)
+    holds = _holding(x)
+    if holds is None:
+        return factor, upper
+    columns = Lost.of(holds, x.shape[-2]).columns[..., None, : factor.shape[-1]]
+    return factor.masked_fill(columns, torch.nan), _own_nans(upper, holds)
+
+
+def triangle(x: Tensor) -> Tensor:
+    """Return R as :func:`any_qr` does."""
+    upper: Tensor = torch.linalg.qr(x, mode="r").R
+    holds = _holding(x)
+    return upper if holds is None else _own_nans(upper, holds)
+
+
+class Lost(NamedTuple):
+    """What NaNs of a matrix leave of its factors: which columns (..., N) of Q, and where R (..., M, N), are NaN.
+
+    From the first column with a NaN on each reflection is NaN, but for the last one of a matrix no taller than wide,
+    which has nothing below it.
+    """
+
+    columns: Tensor
+    upper: Tensor
+
+    @classmethod
+    def of(cls, holds: Tensor, rows: int) -> Lost:
+        """Return what is lost of a matrix with so many rows; ``holds`` (..., N): which of its columns hold a NaN."""
+        columns = holds.shape[-1]
+        place = torch.arange(max(rows, columns), device=holds.device)
+        is_lost = (holds & (place[:columns] < rows - 1)).cumsum(-1) > 0
+        of_rows = torch.nn.functional.pad(is_lost, (0, max(rows - columns, 0)))[..., :rows]
+        upper = holds.unsqueeze(-2) | (is_lost.unsqueeze(-2) & of_rows.unsqueeze(-1))
+        return cls(is_lost, upper & (place[:rows, None] <= place[:columns]))
+
+
+def _holding(x: Tensor) -> Tensor | None:
+    """Return which columns (..., N) hold a NaN, None where none does: some lengths of columns pass over NaNs."""
+    # A sum is NaN with any element, or where infinities cancel.
+    return x.isnan().any(-2) if bool(x.sum().isnan()) else None
+
+
+def _own_nans(upper: Tensor, holds: Tensor) -> Tensor:
+    is_nan = torch.ones(upper.shape[-2:], dtype=torch.bool, device=upper.device).triu() & holds.unsqueeze(-2)
+    return torch.where(upper.isnan(), 0, upper).masked_fill(is_nan, torch.nan)
+
+
+def _reflections(x: Tensor) -> tuple[Tensor, Tensor]:
     held, tau = torch.geqrf(x)
-    if not x.is_cpu:
-        # Accelerators leave a column as it is whose length is NaN.
-        tau = torch.where(held.diagonal(0, -2, -1).isnan(), torch.nan, tau)
     # Of a column's length: the share of its first number.
     share, nothing = tau.real - 1, _nothing(x)
     if not bool(((tau != 0) & ((share < nothing) | (share > 1 - nothing))).any()):
@@ -112,9 +173,9 @@ def _nothing(x: Tensor) -> float:
 
 
 def diagonal_phases(upper: Tensor) -> Tensor:
-    """Return the phases (..., K) of the diagonal, 1 for zeros."""
+    """Return the phases (..., K) of the diagonal, 1 for zeros and NaNs."""
     phases = torch.sgn(upper.diagonal(0, -2, -1))
-    return torch.where(phases == 0, 1, phases)
+    return torch.where(phases.abs() > 0, phases, 1)
 
 
 def turn(left: Tensor, right: Tensor, phases: Tensor) -> None:

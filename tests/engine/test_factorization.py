@@ -330,6 +330,56 @@ def test_a_matrix_that_fails_fails_on_every_rank_alike(name: str, shape: Shape) 
     assert len(messages) == 1
 
 
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("ranks", MORE_RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_nan_is_lost_in_no_column_and_spreads_to_the_right_as_in_numpy(
+    ranks: int, dtype: torch.dtype, *, complete: bool
+) -> None:
+    places = {(12, 1): (0, 0), (40, 1): (7, 0), (14, 2): (0, 0), (26, 3): (9, 1), (1, 9): (0, 4), (7, 7): (3, 2),
+              (6, 6): (1, 5), (2, 14): (1, 0), (5, 14): (2, 4), (3, 10, 2): (1, 4, 0)}  # fmt: skip
+    for shape, place in places.items():
+        whole = made(shape, dtype)
+        whole[place] = torch.nan
+        expected = np.linalg.qr(whole.numpy(), "complete" if complete else "reduced")
+        for results in found(partial(engine.qr, complete=complete), whole, ranks):
+            for each, truth in zip(results, expected, strict=True):
+                np.testing.assert_array_equal(np.isnan(each.numpy()), np.isnan(truth), str(shape))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_hermitian_eigenvalues_read_the_lower_triangles_alone(dtype: torch.dtype) -> None:
+    whole = definite((5, 5), dtype)
+    spoiled = whole.masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), torch.nan)
+    expected = torch.linalg.eigvalsh(whole)
+    for (values,) in found(engine.eigvalsh, spoiled, 3):
+        assert_close(values, expected)
+    for values, _ in found(engine.eigh, spoiled, 3):
+        assert_close(values, expected)
+
+
+def test_no_equations_are_solved_by_any_matrix() -> None:
+    sides = torch.empty(0, 3, 2, dtype=torch.float64)
+
+    def solved(block: Block) -> Block:
+        return engine.solve(block, part_of(sides, Partition(None, None), block.device))
+
+    for (result,) in found(solved, torch.zeros(1, 3, 3, dtype=torch.float64), 3):
+        assert result.shape == (0, 3, 2)
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize("function", [engine.svdvals, engine.svd, engine.pinv, engine.matrix_rank])
+def test_one_nan_in_a_long_column_is_refused(function: Callable[[Block], Block]) -> None:
+    for shape in ((40, 1), (1, 40)):
+        for place in (0, 7):
+            whole = made(shape, torch.float64)
+            whole.view(-1)[place] = torch.nan
+            with pytest.raises(np.linalg.LinAlgError, match="finite matrices"):
+                list(found(function, whole, 3))
+
+
 def test_nan_gives_nan_where_nothing_iterates() -> None:
     whole = definite((6, 6), torch.float64)
     whole[2, 3] = float("nan")
