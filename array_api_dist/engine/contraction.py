@@ -24,7 +24,7 @@ from array_api_dist._shapes import broadcast_shapes
 from array_api_dist.collectives import Communicator, operators
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import products
-from array_api_dist.kernels.moving import movable
+from array_api_dist.kernels.moving import add_to
 
 Product: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """The contraction of two local tensors whose shared labels are equally cut."""
@@ -183,11 +183,6 @@ def _slab(tensor: torch.Tensor, axis: int | None, interval: tuple[int, int]) -> 
     return tensor if axis is None else tensor.narrow(axis, interval[0], interval[1] - interval[0])
 
 
-def _add_to(total: torch.Tensor, term: torch.Tensor) -> None:
-    # torch can't add the wider unsigned types; two's complement sums are the same bits.
-    movable(total).add_(movable(term))
-
-
 class _Ring:
     """Buffers that travel: what this rank holds goes to the next rank while the previous one's comes in."""
 
@@ -229,7 +224,7 @@ def _ring_of_parts(
         held = _slab(staying.local, staying_axis, split.interval(owner))
         term = product(held, part) if travels else product(part, held)
         if result_axis is None:
-            _add_to(result, term)
+            add_to(result, term)
         else:
             _slab(result, result_axis, split.interval(owner)).copy_(term)
         if wait is not None:
@@ -258,7 +253,7 @@ def _ring_of_sums(
         ).contiguous()
         if wait is not None:
             wait()
-            _add_to(term, ring.room(step, shapes[slab]))
+            add_to(term, ring.room(step, shapes[slab]))
         total = term
         if step < device.ranks - 1:
             wait = ring.pass_on(total, ring.room(step + 1, shapes[(slab - 1) % device.ranks]))

@@ -172,12 +172,14 @@ def _convolved(matrix: Block, points: int, *, inverse: bool) -> Block:
     spectrum = _rows_from_columns(matrix.with_local(matrix.local * chirp), inverse=False)
     distance = torch.minimum(indices, length - indices)
     kernel = _chirp(distance, points, inverse=not inverse, dtype=dtype).masked_fill_(distance >= points, 0)
+    # Scaled in the end, large points would overflow on the way.
+    kernel.mul_(1.0 / length)
     shape = matrix.shape[-2:]
     columns = matrix.partition.on_axis(1)
     kernel_spectrum = _rows_from_columns(Block(kernel, shape, columns, matrix.device), inverse=False)
     spectrum.local.mul_(kernel_spectrum.local)
     result = _columns_from_rows(spectrum, inverse=True)
-    result.local.mul_(chirp).mul_(1.0 / length)
+    result.local.mul_(chirp)
     return result
 
 

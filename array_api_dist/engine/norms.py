@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import inf, prod
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -18,8 +18,6 @@ from array_api_dist.kernels import reductions as kernels
 
 MatrixOrder: TypeAlias = float | Literal["fro", "nuc"]
 
-_WIDE: Final = {torch.float32: torch.float64}
-
 
 def _absolute(block: Block) -> Block:
     return block.with_local(torch.abs(block.local))
@@ -28,7 +26,7 @@ def _absolute(block: Block) -> Block:
 @lru_cache(maxsize=64)
 def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
     """Return the sum of magnitudes to the power ``order``, accumulated in double precision, and its root."""
-    wide = _WIDE.get(dtype, dtype)
+    wide = kernels.WIDE.get(dtype, dtype)
 
     def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
         magnitudes = tensor if order == 1 else tensor.to(wide).pow(order)

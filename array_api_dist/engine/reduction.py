@@ -24,6 +24,7 @@ SCATTER_NBYTES: Final = 1 << 20
 
 LocalReduce: TypeAlias = Callable[[torch.Tensor, tuple[int, ...]], State]
 Finish: TypeAlias = Callable[[State, int], torch.Tensor]
+InType: TypeAlias = Callable[[torch.Tensor, tuple[int, ...], torch.dtype], torch.Tensor]
 WholeReduce: TypeAlias = Callable[[torch.Tensor, tuple[int, ...], int], torch.Tensor]
 
 
@@ -59,23 +60,27 @@ def _plain(
 
 
 def sum_in(dtype: torch.dtype) -> Reduction:
-    """Return the sum, accumulated and given in ``dtype``."""
-    return _summation("sum", kernels.sum, operators.SUM, dtype)
+    """Return the sum given in ``dtype``, floating ones accumulated in double precision."""
+    return _accumulation("sum", kernels.sum, kernels.partial_sum, operators.SUM, dtype)
 
 
 def prod_in(dtype: torch.dtype) -> Reduction:
-    """Return the product, accumulated and given in ``dtype``."""
-    return _summation("prod", kernels.prod, operators.PROD, dtype)
+    """Return the product given in ``dtype``, floating ones accumulated in double precision."""
+    return _accumulation("prod", kernels.prod, kernels.partial_prod, operators.PROD, dtype)
 
 
 @lru_cache(maxsize=64)
-def _summation(
-    name: str,
-    kernel: Callable[[torch.Tensor, tuple[int, ...], torch.dtype], torch.Tensor],
-    operator: Operator,
-    dtype: torch.dtype,
+def _accumulation(
+    name: str, whole: InType, partial: InType, operator: Operator, dtype: torch.dtype
 ) -> Reduction:
-    return _plain(name, lambda tensor, axes: kernel(tensor, axes, dtype), operator)
+    """Return a reduction whose state is wider than its result, but for exact types and the widest."""
+    return Reduction(
+        name,
+        lambda tensor, axes: (partial(tensor, axes, dtype),),
+        operator,
+        lambda tensor, axes, count: whole(tensor, axes, dtype),
+        _only if dtype not in kernels.WIDE else lambda state, count: cast(state[0], dtype),
+    )
 
 
 @lru_cache(maxsize=8)

@@ -11,24 +11,34 @@ import torch
 from array_api_dist._block import Block
 from array_api_dist._partition import Partition
 from array_api_dist.collectives import Operator, operators
-from array_api_dist.kernels import scans
+from array_api_dist.kernels import reductions, scans
+from array_api_dist.kernels.cast import cast
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A row: the local scan, and how a total from the left joins in, in place."""
+    """A row: the local scan, and how a total from the left joins in, in place.
+
+    The shorter floating types are accumulated in double precision: there a total is taken of its own, and the scan is
+    the one that goes on from what was before.
+    """
 
     name: str
     local: Callable[[torch.Tensor, int, torch.dtype], torch.Tensor]
     join: Callable[[torch.Tensor, torch.Tensor], None]
+    total: Callable[[torch.Tensor, tuple[int, ...], torch.dtype], torch.Tensor]
+    resumed: Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
     operator: Operator
     identity: int
 
 
-CUMULATIVE_SUM: Final = Scan("cumulative_sum", scans.cumulative_sum, scans.add_before, operators.SUM, 0)
+CUMULATIVE_SUM: Final = Scan(
+    "cumulative_sum", scans.cumulative_sum, scans.add_before, reductions.partial_sum, scans.sums_from, operators.SUM, 0,
+)  # fmt: skip
 CUMULATIVE_PROD: Final = Scan(
-    "cumulative_prod", scans.cumulative_prod, scans.multiply_by_before, operators.PROD, 1
-)
+    "cumulative_prod", scans.cumulative_prod, scans.multiply_by_before, reductions.partial_prod, scans.products_from,
+    operators.PROD, 1,
+)  # fmt: skip
 
 
 def _identity_slab(rule: Scan, block: Block, axis: int, dtype: torch.dtype) -> torch.Tensor:
@@ -42,20 +52,38 @@ def _last_slab(rule: Scan, block: Block, scanned: torch.Tensor, axis: int) -> to
     return scanned.narrow(axis, scanned.shape[axis] - 1, 1)
 
 
+def _scanned(rule: Scan, block: Block, axis: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return this rank's part of the running totals along the partitioned ``axis``."""
+    wide = reductions.WIDE.get(dtype)
+    if wide is None:
+        local = rule.local(block.local, axis, dtype)
+        before = _before(rule, block, _last_slab(rule, block, local, axis), axis)
+        if block.device.rank:
+            rule.join(local, before)
+        return local
+    values = cast(block.local, dtype)
+    before = _before(rule, block, rule.total(values, (axis,), dtype).unsqueeze(axis), axis)
+    return rule.resumed(values, axis, before) if block.device.rank else rule.local(values, axis, dtype)
+
+
+def _before(rule: Scan, block: Block, total: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return the total of the lower ranks' parts."""
+    identity = _identity_slab(rule, block, axis, total.dtype)
+    (before,) = block.communicator.exscan((total,), rule.operator, (identity,))
+    return before
+
+
 def scan(rule: Scan, block: Block, axis: int, dtype: torch.dtype, *, include_initial: bool = False) -> Block:
     """Return the running totals along ``axis`` in ``dtype``, one longer there with ``include_initial``.
 
     Communication: none when ``axis`` is not partitioned; else one exscan of a slab of ``size / length`` elements.
     """
-    local = rule.local(block.local, axis, dtype)
-    is_first = True
-    if block.partition.axis == axis:
-        identity = _identity_slab(rule, block, axis, dtype)
-        last = _last_slab(rule, block, local, axis)
-        (before,) = block.communicator.exscan((last,), rule.operator, (identity,))
-        is_first = block.device.rank == 0
-        if not is_first:
-            rule.join(local, before)
+    is_first = block.partition.axis != axis or block.device.rank == 0
+    local = (
+        rule.local(block.local, axis, dtype)
+        if block.partition.axis != axis
+        else _scanned(rule, block, axis, dtype)
+    )
     if not include_initial:
         return block.with_local(local)
     if is_first:

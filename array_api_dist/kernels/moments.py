@@ -1,5 +1,7 @@
 """Moments of one tensor, read once: states (count, mean, M2), M2 being the sum of squared deviations from the mean.
 
+States of float64 have what the mean lacks beside: where it lies far from zero, its rounding is what parts differ by.
+
 A tensor is cut into pieces that the caches hold; two passes over a piece give the states of its rows or columns, which
 are pooled in double precision. Pieces are reduced in the precision of the data. Where that does not do (a mean far from
 zero beside the deviations, squares that over- or underflow) a piece is reduced again in double precision, with one of
@@ -18,7 +20,7 @@ import torch
 from array_api_dist.kernels import square_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
-from array_api_dist.kernels.precision import ABOUT_MEAN, Pair, in_double
+from array_api_dist.kernels.precision import ABOUT_MEAN, Found, Pair, in_double, two_sum
 from array_api_dist.kernels.square_sums import PIECE, folded
 from array_api_dist.kernels.tiles import (
     SMALL_SIZE,
@@ -39,46 +41,78 @@ _MOST_COLUMNS: Final = 1 << 12
 
 
 def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
-    """Return (count, mean, M2) over ``axes`` in float64, for float32 or float64; M2 is 0 for no or equal elements."""
+    """Return (count, mean, M2) over ``axes`` in float64, for float32 or float64; M2 is 0 for no or equal elements.
+
+    For float64 a fourth one, which the mean's rounding lost.
+    """
     shape = tuple(length for axis, length in enumerate(tensor.shape) if axis not in axes)
     count = math.prod(tensor.shape[axis] for axis in axes)
     counts = torch.full(shape, float(count), dtype=torch.float64, device=tensor.device)
+    is_wide = tensor.dtype == torch.float64
     if counts.numel() == 0 or count == 0:
-        return counts, torch.zeros_like(counts), torch.zeros_like(counts)
+        return counts, *(torch.zeros_like(counts) for _ in range(3 if is_wide else 2))
+    mean, square, rest = _found(tensor, axes, count, is_exact=is_wide)
+    if not is_wide:
+        return counts, mean, square
+    return counts, mean, square, torch.zeros_like(mean) if rest is None else rest
+
+
+def _found(tensor: torch.Tensor, axes: Axes, count: int, *, is_exact: bool) -> Found:
+    """Return mean, M2 and, if it is to be ``is_exact``, what the mean's rounding lost (None: nothing to speak of)."""
     if axes and not tensor.is_cpu:
-        return counts, *_moments_elsewhere(tensor, axes, count)
+        return _found_elsewhere(tensor, axes, count)
     if axes and is_small(tensor):
-        return counts, *_small_moments(tensor.to(torch.float64), axes, count)
+        return _found_small(tensor, axes, count)
     tiled = tiles_of(tensor, axes)
     found = square_sums.moments(tiled, count) if axes else None
     if found is not None:
-        return counts, *(tiled.restored(each) for each in found)
-    if tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * PIECE:
+        mean, square, rest = found
+        return tiled.restored(mean), tiled.restored(square), None if rest is None else tiled.restored(rest)
+    if not is_exact and tiled.reduced == (False, True) and tiled.view.shape[1] < 2 * PIECE:
         mean, square = _of_short_rows(tiled.view, None)
-        return counts, tiled.restored(mean), tiled.restored(square)
+        return tiled.restored(mean), tiled.restored(square), None
     origin = origin_of(tiled)
     if tiled.is_cut_well():
-        mean, square = _states(tiled.view, tiled.reduced, origin)
+        away, square = _states(tiled.view, tiled.reduced, origin)
     else:
-        mean, square = _from_powers(tiled, count, origin)
-    return counts, tiled.restored(mean + origin.reshape(mean.shape)), tiled.restored(square)
+        away, square = _from_powers(tiled, count, origin)
+    mean, rest = two_sum(origin.reshape(away.shape), away)
+    return tiled.restored(mean), tiled.restored(square), tiled.restored(rest)
 
 
-def _small_moments(values: torch.Tensor, axes: Axes, count: int) -> Pair:
-    """Return mean and M2 by torch's own recurrence, in which infinities make the mean NaN."""
+def _found_small(tensor: torch.Tensor, axes: Axes, count: int) -> Found:
+    """Return mean, M2 and rest by torch's own recurrence, in which infinities make the mean NaN.
+
+    It loses as many digits as the mean is larger than the deviations: more than float64 has beyond float32.
+    """
+    origin = None
+    values = tensor.to(torch.float64)
+    if tensor.dtype == torch.float64:
+        origin = _first(values, axes)
+        values = values - origin
     variance, mean = torch.var_mean(values, axes, correction=0)
+    rest = None
+    if origin is not None:
+        mean, rest = two_sum(origin.reshape(mean.shape), mean)
     if not math.isfinite(mean.sum().item()):
-        mean = torch.where(torch.isnan(mean), torch.mean(values, axes), mean)
-    return mean, variance.mul_(count)
+        mean = torch.where(torch.isnan(mean), torch.mean(tensor.to(torch.float64), axes), mean)
+    return mean, variance.mul_(count), rest
 
 
-def _moments_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Pair:
+def _first(values: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the first elements along ``axes``, which are kept."""
+    for axis in axes:
+        values = values.narrow(axis, 0, 1)
+    return values
+
+
+def _found_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Found:
     """Return mean and M2 by an accelerator's one pass, where it does not do by another in double precision."""
     found = _one_pass(tensor, axes, 0)
     if found is None:
-        return _small_moments(tensor.to(torch.float64), axes, count)
+        return _found_small(tensor, axes, count)
     variance, mean = found
-    return mean.to(torch.float64), variance.to(torch.float64).mul_(count)
+    return mean.to(torch.float64), variance.to(torch.float64).mul_(count), None
 
 
 def _one_pass(tensor: torch.Tensor, axes: Axes, correction: float) -> Pair | None:
@@ -94,8 +128,10 @@ def _one_pass(tensor: torch.Tensor, axes: Axes, correction: float) -> Pair | Non
 def _from_powers(tiled: Tiled, count: int, origin: torch.Tensor) -> Pair:
     """Return mean, from the origin, and M2, of any layout."""
     first, second = power_sums(tiled, 2, origin)
-    # Rounding must not make a sum of squares negative; NaN passes.
-    return first / count, torch.clamp(second - first * (first / count), min=0.0)
+    # Rounding must not make a sum of squares negative; NaN passes. What overflows is not one infinity less another.
+    is_over = torch.isinf(second) & torch.isfinite(first)
+    square = torch.clamp(second - first * (first / count), min=0.0)
+    return first / count, torch.where(is_over, torch.inf, square)
 
 
 def _states(view: torch.Tensor, reduced: tuple[bool, ...], origin: torch.Tensor) -> Pair:
@@ -274,8 +310,18 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
         if found is not None:
             return torch.sqrt(found[0]) if root else found[0]
         kernel = torch.std if root else torch.var
-        return cast(kernel(tensor.to(torch.float64), axes, correction=correction), tensor.dtype)
-    return variance_of_square(moments(tensor, axes)[2], divisor, tensor.dtype, root=root)
+        values = tensor.to(torch.float64)
+        if tensor.dtype == torch.float64:
+            # Its recurrence loses as many digits as the mean is larger than the deviations.
+            values = values - _first(values, axes)
+        return cast(kernel(values, axes, correction=correction), tensor.dtype)
+    count = math.prod(tensor.shape[axis] for axis in axes)
+    square = (
+        _found(tensor, axes, count, is_exact=False)[1]
+        if count and tensor.numel()
+        else moments(tensor, axes)[2]
+    )
+    return variance_of_square(square, divisor, tensor.dtype, root=root)
 
 
 def variance_of_square(
@@ -288,11 +334,21 @@ def variance_of_square(
 
 def merge_moments(left: Moments, right: Moments) -> Moments:
     """Return the moments of both sides together (Chan, Golub and LeVeque 1979; Bennett et al. 2009)."""
-    (left_count, left_mean, left_square), (right_count, right_mean, right_square) = left, right
+    (left_count, left_mean, left_square, *left_rest), (right_count, right_mean, right_square, *right_rest) = (
+        left,
+        right,
+    )
     count = left_count + right_count
     share = right_count / torch.clamp(count, min=1)
     # An empty side has no say, whatever stands in its mean.
     is_alone = (left_count == 0) | (right_count == 0)
-    delta = torch.where(is_alone, 0.0, right_mean - left_mean)
-    mean = torch.where(left_count == 0, right_mean, left_mean + delta * share)
-    return count, mean, left_square + right_square + delta**2 * left_count * share
+    delta = right_mean - left_mean
+    if left_rest:
+        delta += right_rest[0] - left_rest[0]
+    delta = torch.where(is_alone, 0.0, delta)
+    square = left_square + right_square + delta**2 * left_count * share
+    if not left_rest:
+        return count, torch.where(left_count == 0, right_mean, left_mean + delta * share), square
+    mean, rest = two_sum(left_mean, left_rest[0] + delta * share)
+    mean = torch.where(left_count == 0, right_mean, mean)
+    return count, mean, square, torch.where(left_count == 0, right_rest[0], rest)

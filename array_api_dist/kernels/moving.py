@@ -15,6 +15,18 @@ def movable(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if signed is None else tensor.view(signed)
 
 
+def add_to(total: torch.Tensor, term: torch.Tensor) -> None:
+    """Add ``term`` to ``total``, in place.
+
+    torch can't add the wider unsigned types; two's complement sums are the same bits. Of complex numbers it adds
+    ``alpha * term`` with a complex ``alpha`` of 1, which turns one infinite component into two NaNs.
+    """
+    if total.is_complex():
+        torch.view_as_real(total).add_(torch.view_as_real(term.resolve_conj()))
+    else:
+        movable(total).add_(movable(term))
+
+
 def moved_back(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return a view of what was moved in its own type."""
     return tensor if tensor.dtype == dtype else tensor.view(dtype)

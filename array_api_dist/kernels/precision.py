@@ -10,6 +10,9 @@ import torch
 Pair: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Means and M2, of equal counts or with the counts beside."""
 
+Found: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
+"""Means, M2 and what rounding the means lost, None where that is nothing to speak of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -50,6 +53,13 @@ ABOUT_MEAN: Final = {
 
 OF_SQUARES: Final = {dtype: replace(each, ratio=8.0) for dtype, each in ABOUT_MEAN.items()}
 """Of the squares themselves: their sums lose as many digits as the mean's square is larger."""
+
+
+def two_sum(left: torch.Tensor, right: torch.Tensor) -> Pair:
+    """Return the sum, and what its rounding lost (Knuth)."""
+    total = left + right
+    part = total - left
+    return total, (left - (total - part)) + (right - part)
 
 
 def in_double(rows: torch.Tensor, origin: torch.Tensor) -> Pair:

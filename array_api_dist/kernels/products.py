@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import torch
 
-from array_api_dist.kernels.moving import movable, moved_back
+from array_api_dist.kernels.moving import add_to, movable, moved_back
 
 Axes: TypeAlias = tuple[Sequence[int], Sequence[int]]
 
@@ -133,7 +133,7 @@ def _added_up(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     step = max(_PIECE_SIZE // max(math.prod(shape[:-1]), 1), 1)
     sums = torch.zeros(shape[:-1], dtype=first.dtype)
     for a, b in zip(torch.split(first, step, -1), torch.split(second, step, -1), strict=True):
-        sums += torch.mul(a.conj(), b).sum(-1)
+        add_to(sums, torch.mul(a.conj(), b).sum(-1))
     return sums
 
 

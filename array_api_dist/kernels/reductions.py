@@ -25,6 +25,10 @@ NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
+
+WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+"""In what sums and products of the shorter floating types are accumulated."""
+
 # Along axes of at most this many elements slabs are compared as wholes, as many elements of them at a time.
 _SHORT_AXIS: Final = 64
 _PIECE_SIZE: Final = 1 << 19
@@ -98,6 +102,14 @@ def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     return cast(_float_sum(tensor, axes), dtype)
 
 
+def partial_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
+    """Return what parts of a sum in ``dtype`` merge: sums over ``axes``, floating ones in double precision."""
+    wide = WIDE.get(dtype, dtype)
+    if tensor.dtype is dtype is not wide:
+        return blocked_sum(tensor, axes)
+    return sum(tensor, axes, wide)
+
+
 def _is_converted_whole(tensor: torch.Tensor) -> builtins.bool:
     """Return whether torch may as well add a floating tensor up in double precision; accelerators are slow at that."""
     return is_converted(tensor) or not (tensor.is_cpu or tensor.dtype == torch.float32)
@@ -169,11 +181,29 @@ def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.
 
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
-    """Return the products over ``axes`` in ``dtype``."""
-    values = movable(cast(tensor, dtype))
+    """Return the products over ``axes`` in ``dtype``; floating ones are accumulated in double precision."""
+    return cast(partial_prod(tensor, axes, dtype), dtype)
+
+
+def partial_prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
+    """Return what parts of a product in ``dtype`` merge: products over ``axes``, floating ones in double precision."""
+    wide = WIDE.get(dtype, dtype)
+    if wide is dtype or not axes or is_small(tensor):
+        return _product(cast(cast(tensor, dtype), wide), axes)
+    tiled = tiles_of(tensor, axes)
+    products = tiled.result(wide, 1)
+    for cut in tiled.cuts():
+        part = tiled.view[cut].to(dtype).to(wide)
+        gone = tuple(axis for axis, is_gone in enumerate(tiled.reduced) if is_gone)
+        products[tiled.kept(cut)] *= _product(part, gone)
+    return tiled.restored(products)
+
+
+def _product(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    values = movable(tensor)
     for axis in axes if len(axes) < 2 else sorted(axes, reverse=True):
         values = torch.prod(values, axis, dtype=values.dtype)
-    return moved_back(values, dtype)
+    return moved_back(values, tensor.dtype)
 
 
 def _truth_reduced(tensor: torch.Tensor, axes: Axes, kernel: Kernel, ufunc: np.ufunc) -> torch.Tensor:

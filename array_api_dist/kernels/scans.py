@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import torch
 
 from array_api_dist.kernels.cast import cast
-from array_api_dist.kernels.moving import movable, moved_back
+from array_api_dist.kernels.moving import add_to, movable, moved_back
 from array_api_dist.kernels.tiles import cut_axis
 
 # So many rows are added up one after another, if they are at least so wide and more than a core's cache holds.
 _ROWS: Final = 1 << 6
 _WIDTH: Final = 1 << 3
 _CACHE_NBYTES: Final = 1 << 21
+# So many elements are continued in double precision at once.
+PIECE_SIZE: Final = 1 << 16
 
 
 def cumulative_sum(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
@@ -60,7 +63,38 @@ def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torc
 
 def add_before(scanned: torch.Tensor, before: torch.Tensor) -> None:
     """Add what came before to running sums, in place: fresh memory would cost more than the sums."""
-    movable(scanned).add_(movable(before))
+    add_to(scanned, before)
+
+
+def sums_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
+    """Return the running sums along ``axis``, with those in double precision that came before."""
+    return _resumed(values, axis, before, torch.cumsum, add_before)
+
+
+def products_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
+    """Return the running products along ``axis``, with those in double precision that came before."""
+    return _resumed(values, axis, before, torch.cumprod, multiply_by_before)
+
+
+def _resumed(
+    values: torch.Tensor,
+    axis: int,
+    before: torch.Tensor,
+    scan: Callable[[torch.Tensor, int], torch.Tensor],
+    join: Callable[[torch.Tensor, torch.Tensor], None],
+) -> torch.Tensor:
+    """Scan in the precision of ``before``, piece by piece of what the caches hold."""
+    result = torch.empty_like(values)
+    if result.numel() == 0:
+        return result
+    step = max(PIECE_SIZE // max(before.numel(), 1), 1)
+    for piece, place in zip(torch.split(values, step, axis), torch.split(result, step, axis), strict=True):
+        wide = piece.to(before.dtype)
+        join(wide.narrow(axis, 0, 1), before)
+        wide = scan(wide, axis)
+        before = wide.narrow(axis, wide.shape[axis] - 1, 1)
+        place.copy_(wide)
+    return result
 
 
 def multiply_by_before(scanned: torch.Tensor, before: torch.Tensor) -> None:

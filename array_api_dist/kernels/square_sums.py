@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from array_api_dist.kernels.powers import finite
-from array_api_dist.kernels.precision import OF_SQUARES, Pair, in_double
+from array_api_dist.kernels.precision import OF_SQUARES, Found, Pair, in_double, two_sum
 from array_api_dist.kernels.tiles import SHORT_ROW, SMALL_SIZE, Tiled, cut_axis, is_single
 
 # What the caches hold of rows for each thread, and of a slab of rows.
@@ -46,8 +46,11 @@ def folded(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
     return matrix[:whole].view(-1, several * columns), matrix[whole:], several
 
 
-def moments(tiled: Tiled, count: int) -> Pair | None:
-    """Return the mean and M2 of ``count`` elements each, in the order of the tiles, or None."""
+def moments(tiled: Tiled, count: int) -> Found | None:
+    """Return mean, M2 and what the mean's rounding lost (None: nothing) of ``count`` elements each, or None.
+
+    All in the order of the tiles.
+    """
     if not (_is_quicker(tiled) and _is_promising(tiled.view, tiled.reduced)):
         return None
     return _states(tiled, *_power_sums(tiled.view, tiled.reduced), count)
@@ -74,24 +77,25 @@ def _is_promising(view: torch.Tensor, reduced: Sequence[bool]) -> bool:
 # ---- states
 
 
-def _states(tiled: Tiled, sums: torch.Tensor, squares: torch.Tensor, count: int) -> Pair | None:
+def _states(tiled: Tiled, sums: torch.Tensor, squares: torch.Tensor, count: int) -> Found | None:
     """Return the states, those that lost digits computed again, or None if they are many."""
     precision, mean = OF_SQUARES[tiled.view.dtype], sums / count
     square = squares - sums * mean
     if precision.suffices(mean, square / count):
-        return mean, square
+        return mean, square, None
     lanes = _lanes(tiled)
     if lanes is None:
         return None
     bad = torch.nonzero(~precision.holds(mean, square / count))[:, 0]
     if len(bad) * _FEW > len(lanes):
         return None
+    rest = torch.zeros_like(mean)
     for place in torch.split(bad, max(SMALL_SIZE // count, 1)):
         found = lanes[place]
         origin = finite(found[:, :1].to(torch.float64))
         center, square[place] = in_double(found, origin)
-        mean[place] = center + origin[:, 0]
-    return mean, square
+        mean[place], rest[place] = two_sum(origin[:, 0], center)
+    return mean, square, rest
 
 
 def _lanes(tiled: Tiled) -> torch.Tensor | None:

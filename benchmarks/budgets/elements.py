@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 
 from benchmarks.budgets.problem import Formula, Operand, Problem, Step, buffered, collective, exchange, held
@@ -57,21 +57,30 @@ UPDATE = Formula(
 # ---- reductions
 
 
-def reduction(text: str, width: int | None, times: float = 1.5) -> Formula:
-    """Return the budget of a reduction whose state has ``width`` bytes an element of the result (its own for None)."""
+def _own(operand: Operand) -> int:
+    return operand.itemsize
+
+
+def _accumulated(operand: Operand) -> int:
+    """Return the bytes of an element of a sum: floating ones are accumulated in double precision."""
+    return {"exact": operand.itemsize, "floating": max(operand.itemsize, 8), "complex": 16}[operand.kind]
+
+
+def reduction(text: str, width: Callable[[Operand], int], times: float = 1.5) -> Formula:
+    """Return the budget of a reduction whose state has ``width(result)`` bytes an element of the result."""
 
     def steps(problem: Problem) -> Iterator[Step]:
         if not problem.crosses:
             return
         shape = problem.result.shape
-        nbytes = prod(shape) * (problem.result.itemsize if width is None else width)
+        nbytes = prod(shape) * width(problem.result)
         if nbytes < problem.limits.scatter or max(shape, default=0) < problem.ranks:
             yield collective("allreduce", nbytes)
         else:
             yield collective("reduce_scatter", nbytes)
 
     def memory(problem: Problem) -> int:
-        state = problem.result.size * (problem.result.itemsize if width is None else width)
+        state = problem.result.size * width(problem.result)
         # What a rank reduces to is as large as the result, and lanes are accumulated in blocks.
         return int(times * problem.parts(wide=True)) + (4 * state if problem.crosses else 0)
 
@@ -80,23 +89,29 @@ def reduction(text: str, width: int | None, times: float = 1.5) -> Formula:
 
 REDUCE = reduction(
     "none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB on one reduce-scatter)",
-    None,
+    _own,
+)
+ACCUMULATE = reduction(
+    "none unless the partitioned axis is reduced; then one allreduce of the result, floating ones in double precision "
+    "(from 1 MiB on one reduce-scatter)",
+    _accumulated,
 )
 MEAN = reduction(
     "none unless the partitioned axis is reduced; then one allreduce of the sums in double precision (from 1 MiB on "
     "one reduce-scatter)",
-    16,
+    _accumulated,
 )
 MOMENTS = reduction(
-    "none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24 bytes an element of "
-    "the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter)",
-    24,
+    "none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), of float64 with what the "
+    "mean's rounding lost, 24 or 32 bytes an element of the result, merged pairwise (Bennett et al. 2009; from 1 MiB on "
+    "one reduce-scatter)",
+    lambda result: 32 if result.itemsize == 8 else 24,
     2.5,
 )
 POSITION = reduction(
     "none unless the partitioned axis is searched; then one allreduce of (value, index) pairs (from 1 MiB on one "
     "reduce-scatter)",
-    16,
+    lambda result: 16,
 )
 
 
@@ -104,11 +119,12 @@ def _scanning(problem: Problem) -> Iterator[Step]:
     if problem.crosses:
         (axis,) = problem.axes
         slab = problem.x.size // max(problem.x.shape[axis], 1)
-        yield collective("exscan", slab * problem.result.itemsize)
+        yield collective("exscan", slab * _accumulated(problem.result))
 
 
 SCAN = Formula(
-    "none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements",
+    "none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements, floating ones in double "
+    "precision",
     _scanning,
     held(4, wide=True),
 )
@@ -355,6 +371,6 @@ AGREE = Formula("one agreement that no callback failed", lambda problem: (collec
 NORM = reduction(
     "none unless a partitioned axis is reduced; then one allreduce of the result in double precision (from 1 MiB on "
     "one reduce-scatter)",
-    16,
+    _accumulated,
     2.5,
 )

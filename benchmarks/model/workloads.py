@@ -86,7 +86,7 @@ def _kmeans_work(rows: int, ranks: int) -> Work:
 
 def _moments_steps(rows: int, ranks: int) -> Iterator[Step]:
     yield Step("allreduce", 11, 11, 11 * 8 * FEATURES)
-    yield Step(MERGE, 1, 1, 24 * FEATURES)
+    yield Step(MERGE, 1, 1, 32 * FEATURES)
 
 
 def _moments_work(rows: int, ranks: int) -> Work:

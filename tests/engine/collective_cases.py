@@ -127,7 +127,7 @@ def positions(communicator: Communicator, dtype: torch.dtype) -> None:
 def moments(communicator: Communicator, dtype: torch.dtype) -> None:
     parts = [numbers(rank, (rank, 3), torch.float64) + 1e6 for rank in range(communicator.ranks)]
     state = moment_kernels.moments(parts[communicator.rank], (0,))
-    count, mean, square = communicator.allreduce(tuple(state), operators.MOMENTS)
+    count, mean, square, _ = communicator.allreduce(tuple(state), operators.MOMENTS)
     whole = torch.cat(parts)
     assert count.tolist() == [len(whole)] * 3
     if len(whole):

@@ -95,6 +95,15 @@ def test_four_steps_are_as_accurate_as_one(points: int, *, double: bool) -> None
         assert _error(found, truth) <= bound
 
 
+@pytest.mark.usefixtures("nothing_is_small")
+def test_points_near_the_largest_number_do_not_overflow_on_the_way() -> None:
+    whole = made(FFT, (4099,), double=False) * 1e35
+    expected = torch.fft.fft(whole)
+    assert torch.isfinite(torch.view_as_real(expected)).all()
+    for found in transformed(FFT, whole, 3, 0, None, "backward"):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 @pytest.mark.parametrize("rule", [FFT, IFFT, RFFT, IRFFT], ids=lambda rule: rule.name)
 @pytest.mark.parametrize(

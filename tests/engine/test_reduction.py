@@ -14,6 +14,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import reduction, scan
+from array_api_dist.kernels import scans
 
 GENERATOR = torch.Generator().manual_seed(7)
 WHOLE = torch.randn(5, 6, 3, generator=GENERATOR, dtype=torch.float64)
@@ -145,6 +146,98 @@ def test_running_totals_along_every_axis(
             first = torch.full_like(expected.narrow(axis, 0, 1), rule.identity)
             expected = torch.cat((first, expected), dim=axis)
         assert torch.equal(joined(blocks), expected)
+
+
+# Three parts in all: what overflows, or is lost, on the way is not in the end.
+CANCELLING = [[3e38, 3e38, -3e38], [1e8, 1.0, -1e8], [1e30, 1e30, 1e-30, 1e-30], [-2e38, -2e38, 3e38, 1e38]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64], ids=str)
+@pytest.mark.parametrize("values", CANCELLING, ids=str)
+def test_totals_are_accumulated_in_double_precision_across_parts(
+    values: list[float], dtype: torch.dtype
+) -> None:
+    whole = torch.tensor(values, dtype=dtype)
+    wide = torch.complex128 if dtype.is_complex else torch.float64
+    for partition in partitions_of(whole.shape, 3):
+        total, product = (
+            reduced(rule, whole, partition, 3, (0,))
+            for rule in (reduction.sum_in(dtype), reduction.prod_in(dtype))
+        )
+        sums, products = (
+            joined(
+                on_ranks(
+                    3, lambda device, r=rule, p=partition: scan.scan(r, part_of(whole, p, device), 0, dtype)
+                )
+            )
+            for rule in (scan.CUMULATIVE_SUM, scan.CUMULATIVE_PROD)
+        )
+        torch.testing.assert_close(total, whole.to(wide).sum().to(dtype))
+        torch.testing.assert_close(product, whole.to(wide).prod().to(dtype))
+        torch.testing.assert_close(sums.real, whole.real.to(torch.float64).cumsum(0).to(torch.float32))
+        torch.testing.assert_close(products.real, whole.real.to(torch.float64).cumprod(0).to(torch.float32))
+
+
+@pytest.mark.parametrize("shape", [(6,), (7, 3), (2, 9, 2)])
+@pytest.mark.parametrize("size", [1, 4, 1 << 16])
+def test_running_totals_of_single_precision_go_on_piece_by_piece(
+    shape: tuple[int, ...], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "PIECE_SIZE", size)
+    whole = torch.randn(shape, generator=GENERATOR) + 1
+    for partition, axis in itertools.product(partitions_of(shape, 3), range(len(shape))):
+        for rule, truth in ((scan.CUMULATIVE_SUM, torch.cumsum), (scan.CUMULATIVE_PROD, torch.cumprod)):
+            blocks = on_ranks(
+                3,
+                lambda device, r=rule, p=partition, a=axis: scan.scan(
+                    r, part_of(whole, p, device), a, torch.float32
+                ),
+            )
+            torch.testing.assert_close(joined(blocks), truth(whole, axis))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
+def test_the_other_component_of_running_sums_outlives_an_infinite_one(
+    value: float, dtype: torch.dtype
+) -> None:
+    whole = torch.tensor([complex(value, 1), 1, 2], dtype=dtype)
+    for partition in partitions_of((3,), 3):
+        blocks = on_ranks(
+            3,
+            lambda device, p=partition: scan.scan(scan.CUMULATIVE_SUM, part_of(whole, p, device), 0, dtype),
+        )
+        assert joined(blocks).imag.tolist() == [1.0] * 3
+
+
+FAR = {
+    "few": 1e8 + np.random.default_rng(0).standard_normal(9),
+    "small": 1e12 + np.random.default_rng(0).standard_normal((1000, 2)),
+    "squares": 1e12 + np.arange(12.0) ** 2,
+    "large": 1e12 + np.random.default_rng(0).standard_normal((70_000, 2)),
+    "rows": 1e12 + np.random.default_rng(0).standard_normal((3000, 60)).T,
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_a_mean_far_away_takes_no_digits_of_a_variance(name: str, ranks: int) -> None:
+    values = FAR[name]
+    exact = (values - values[0]).astype(np.longdouble).var(axis=0).astype(np.float64)
+    whole = torch.from_numpy(np.ascontiguousarray(values))
+    for partition in partitions_of(whole.shape, ranks):
+        found = reduced(reduction.variance_of(torch.float64, 0.0, root=False), whole, partition, ranks, (0,))
+        np.testing.assert_allclose(found.numpy(), exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((40, 50, 60), (1,)), ((100, 5, 200), (0, 2)), ((9, 4), (0,))])
+def test_squares_that_overflow_give_an_infinite_variance(
+    shape: tuple[int, ...], axes: tuple[int, ...]
+) -> None:
+    whole = torch.randn(shape, generator=GENERATOR, dtype=torch.float64) * 1e160
+    for partition in partitions_of(shape, 3):
+        found = reduced(reduction.variance_of(torch.float64, 0.0, root=False), whole, partition, 3, axes)
+        assert torch.isposinf(found).all()
 
 
 def test_a_scan_of_nothing() -> None:
