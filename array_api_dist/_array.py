@@ -164,12 +164,22 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return sys.modules["array_api_dist"]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """Return the whole array as NumPy's, on every rank.
+        """Return the whole array as NumPy's, on every rank, in memory of its own: writes to it do not show here.
 
-        Communication: none when it is replicated, else one allgather (``copy=False`` then raises ValueError).
+        With ``copy=False`` it is a view of the memory of this array, and ValueError is raised where none can be had: of an
+        array in parts, of another data type, from another processor's memory.
+
+        Communication: none when it is replicated, else one allgather.
         """
-        whole = self._whole(copy=copy, error=ValueError).resolve_conj().resolve_neg()
-        return np.array(whole.cpu().numpy(), dtype=dtype, copy=copy)
+        whole = self._whole(copy=copy, error=ValueError).resolve_conj().resolve_neg().cpu()
+        # What was gathered, or came from another processor, is nobody else's already.
+        is_alias = whole.data_ptr() == self._block.local.data_ptr()
+        if copy is False and not is_alias:
+            raise ValueError(
+                "an array lazily conjugated, or in another processor's memory, can only be exported by a copy, "
+                "got copy=False"
+            )
+        return np.array(whole.numpy(), dtype=dtype, copy=True if copy is None and is_alias else copy)
 
     def _whole(self, *, copy: bool | None, error: type[Exception]) -> torch.Tensor:
         block = self._block
@@ -259,9 +269,10 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         element that is written; integer arrays: 7 bytes an index, and a byte (two beyond 127 ranks, 4 where the
         indices are partitioned along an inner axis) for each place that they can name.
         """
-        operand = _operand_of(value, self)
+        # Both before the block is owned: where one is this block, the reference makes the write go to a copy.
+        operand, parts = _operand_of(value, self), _engine_key(key)
         self._own()
-        indexing.set(self._block, _engine_key(key), operand, mixed=are_mixed_kinds_allowed())
+        indexing.set(self._block, parts, operand, mixed=are_mixed_kinds_allowed())
 
     def _own(self) -> None:
         """Make the local tensor this array's alone: storage is shared until one side is written."""
@@ -408,10 +419,10 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         return self._update(elementwise.BITWISE_RIGHT_SHIFT, other)
 
     def __eq__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # elementwise
-        return _operator(elementwise.EQUAL, self, other)
+        return _equality(elementwise.EQUAL, self, other)
 
     def __ne__(self, other: Array | Scalar, /) -> Array:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # elementwise
-        return _operator(elementwise.NOT_EQUAL, self, other)
+        return _equality(elementwise.NOT_EQUAL, self, other)
 
     def __lt__(self, other: Array | float, /) -> Array:
         return _operator(elementwise.LESS, self, other)
@@ -534,6 +545,23 @@ def _operator(rule: Elementwise, left: object, right: object) -> Array:
     operand = _operand_of(other, array)
     blocks = (array._block, operand) if array is left else (operand, array._block)
     return Array._from_block(elementwise.apply(rule, *blocks, mixed=are_mixed_kinds_allowed()))
+
+
+def _equality(rule: Elementwise, left: Array, right: object) -> Array:
+    """Return ``rule`` for ``==`` or ``!=``: Python compares identities where an operator gives NotImplemented.
+
+    Raises
+    ------
+    TypeError
+        If ``right`` is another library's array or scalar: one truth value would pass for the elements'.
+    """
+    result = _operator(rule, left, right)
+    if result is NotImplemented and hasattr(type(right), "__array__"):
+        raise TypeError(
+            "an operand must be an array or a Python bool, int, float or complex: convert it with asarray(), "
+            f"got {type(right).__module__}.{type(right).__qualname__}"
+        )
+    return result
 
 
 def _matmul(left: object, right: object) -> Array:

@@ -20,6 +20,10 @@ SMALL_NBYTES: Final = 1 << 16
 """Results of at most this many bytes that come out of a partitioned axis are given to every rank."""
 
 
+NOWHERE: Final = 2**63 - 1
+"""What stands for an unsigned index that int64 does not hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayPart:
     """An array in a key: an integer array of one or more axes, or a boolean mask of any number of them."""
@@ -128,7 +132,9 @@ def _slice_part(item: slice) -> SlicePart:
     try:
         start, stop, step = _bound(item.start), _bound(item.stop), _bound(item.step)
     except TypeError:
-        raise TypeError(f"the bounds of a slice must be integers or None, got {item}") from None
+        # An array would show what this rank has of it.
+        kinds = ", ".join(type(bound).__name__ for bound in (item.start, item.stop, item.step))
+        raise TypeError(f"the bounds of a slice must be integers or None, got slice({kinds})") from None
     if step == 0:
         raise ValueError(f"the step of a slice must not be 0, got {item}")
     return start, stop, step
@@ -149,7 +155,8 @@ def wrapped(index: int, length: int) -> int:
 
 def out_of_bounds(index: int, length: int) -> str:
     """Return the message of the error that ``index`` is none of an axis of ``length``."""
-    return f"an index of an axis of length {length} must lie in [-{length}, {length}), got {index}"
+    got = f"{index} or more" if index == NOWHERE else index
+    return f"an index of an axis of length {length} must lie in [-{length}, {length}), got {got}"
 
 
 def _extent(part: KeyPart) -> int:

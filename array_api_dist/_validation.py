@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+from typing import Final
+
 from array_api_dist import _dtypes as dt
 from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._device import Device, default_device
 from array_api_dist._dtypes import DType
+from array_api_dist._partition import Shape
+from array_api_dist._shapes import normalize_shape
+
+MOST_ELEMENTS: Final = 2**63 - 1
+"""Positions are 64-bit integers. Above it some ranks would fail, and those without elements would not."""
 
 
 def block_of(x: object, accepts: frozenset[DType], function: str, argument: str = "x") -> Block:
@@ -64,6 +73,20 @@ def dtype_checked(dtype: object, argument: str = "dtype") -> DType:
     if not isinstance(dtype, DType):
         raise TypeError(f"{argument} must be a data type of array_api_dist, got {dtype!r}")
     return dtype
+
+
+def new_shape(shape: int | Sequence[int]) -> Shape:
+    """Return the ``shape`` of an array to be made as a tuple of non-negative Python ints.
+
+    Raises
+    ------
+    ValueError
+        If a length is negative, or there are more elements than 64 bits count; axes without any don't make them fewer.
+    """
+    result = normalize_shape(shape)
+    if prod(result) > MOST_ELEMENTS or (0 in result and prod(filter(None, result)) > MOST_ELEMENTS):
+        raise ValueError(f"an array has at most 2**63 - 1 elements, got shape {result}")
+    return result
 
 
 def require_axes(block: Block, count: int, function: str, argument: str = "x") -> None:

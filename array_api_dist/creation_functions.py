@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from operator import index as as_index
+from typing import Any, Final, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.dlpack import from_dlpack as from_dlpack_tensor
 
@@ -20,8 +22,15 @@ from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType, Scalar
 from array_api_dist._partition import Partition, Shape
-from array_api_dist._shapes import broadcast_shapes, normalize_shape
-from array_api_dist._validation import block_of, device_or_default, dtype_checked, require_axes, same_device
+from array_api_dist._shapes import broadcast_shapes
+from array_api_dist._validation import (
+    block_of,
+    device_or_default,
+    dtype_checked,
+    new_shape,
+    require_axes,
+    same_device,
+)
 from array_api_dist.engine import creation, rearrangement
 from array_api_dist.kernels import creation as kernels
 from array_api_dist.kernels.dtypes import standard_dtype
@@ -46,7 +55,11 @@ __all__ = [
     "zeros_like",
 ]
 
-NestedSequence: TypeAlias = Sequence["bool | int | float | complex | NestedSequence"]
+NestedSequence: TypeAlias = Sequence["bool | int | float | complex | np.generic | Array | NestedSequence"]
+
+_SIGNED_64: Final = dt.integer_limits(dt.int64)
+_SAFE: Final = 2.0**63
+"""Below it NumPy makes no float of an integer."""
 
 
 class SupportsBufferProtocol(Protocol):
@@ -70,32 +83,62 @@ def arange(
     ------
     ValueError
         If ``step`` is 0.
+    OverflowError
+        If an integer data type does not hold all values.
 
     Notes
     -----
     Communication: none.
     """
-    first, last = (0, start) if stop is None else (start, stop)
-    if step == 0:
-        raise ValueError("step must not be 0")
-    length = (
-        max(ceil((last - first) / step), 0)
-        if not _all_integers(first, last, step)
-        else len(range(int(first), int(last), int(step)))
+    first, last, by = (
+        _number(value) for value in ((0, start, step) if stop is None else (start, stop, step))
     )
-    kind = dt.DEFAULT_INTEGER if _all_integers(first, last, step) else dt.DEFAULT_FLOAT
+    if by == 0:
+        raise ValueError("step must not be 0")
+    is_whole = isinstance(first, int) and isinstance(last, int) and isinstance(by, int)
+    # The ceiling of a quotient, of integers of any size as well.
+    length = max(-int((first - last) // by) if is_whole else ceil((last - first) / by), 0)
     place = device_or_default(device)
+    kind = dt.DEFAULT_INTEGER if is_whole else dt.DEFAULT_FLOAT
     wanted = kind if dtype is None else dtype_checked(dtype)
-    partition = placement_for((length,), place)
-    return Array._from_block(creation.arange(first, step, length, wanted, partition, place))
+    shape = new_shape((length,))
+    ends = (first, (length - 1) * by + first) if length else ()
+    if wanted in dt.INTEGER:
+        for end in ends:
+            kernels.require_held(end, wanted)
+    elif is_whole and not all(_SIGNED_64[0] <= end <= _SIGNED_64[1] for end in ends):
+        first, by = float(first), float(by)
+    return Array._from_block(creation.arange(first, by, length, wanted, placement_for(shape, place), place))
 
 
-def _all_integers(*values: float) -> bool:
-    return all(isinstance(value, int) for value in values)
+def _number(value: object) -> float:
+    """Return an integer of any library as Python's, another real number as a float.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if type(value) is int or type(value) is float:
+        return value  # asking for a Protocol takes microseconds
+    if isinstance(value, SupportsIndex):
+        try:
+            return as_index(value)
+        except TypeError:
+            pass  # arrays have __index__ whatever they hold
+    if isinstance(value, SupportsFloat):
+        return float(value)
+    raise TypeError(f"a bound or a step is a real number, got {type(value).__name__}")
 
 
 def asarray(
-    obj: Array | complex | NestedSequence | SupportsBufferProtocol,
+    obj: Array
+    | complex
+    | NestedSequence
+    | SupportsBufferProtocol
+    | npt.NDArray[Any]
+    | np.generic
+    | torch.Tensor,
     /,
     *,
     dtype: DType | None = None,
@@ -119,7 +162,9 @@ def asarray(
     ValueError
         With ``copy=False`` where a copy is needed.
     TypeError
-        If the values have no data type of the standard.
+        If the values have no data type of the standard, or are complex and ``dtype`` is not.
+    OverflowError
+        If Python's integers are outside the integer data type, the default one where none is given.
 
     Notes
     -----
@@ -132,6 +177,7 @@ def asarray(
         raise ValueError("a host object always is copied, got copy=False")
     place = device_or_default(device)
     whole, found = _host_tensor(obj, wanted)
+    _require_convertible(found, wanted)
     partition = placement_for(tuple(whole.shape), place)
     return Array._from_block(creation.from_whole(whole, wanted or found, partition, place))
 
@@ -145,10 +191,14 @@ def _array_as(x: Array, dtype: DType | None, device: Device | None, *, copy: boo
         )
     if not moves and not converts:
         return x.__copy__() if copy else x
-    if dt.is_complex(x.dtype) and dtype is not None and not dt.is_complex(dtype):
-        raise TypeError(f"complex values convert to complex data types only, got {dtype}")
+    _require_convertible(x.dtype, dtype)
     moved = x.to_device(device) if device is not None and moves else x
     return Array._from_block(as_dtype(moved._block, dtype or x.dtype))
+
+
+def _require_convertible(found: DType, wanted: DType | None) -> None:
+    if dt.is_complex(found) and wanted is not None and not dt.is_complex(wanted):
+        raise TypeError(f"complex values convert to complex data types only, got {wanted}")
 
 
 def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]:
@@ -158,11 +208,9 @@ def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]
     if not hasattr(obj, "dtype") and hasattr(obj, "__dlpack__"):
         tensor = from_dlpack_tensor(obj)
         return tensor, standard_dtype(tensor)
-    values = np.asarray(_unwrapped(obj), dtype=_exact_integers(obj, dtype))
+    values = _values(_unwrapped(obj), dt.DEFAULT_INTEGER if dtype is None else dtype)
     try:
-        # torch takes neither byte-swapped nor negatively strided nor read-only memory without complaint.
-        native = values.astype(values.dtype.newbyteorder("="), order="C", copy=not _is_plain(values))
-        tensor = torch.from_numpy(native)
+        tensor = kernels.from_numpy(values)
         return tensor, standard_dtype(tensor)
     except TypeError:
         raise TypeError(
@@ -170,15 +218,41 @@ def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]
         ) from None
 
 
-def _is_plain(values: np.ndarray[Any, Any]) -> bool:
-    return values.flags.writeable and values.flags.c_contiguous and values.dtype.isnative
+def _values(obj: object, dtype: DType) -> npt.NDArray[Any]:
+    """Return a host object as NumPy's array, integers of Python's in a type that has them exactly.
+
+    Raises
+    ------
+    OverflowError
+        If ``dtype`` is an integer type and does not hold these.
+    """
+    if isinstance(obj, int) and not isinstance(obj, bool):
+        return np.asarray(kernels.as_held(obj, dtype))
+    if not isinstance(obj, (list, range)):
+        return np.asarray(obj)
+    values = np.asarray(obj)
+    # Integers that have no common type in NumPy come as floats or objects.
+    if values.dtype.kind == "O" or (values.dtype.kind == "f" and np.abs(values).max(initial=0) >= _SAFE):
+        values = _numbers(values, np.asarray(obj, dtype=object), dtype)
+    if values.dtype.kind in "iu" and dtype in dt.INTEGER and values.dtype != dtype.name and values.size:
+        kernels.require_held(int(values.min()), dtype)
+        kernels.require_held(int(values.max()), dtype)
+    return values
 
 
-def _exact_integers(obj: object, dtype: DType | None) -> str | None:
-    """Return the NumPy type in which Python numbers are read: integers from 2^63 on don't fit the default."""
-    if hasattr(obj, "dtype") or dtype is None or dtype.kind != "unsigned":
-        return None
-    return str(dtype)
+def _numbers(values: npt.NDArray[Any], objects: npt.NDArray[Any], dtype: DType) -> npt.NDArray[Any]:
+    """Return Python's ``objects``, which NumPy takes for ``values``, in a type that has the integers among them exactly."""
+    kinds = {type(number) for number in objects.flat}
+    if all(issubclass(kind, (int, np.bool_, np.integer)) for kind in kinds):
+        if dtype not in dt.INTEGER:
+            return objects.astype(np.float64)
+        for extreme in (min(objects.flat), max(objects.flat)):
+            kernels.require_held(extreme, dtype)
+        return objects.astype(dtype.name)
+    if all(issubclass(kind, (complex, int, float, np.bool_, np.number)) for kind in kinds):
+        is_complex = any(issubclass(kind, (complex, np.complexfloating)) for kind in kinds)
+        return objects.astype(np.complex128 if is_complex else np.float64)
+    return values
 
 
 def _unwrapped(obj: object) -> object:
@@ -198,9 +272,15 @@ def _as_scalar(x: Array) -> Scalar:
     return cast("Scalar", x._block.local.item())
 
 
+def _scalar(fill_value: object) -> Scalar:
+    if not isinstance(fill_value, (bool, int, float, complex)):
+        raise TypeError(f"fill_value is a Python scalar, got {type(fill_value).__name__}")
+    return fill_value
+
+
 def _filled(shape: int | Sequence[int], value: Scalar, dtype: DType, device: Device | None) -> Array:
     place = device_or_default(device)
-    whole = normalize_shape(shape)
+    whole = new_shape(shape)
     return Array._from_block(creation.full(whole, value, dtype, placement_for(whole, place), place))
 
 
@@ -234,7 +314,7 @@ def _float_or(dtype: DType | None) -> DType:
 def empty(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Return an array of unspecified values. Communication: none."""
     place = device_or_default(device)
-    whole = normalize_shape(shape)
+    whole = new_shape(shape)
     return Array._from_block(creation.empty(whole, _float_or(dtype), placement_for(whole, place), place))
 
 
@@ -254,10 +334,10 @@ def eye(
 ) -> Array:
     """Return a matrix of ones on the k-th diagonal and zeros elsewhere. Communication: none."""
     place = device_or_default(device)
-    shape = normalize_shape((n_rows, n_rows if n_cols is None else n_cols))
+    shape = new_shape((n_rows, n_rows if n_cols is None else n_cols))
     partition = placement_for(shape, place)
     rows, columns = shape
-    return Array._from_block(creation.eye(rows, columns, k, _float_or(dtype), partition, place))
+    return Array._from_block(creation.eye(rows, columns, as_index(k), _float_or(dtype), partition, place))
 
 
 def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
@@ -281,7 +361,7 @@ def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None
     if copy is False:
         raise BufferError("what another library exports always is copied, got copy=False")
     tensor: torch.Tensor = from_dlpack_tensor(x)
-    return asarray(cast("SupportsBufferProtocol", cast("object", tensor)), device=device)
+    return asarray(tensor, device=device)
 
 
 def full(
@@ -291,23 +371,34 @@ def full(
     dtype: DType | None = None,
     device: Device | None = None,
 ) -> Array:
-    """Return an array filled with ``fill_value``, of its default data type when none is given. Communication: none."""
-    if not isinstance(fill_value, (bool, int, float, complex)):
-        raise TypeError(f"fill_value is a Python scalar, got {type(fill_value).__name__}")
-    wanted = dt.dtype_of_scalar(fill_value) if dtype is None else dtype_checked(dtype)
-    return _filled(shape, fill_value, wanted, device)
+    """Return an array filled with ``fill_value``, of its default data type when none is given.
 
-
-def full_like(
-    x: Array, /, fill_value: complex, *, dtype: DType | None = None, device: Device | None = None
-) -> Array:
-    """Return an array filled with ``fill_value`` with the shape, and by default the data type, of ``x``.
+    Raises
+    ------
+    TypeError
+        If the kind of ``fill_value`` is above that of ``dtype``: a complex number for real values, a float for integers.
+    OverflowError
+        If an integer data type does not hold it.
 
     Notes
     -----
     Communication: none.
     """
-    return _filled_like(x, fill_value, dtype, device, "full_like")
+    value = _scalar(fill_value)
+    wanted = dt.dtype_of_scalar(value) if dtype is None else dtype_checked(dtype)
+    return _filled(shape, value, wanted, device)
+
+
+def full_like(
+    x: Array, /, fill_value: complex, *, dtype: DType | None = None, device: Device | None = None
+) -> Array:
+    """Return an array filled with ``fill_value`` with the shape, and by default the data type, of ``x``; errors as ``full``.
+
+    Notes
+    -----
+    Communication: none.
+    """
+    return _filled_like(x, _scalar(fill_value), dtype, device, "full_like")
 
 
 def linspace(
@@ -326,20 +417,30 @@ def linspace(
     ------
     ValueError
         If ``num`` is negative.
+    TypeError
+        If it is no integer, or a bound is complex and ``dtype`` is not.
 
     Notes
     -----
     Communication: none.
     """
-    if num < 0:
-        raise ValueError(f"num must not be negative, got {num}")
-    natural = (
-        dt.DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else dt.DEFAULT_FLOAT
-    )
+    count = as_index(num)
+    if count < 0:
+        raise ValueError(f"num must not be negative, got {count}")
+    first, last = _complex_or_real(start), _complex_or_real(stop)
+    is_complex = isinstance(first, complex) or isinstance(last, complex)
+    natural = dt.DEFAULT_COMPLEX if is_complex else dt.DEFAULT_FLOAT
     place = device_or_default(device)
     wanted = natural if dtype is None else dtype_checked(dtype)
-    partition = placement_for((num,), place)
-    return Array._from_block(creation.linspace(start, stop, num, wanted, partition, place, endpoint=endpoint))
+    _require_convertible(natural, wanted)
+    partition = placement_for(new_shape((count,)), place)
+    return Array._from_block(
+        creation.linspace(first, last, count, wanted, partition, place, endpoint=endpoint)
+    )
+
+
+def _complex_or_real(value: object) -> complex:
+    return complex(value) if isinstance(value, (complex, np.complexfloating)) else _number(value)
 
 
 def meshgrid(*arrays: Array, indexing: Literal["xy", "ij"] = "xy") -> tuple[Array, ...]:
@@ -393,14 +494,14 @@ def tril(x: Array, /, *, k: int = 0) -> Array:
     """Return the elements on and below the k-th diagonal of each matrix, zeros above. Communication: none."""
     block = block_of(x, dt.ALL, "tril")
     require_axes(block, 2, "tril")
-    return Array._from_block(creation.triangle(block, k, kernels.tril))
+    return Array._from_block(creation.triangle(block, as_index(k), kernels.tril))
 
 
 def triu(x: Array, /, *, k: int = 0) -> Array:
     """Return the elements on and above the k-th diagonal of each matrix, zeros below. Communication: none."""
     block = block_of(x, dt.ALL, "triu")
     require_axes(block, 2, "triu")
-    return Array._from_block(creation.triangle(block, k, kernels.triu))
+    return Array._from_block(creation.triangle(block, as_index(k), kernels.triu))
 
 
 def zeros(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:

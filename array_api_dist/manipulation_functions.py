@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index as as_index
 
 from array_api_dist import _dtypes as dt
 from array_api_dist import _shapes
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
 from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
-from array_api_dist._validation import block_of, same_device
+from array_api_dist._validation import block_of, new_shape, same_device
 from array_api_dist.engine import rearrangement, reshaping
 
 __all__ = [
@@ -69,7 +70,7 @@ def broadcast_to(x: Array, /, shape: tuple[int, ...]) -> Array:
     operand.
     """
     block = block_of(x, dt.ALL, "broadcast_to")
-    target = normalize_shape(shape)
+    target = new_shape(shape)
     if _shapes.broadcast_shapes(block.shape, target) != target:
         raise ValueError(f"an array of shape {block.shape} does not broadcast to {target}")
     return _separate(rearrangement.broadcast_to(block, target))
@@ -179,6 +180,8 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     ------
     ValueError
         On every rank, if a count is negative or there are neither 1 nor n of them.
+    TypeError
+        On every rank, if there is one and it is no integer.
 
     Notes
     -----
@@ -192,9 +195,11 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     block, along = (_flat(block), 0) if axis is None else (block, normalize_axis(axis, block.ndim))
     if isinstance(repeats, Array):
         return _separate(_repeat_by_array(block, repeats, along))
-    if repeats < 0:
-        raise ValueError(f"repeats must not be negative, got {repeats}")
-    return _separate(rearrangement.repeat(block, repeats, along))
+    count = as_index(repeats)
+    if count < 0:
+        raise ValueError(f"repeats must not be negative, got {count}")
+    new_shape((*block.shape[:along], block.shape[along] * count, *block.shape[along + 1 :]))
+    return _separate(rearrangement.repeat(block, count, along))
 
 
 def _repeat_by_array(block: Block, repeats: Array, axis: int) -> Block:
@@ -217,7 +222,8 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     shape : tuple of int
         One length may be -1.
     copy : bool or None, optional
-        True: a copy at once. False: no copy, an error where one is needed.
+        True: a copy at once. False: no copy, an error where one is needed, which depends on how the elements lie on
+        the ranks: where some must move to another one, no view has them all.
 
     Raises
     ------
@@ -245,6 +251,11 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
 def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Array:
     """Return ``x`` with elements moved by ``shift`` along ``axis``, those pushed out coming in again at the start.
 
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank, before communication: a shift is no integer, or there are not as many as axes.
+
     Notes
     -----
     Communication: none unless a partitioned axis is rolled; then one exchange, in which each element moves at
@@ -255,10 +266,11 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
     if axis is None:
         if isinstance(shift, tuple):
             raise ValueError(f"shift is one integer when axis is None, got {shift}")
-        return _separate(reshaping.roll(block, shift))
+        return _separate(reshaping.roll(block, as_index(shift)))
     given = axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(normalize_axis(each, block.ndim) for each in given)
-    shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
+    # 1, 1.0 and True are one key of what is decided once: whatever comes after would be taken for an integer.
+    shifts = tuple(map(as_index, shift)) if isinstance(shift, tuple) else (as_index(shift),) * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"shift and axis have the same length, got {shift} and {axis}")
     return _separate(rearrangement.roll(block, shifts, axes))
@@ -316,6 +328,7 @@ def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
     missing = max(len(counts) - block.ndim, 0)
     block = rearrangement.expand_dims(block, tuple(range(missing)))
     counts = (1,) * (block.ndim - len(counts)) + counts
+    new_shape([length * count for length, count in zip(block.shape, counts, strict=True)])
     # The partitioned axis first, so that no copies travel that other axes ask for.
     for axis in sorted(range(block.ndim), key=lambda axis: axis != block.partition.axis):
         if counts[axis] != 1:

@@ -28,11 +28,17 @@ Axes = int | Sequence[int] | None
 def _accumulation_dtype(dtype: DType, wanted: DType | None) -> DType:
     """Return the data type of a sum or product: integers widen to 64 bits unless the caller says otherwise."""
     if wanted is not None:
-        return dtype_checked(wanted)
+        return _numeric(wanted)
     if dtype.kind == "signed":
         return dt.int64
     if dtype.kind == "unsigned":
         return dt.uint64
+    return dtype
+
+
+def _numeric(dtype: DType) -> DType:
+    if dtype_checked(dtype) not in dt.NUMERIC:
+        raise TypeError(f"sums and products are of a numeric data type, got {dtype}")
     return dtype
 
 
@@ -106,8 +112,8 @@ def prod(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims
 
     Notes
     -----
-    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
-    on one reduce-scatter).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result, floating
+    ones in double precision (from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.NUMERIC, "prod")
     wanted = _accumulation_dtype(block.dtype, dtype)
@@ -120,8 +126,8 @@ def sum(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims:
 
     Notes
     -----
-    Communication: none unless the partitioned axis is reduced; then one allreduce of the result (from 1 MiB
-    on one reduce-scatter).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of the result, floating
+    ones in double precision (from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.NUMERIC, "sum")
     wanted = _accumulation_dtype(block.dtype, dtype)
@@ -134,8 +140,9 @@ def std(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
 
     Notes
     -----
-    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24
-    bytes an element of the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), of
+    float64 with what the mean's rounding lost, 24 or 32 bytes an element of the result, merged pairwise (Bennett et al.
+    2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "std")
     rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=True)
@@ -147,8 +154,9 @@ def var(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
 
     Notes
     -----
-    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), 24
-    bytes an element of the result, merged pairwise (Bennett et al. 2009; from 1 MiB on one reduce-scatter).
+    Communication: none unless the partitioned axis is reduced; then one allreduce of (count, mean, M2), of
+    float64 with what the mean's rounding lost, 24 or 32 bytes an element of the result, merged pairwise (Bennett et al.
+    2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "var")
     rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=False)
@@ -193,7 +201,8 @@ def cumulative_sum(
 
     Notes
     -----
-    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements.
+    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements, floating
+    ones in double precision.
     Standard: 2025.12, statistical functions, cumulative_sum.
     """
     return _scanned(scan.CUMULATIVE_SUM, x, axis, dtype, include_initial=include_initial)
@@ -206,6 +215,7 @@ def cumulative_prod(
 
     Notes
     -----
-    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements.
+    Communication: none unless ``axis`` is partitioned; then one exscan of a slab of ``size / n`` elements, floating
+    ones in double precision.
     """
     return _scanned(scan.CUMULATIVE_PROD, x, axis, dtype, include_initial=include_initial)

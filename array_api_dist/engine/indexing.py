@@ -28,6 +28,7 @@ from array_api_dist.engine.redistribution import carry_out, evened, redistribute
 from array_api_dist.engine.routing import as_indices
 from array_api_dist.engine.scatter import scatter
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.creation import from_numpy
 from array_api_dist.kernels.dtypes import TORCH
 from array_api_dist.kernels.moving import movable
 
@@ -93,7 +94,8 @@ def _index_array(item: Block | npt.NDArray[Any], device: Device) -> Block:
     if isinstance(item, np.ndarray):
         if item.dtype.kind not in _INDEX_KINDS:
             raise IndexError(f"an index array is of an integer or boolean data type, got {item.dtype}")
-        host = torch.from_numpy(np.array(item))
+        host = from_numpy(np.array(item))
+        device.communicator.check_alike("index", host)
         item = Block(host.to(device.torch_device), tuple(host.shape), REPLICATED, device)
     if item.dtype not in dt.INTEGER_OR_BOOLEAN:
         raise IndexError(f"an index array is of an integer or boolean data type, got {item.dtype}")
@@ -258,6 +260,8 @@ def set(block: Block, key: Key, value: Block, *, mixed: bool = False) -> None:
     Communication: none when the value is replicated or partitioned as what is written, else it moves there once.
     A mask: ``selection.assign``. Integer arrays: ``gather_scatter.scatter``.
     """
+    # A write of other elements would not show before these are read.
+    block.communicator.check_alike("write")
     parts, arrays = split(key, block.device)
     value = _promoted(block, value, mixed=mixed)
     if arrays:

@@ -2,34 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+from typing import cast as cast_type
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from array_api_dist import _dtypes as dt
+from array_api_dist._dtypes import DType, Scalar
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import STANDARD
 from array_api_dist.kernels.moving import movable, moved_back
 
 _UNSIGNED: Final = {torch.uint16, torch.uint32, torch.uint64}
+_MOST_IN_32_BITS: Final = torch.finfo(torch.float32).max
 
 
-def full(shape: tuple[int, ...], value: complex, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+def require_held(value: float, dtype: DType) -> None:
+    """Raise OverflowError unless the integer ``dtype`` holds ``value``, whose fraction does not count."""
+    least, greatest = dt.integer_limits(dtype)
+    if not least <= int(value) <= greatest:
+        raise OverflowError(f"{dtype} holds integers in [{least}, {greatest}], got {value}")
+
+
+def as_held(value: Scalar, dtype: DType) -> Scalar:
+    """Return a Python ``value`` as what an array of ``dtype`` is filled with; what is too large for 32 bits is infinite.
+
+    Raises
+    ------
+    TypeError
+        If its kind is above that of ``dtype``: a complex number for real values, a float for integers or booleans.
+    OverflowError
+        If an integer ``dtype`` does not hold it, or no float does.
+    """
+    is_complex = isinstance(value, complex)
+    if (is_complex and not dt.is_complex(dtype)) or (isinstance(value, float) and dtype not in dt.FLOATING):
+        raise TypeError(
+            f"a Python {type(value).__name__} does not fill an array of data type {dtype}: convert it first, "
+            f"or name a data type that holds it, got {value}"
+        )
+    if dtype in dt.INTEGER:
+        require_held(cast_type("int", value), dtype)
+        return int(cast_type("int", value))
+    if dtype is dt.bool:
+        return bool(value)
+    number = value if is_complex else float(cast_type("float", value))
+    if dt.real_of(dtype).bits == 32 and max(abs(number.real), abs(number.imag)) > _MOST_IN_32_BITS:
+        wide = torch.tensor(number, dtype=torch.complex128 if is_complex else torch.float64)
+        return cast_type("Scalar", wide.to(torch.complex64 if is_complex else torch.float32).item())
+    return number
+
+
+def full(shape: tuple[int, ...], value: Scalar, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Return a tensor filled with ``value``.
 
     Raises
     ------
-    OverflowError
-        If an integer ``dtype`` cannot hold it.
+    TypeError, OverflowError
+        If ``dtype`` cannot hold it: as ``as_held``.
     """
+    held = as_held(value, STANDARD[dtype])
     if dtype in _UNSIGNED:
         # torch fills no unsigned type beyond its signed twin.
-        host = np.full((), value, dtype=str(dtype).removeprefix("torch."))
+        host = np.full((), held, dtype=str(dtype).removeprefix("torch."))
         return torch.from_numpy(host).to(device).expand(shape).clone()
-    if isinstance(value, int) and not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool):
-        limits = torch.iinfo(dtype)
-        if not limits.min <= value <= limits.max:
-            raise OverflowError(f"{dtype} holds integers in [{limits.min}, {limits.max}], got {value}")
-    return torch.full(shape, value, dtype=dtype, device=device)
+    return torch.full(shape, held, dtype=dtype, device=device)
+
+
+def from_numpy(values: npt.NDArray[Any]) -> torch.Tensor:
+    """Return a tensor of host ``values``, whose memory it may share.
+
+    Raises
+    ------
+    TypeError
+        If torch has no such data type.
+    """
+    # torch takes neither byte-swapped nor negatively strided nor read-only memory without complaint.
+    is_plain = values.flags.writeable and values.flags.c_contiguous and values.dtype.isnative
+    native = values.astype(values.dtype.newbyteorder("="), order="C", copy=not is_plain)
+    if native.dtype == np.uint64:
+        # NumPy's unsigned long long is another type than its uint64, of the same bits; torch knows the latter.
+        native = native.view(np.uint64)
+    return torch.from_numpy(native)
 
 
 def arange_slice(
@@ -61,14 +116,20 @@ def linspace_slice(
 ) -> torch.Tensor:
     """Return ``count`` of ``num`` evenly spaced values from position ``first`` on; the last is ``stop`` exactly."""
     steps = num - 1 if endpoint else num
-    work = torch.complex128 if isinstance(start, complex) or isinstance(stop, complex) else torch.float64
+    # torch takes no integers beyond 64 bits.
+    origin: complex
+    end: complex
+    if isinstance(start, complex) or isinstance(stop, complex):
+        work, origin, end = torch.complex128, complex(start), complex(stop)
+    else:
+        work, origin, end = torch.float64, float(start), float(stop)
     positions = torch.arange(first, first + count, dtype=torch.float64, device=device)
     if steps <= 0:
-        values = torch.full((count,), start, dtype=work, device=device)
+        values = torch.full((count,), origin, dtype=work, device=device)
     else:
-        values = (positions * ((stop - start) / steps) + start).to(work)
+        values = (positions * ((stop - start) / steps) + origin).to(work)
     if endpoint and num > 1 and first <= num - 1 < first + count:
-        values[num - 1 - first] = torch.tensor(stop, dtype=work)
+        values[num - 1 - first] = torch.tensor(end, dtype=work)
     return cast(values, dtype)
 
 

@@ -57,11 +57,13 @@ def test_functions_are_their_own_while_no_trace_is_open() -> None:
     }
     with trace():
         assert all(function.__code__ is not before[name][0] for name, function in operations().items())
+        assert all(inspect.signature(function) == before[name][1] for name, function in operations().items())
     after = {
         name: (function.__code__, inspect.signature(function)) for name, function in operations().items()
     }
     assert all(after[name][0] is code for name, (code, _) in before.items())
     assert after == before
+    assert not [name for name, function in operations().items() if hasattr(function, "__signature__")]
     # What can't be switched would be left out in silence.
     assert not [name for name, (code, _) in before.items() if code.co_freevars]
 

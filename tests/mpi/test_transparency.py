@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import array_api_dist as xp
 from array_api_dist._array import Array
 from array_api_dist.device import Device
+from array_api_dist.engine import scatter
 from array_api_dist.kernels.dtypes import STANDARD
 from array_api_dist.local import from_callback, from_local, to_local
 from array_api_dist.partition import Partition, default_partition, repartition
@@ -131,6 +132,47 @@ def test_slices_and_assignments_behave_as_copies(axis: int | None) -> None:
     alias = xp.asarray(x, copy=False)
     x[0, 0] = 50.0
     assert float(alias[0, 0]) == 50.0
+
+
+@pytest.mark.parametrize("nbytes", [1, scatter.WRITTEN_NBYTES], ids=["in rounds", "at once"])
+def test_an_array_that_is_its_own_key_is_written_as_if_that_were_a_copy(
+    nbytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scatter, "WRITTEN_NBYTES", nbytes)
+    order, values = np.random.default_rng(3).permutation(90), np.arange(90)[::-1]
+    expected = order.copy()
+    expected[order] = values
+    for key in (lambda x: x, lambda x: (x,), lambda x: x[:]):
+        x = repartition(xp.asarray(order), 0)
+        x[key(x)] = repartition(xp.asarray(values.copy()), 0)
+        np.testing.assert_array_equal(np.asarray(x), expected)
+    mask = repartition(xp.asarray([True, False, True]), 0)
+    mask[mask] = xp.asarray([False, True])
+    np.testing.assert_array_equal(np.asarray(mask), [False, False, True])
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_numpy_gets_memory_of_its_own_unless_it_asks_for_none(axis: int | None) -> None:
+    x = repartition(xp.arange(6 * RANKS), axis)
+    for copied in (None, True):
+        np.array(x, copy=copied)[...] = -1
+    np.asarray(x)[...] = -1
+    np.testing.assert_array_equal(np.asarray(x), np.arange(6 * RANKS))
+    if axis is None and DEVICE.torch_device.type == "cpu":
+        assert np.shares_memory(np.asarray(x, copy=False), np.asarray(x, copy=False))
+
+
+@pytest.mark.parametrize("function", ["sum", "prod", "cumulative_sum", "cumulative_prod"])
+def test_a_sum_in_booleans_is_refused_where_a_part_is_empty(function: str) -> None:
+    x = repartition(xp.arange(7), Partition(0, (0, *(4,) * (RANKS - 1), 7)))
+    with pytest.raises(TypeError, match="numeric data type, got bool"):
+        getattr(xp, function)(x, dtype=xp.bool)
+
+
+@pytest.mark.mpi(min_size=2)
+def test_more_elements_than_64_bits_count_are_refused_where_a_part_is_empty() -> None:
+    with default_partition("first"), pytest.raises(ValueError, match="at most 2"):
+        xp.zeros((1, 2**40, 2**40))
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1])

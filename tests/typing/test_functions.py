@@ -6,6 +6,9 @@ import builtins
 import math
 from typing import assert_type
 
+import numpy as np
+import torch
+
 import array_api_dist as xp
 from array_api_dist._array import Array
 from array_api_dist._dtypes import DType
@@ -17,6 +20,11 @@ def test_creation_functions_give_arrays() -> None:
     x = assert_type(xp.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=xp.float32), Array)
     assert_type(xp.asarray(1), Array)
     assert_type(xp.asarray(x, copy=True, device=x.device), Array)
+    assert_type(xp.asarray(np.ones(3)), Array)
+    assert_type(xp.asarray(np.float32(1)), Array)
+    assert_type(xp.asarray(torch.ones(3)), Array)
+    assert_type(xp.asarray([x[0, 0], x[0, 1]]), Array)
+    assert_type(xp.asarray([[x[0, 0], 1.0], (np.float64(2.0), True)]), Array)
     assert_type(xp.arange(3), Array)
     assert_type(xp.zeros((2, 3), dtype=xp.int8), Array)
     assert_type(xp.full(3, 1j), Array)

@@ -214,12 +214,28 @@ def SETMASK(s: Source) -> Example:
     return Example((x, s.values("bool", x.shape), s.values(dtype, ())), call)
 
 
+@drawn("__setitem__", in_strict=False)
+def SETOWN(s: Source) -> Example:
+    """An array that is its own key: what is written does not change where the rest goes."""
+    n = s.number(1, 12)
+    x = s.generator().permutation(n)
+    flags = s.values("bool", (n,))
+
+    def call(xp: Any, a: Any, v: Any, m: Any, w: Any) -> Any:
+        b, c = xp.asarray(a, copy=True), xp.asarray(m, copy=True)
+        b[b] = v
+        c[c] = w
+        return a, b, m, c
+
+    return Example((x, s.values("int64", (n,)), flags, s.values("bool", (int(flags.sum()),))), call, str(n))
+
+
 ARRAY_CASES = [
     *(binary_operator(name) for name in OPERATORS),
     unary_operator("__abs__", abs, NUMERIC), unary_operator("__neg__", operator.neg, NUMERIC),
     unary_operator("__pos__", operator.pos, NUMERIC),
     unary_operator("__invert__", operator.invert, INTEGER_OR_BOOLEAN),
-    MATMUL, DLPACK, GETITEM, MASKED, CHOSEN, SETITEM, SETMASK,
+    MATMUL, DLPACK, GETITEM, MASKED, CHOSEN, SETITEM, SETMASK, SETOWN,
     conversion("__bool__", bool, ALL), conversion("__int__", int, REAL), conversion("__float__", float, REAL),
     conversion("__complex__", complex, REAL + COMPLEX), conversion("__index__", operator.index, INTEGER),
     attribute("__array_namespace__", lambda xp, a: a.__array_namespace__() is xp),

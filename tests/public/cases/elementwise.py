@@ -41,7 +41,8 @@ BINARY = {
     "subtract": NUMERIC,
 }  # fmt: skip
 
-# Where an element lies in a block decides whether torch's vectorised loop computes it, or the one for the rest.
+# Where an element lies in a block decides whether torch's vectorised loop computes it, or the one for the rest. The
+# same decides the sign of a zero that maximum, minimum and clip choose, and complex products that are not finite.
 LAST_BIT = {
     "abs",
     "atan2",

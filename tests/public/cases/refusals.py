@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,6 +137,9 @@ MOVING = [
         {"shift": 1, "axis": 2},
         {"shift": (1, 2), "axis": 0},
         {"shift": (1, 2), "axis": (0, 5)},
+        {"shift": 2.0},
+        {"shift": 2.0, "axis": 1},
+        {"shift": (1.0,), "axis": (0,)},
     ),
     *with_keywords("flip", (MATRIX,), *REPEATED),
     *refusals(
@@ -145,6 +149,9 @@ MOVING = [
         (VECTOR, np.asarray([1, 2, 3]), lambda xp, a, n: xp.repeat(a, n)),
         (VECTOR, np.asarray([1, 1, 1, 1, 1, 1, 1, -1]), lambda xp, a, n: xp.repeat(a, n)),
         (VECTOR, VECTOR, lambda xp, a, n: xp.repeat(a, n)),
+        (VECTOR, lambda xp, a: xp.repeat(a, 1.5)),
+        (VECTOR, lambda xp, a: xp.repeat(a, (1, 2))),
+        (VECTOR, lambda xp, a: xp.repeat(a, 2**62)),
     ),
     *with_arguments("tile", MATRIX, ((2, -1),), (("x",),)),
     *with_arguments("expand_dims", MATRIX, (3,), (-4,), ((0, 0),)),
@@ -162,6 +169,7 @@ MOVING = [
     ),
     *refusals("matrix_transpose", (VECTOR, lambda xp, a: xp.matrix_transpose(a))),
     *(row for name in ("tril", "triu") for row in with_keywords(name, (VECTOR,), {"k": 0})),
+    *(row for name in ("tril", "triu") for row in with_keywords(name, (MATRIX,), {"k": 1.5})),
     *(
         row
         for name in ("zeros", "ones", "empty")
@@ -169,9 +177,27 @@ MOVING = [
             name,
             lambda xp, name=name: find(xp, name)((8, -1)),
             lambda xp, name=name: find(xp, name)((8, 1.5)),
+            lambda xp, name=name: find(xp, name)((2**40, 2**40)),
         )
     ),
-    *without_operands("full", lambda xp: xp.full((8, -1), 1.0), lambda xp: xp.full((8,), "text")),
+    *without_operands(
+        "full",
+        lambda xp: xp.full((8, -1), 1.0),
+        lambda xp: xp.full((8,), "text"),
+        lambda xp: xp.full((8,), np.nan, dtype=xp.int64),
+        lambda xp: xp.full((8,), 1.5, dtype=xp.bool),
+        lambda xp: xp.full((8,), 1 + 2j, dtype=xp.float64),
+        lambda xp: xp.full((8,), 1 + 2j, dtype=xp.uint16),
+        lambda xp: xp.full((8,), 300, dtype=xp.int8),
+        lambda xp: xp.full((8,), 2**63),
+        lambda xp: xp.full((8,), 10**400, dtype=xp.float64),
+    ),
+    *refusals(
+        "full_like",
+        (plain((8, 7), "uint8"), lambda xp, a: xp.full_like(a, -1.0)),
+        (plain((8, 7), "uint8"), lambda xp, a: xp.full_like(a, -1)),
+        (MATRIX, plain(()), lambda xp, a, value: xp.full_like(a, value)),
+    ),
     *(
         row
         for name in ("zeros_like", "ones_like", "empty_like")
@@ -183,19 +209,47 @@ MOVING = [
         lambda xp: xp.asarray([[1, 2], [3]]),
         lambda xp: xp.asarray("text"),
         lambda xp: xp.asarray([1.0], copy=False),
+        lambda xp: xp.asarray(2**63),
+        lambda xp: xp.asarray([2**63, 1]),
+        lambda xp: xp.asarray([2**63, -1], dtype=xp.uint64),
+        lambda xp: xp.asarray(300, dtype=xp.int8),
+        lambda xp: xp.asarray([[0, 2**40]], dtype=xp.int32),
+        lambda xp: xp.asarray(1 + 2j, dtype=xp.float64),
+        lambda xp: xp.asarray([1 + 2j], dtype=xp.int64),
+        lambda xp: xp.asarray(np.asarray([1 + 2j]), dtype=xp.float32),
+        lambda xp: xp.asarray([1.5, None]),
     ),
     *refusals("asarray", (plain((8, 7), "complex64"), lambda xp, a: xp.asarray(a, dtype=xp.float32))),
     *refusals("from_dlpack", (lambda xp: xp.from_dlpack([1.0, 2.0]),)),
-    *without_operands("arange", lambda xp: xp.arange(0, 9, 0)),
-    *without_operands("linspace", lambda xp: xp.linspace(0, 1, -1)),
-    *without_operands("eye", lambda xp: xp.eye(-1), lambda xp: xp.eye(8, -7)),
+    *without_operands(
+        "arange",
+        lambda xp: xp.arange(0, 9, 0),
+        lambda xp: xp.arange("9"),
+        lambda xp: xp.arange(2**63, 2**63 + 3),
+        lambda xp: xp.arange(-3, 3, dtype=xp.uint8),
+        lambda xp: xp.arange(0.0, 300.0, 20.0, dtype=xp.uint8),
+        lambda xp: xp.arange(2**70),
+    ),
+    *without_operands(
+        "linspace",
+        lambda xp: xp.linspace(0, 1, -1),
+        lambda xp: xp.linspace(0, 1, 9.0),
+        lambda xp: xp.linspace(0, 1, 2**64),
+        lambda xp: xp.linspace("0", 1, 9),
+        lambda xp: xp.linspace(0, 1 + 1j, 9, dtype=xp.float64),
+    ),
+    *without_operands("eye", lambda xp: xp.eye(-1), lambda xp: xp.eye(8, -7), lambda xp: xp.eye(8, k=1.5)),
 ]
 
 QUERIES = [
     *(
         row
         for name in ("sum", "prod")
-        for row in (*wrong_dtype(name, NUMERIC), *with_keywords(name, (MATRIX,), *REPEATED))
+        for row in (
+            *wrong_dtype(name, NUMERIC),
+            *with_keywords(name, (MATRIX,), *REPEATED),
+            *refusals(name, (MATRIX, lambda xp, a, name=name: find(xp, name)(a, dtype=xp.bool))),
+        )
     ),
     *(row for name in ("all", "any", "count_nonzero") for row in with_keywords(name, (MATRIX,), *REPEATED)),
     *(
@@ -210,7 +264,10 @@ QUERIES = [
     *(
         row
         for name in ("cumulative_sum", "cumulative_prod")
-        for row in with_keywords(name, (MATRIX,), *AXES, {})
+        for row in (
+            *with_keywords(name, (MATRIX,), *AXES, {}),
+            *refusals(name, (VECTOR, lambda xp, a, name=name: find(xp, name)(a, dtype=xp.bool))),
+        )
     ),
     *(
         row
@@ -414,6 +471,8 @@ ARRAYS = [
         (MATRIX, AT_END, lambda xp, a, i: a[i, i]),
         (MATRIX, plain((8, 6), "bool"), lambda xp, a, m: a[m]),
         (MATRIX, VECTOR, lambda xp, a, i: a[i]),
+        (MATRIX, AT_END, lambda xp, a, i: a[0:i]),
+        (MATRIX, lambda xp, a: a[np.asarray([0, 2**64 - 1], dtype="uint64")]),
     ),
     *(
         Refusal("__setitem__", (MATRIX,), _assigned(key, value))
@@ -431,6 +490,16 @@ ARRAYS = [
         (INTEGERS, lambda xp, a: a + 1.5),
         (INTEGERS, lambda xp, a: a + 2**70),
         (MATRIX, lambda xp, a: a + "text"),
+    ),
+    *(
+        row
+        for name, compare in (("__eq__", operator.eq), ("__ne__", operator.ne))
+        for row in refusals(
+            name,
+            (INTEGERS, lambda xp, a, compare=compare: compare(a, np.int64(1))),
+            (INTEGERS, lambda xp, a, compare=compare: compare(a, np.asarray([1]))),
+            (FLAGS, lambda xp, a, compare=compare: compare(np.bool_(True), a)),
+        )
     ),
     *refusals("__matmul__", (MATRIX, MATRIX, lambda xp, a, b: a @ b), (MATRIX, lambda xp, a: a @ 2.0)),
     *refusals("__bool__", (VECTOR, lambda xp, a: bool(a))),
