@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from math import inf, nan
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to FILE")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=_duration,
         default=SECONDS,
         help="how long each of the eleven figures is measured (default: %(default)s)",
     )
@@ -70,6 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failure = _write(options.json, facts, figures)
     device.communicator.agree(failure)
     return 0
+
+
+def _duration(text: str) -> float:
+    """Return a number of seconds.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is none.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = nan
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError(f"seconds must be a finite number, not negative, got {text!r}")
+    return seconds
 
 
 def _write(path: Path | None, facts: Facts, figures: Figures) -> OSError | None:

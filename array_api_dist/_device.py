@@ -63,6 +63,22 @@ register_kind(ProcessorKind("cpu:staged", lambda _: torch.device("cpu"), lambda:
 allocation.keep_pages()
 
 
+def _processor(kind: str) -> ProcessorKind:
+    """Return the kind of this name.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown or this machine has none.
+    """
+    processor = _KINDS.get(kind)
+    if processor is None:
+        raise ValueError(f"the kind of a device is one of {', '.join(_KINDS)}, got {kind!r}")
+    if not processor.is_available():
+        raise ValueError(f"no device of kind {kind!r} is available here")
+    return processor
+
+
 class Device:
     """A processor kind and a group of ranks: what ``device=`` takes and ``x.device`` gives.
 
@@ -86,11 +102,7 @@ class Device:
     __slots__ = ("_communicator", "_kind", "_torch_device")
 
     def __init__(self, kind: str, comm: object | None = None) -> None:
-        processor = _KINDS.get(kind)
-        if processor is None:
-            raise ValueError(f"the kind of a device is one of {', '.join(_KINDS)}, got {kind!r}")
-        if not processor.is_available():
-            raise ValueError(f"no device of kind {kind!r} is available here")
+        processor = _processor(kind)
         self._kind = kind
         self._communicator = communicator_for(comm, staged=not processor.mpi_touches_memory())
         self._torch_device = processor.torch_device(self._communicator.node_rank)
@@ -169,7 +181,12 @@ _override: ContextVar[Device | None] = ContextVar("array_api_dist_default_device
 
 @lru_cache(maxsize=1)
 def _process_default() -> Device:
-    return Device(os.environ.get(DEVICE_VARIABLE, "cpu"))
+    kind = os.environ.get(DEVICE_VARIABLE) or "cpu"
+    try:
+        _processor(kind)
+    except ValueError as error:
+        raise ValueError(f"{DEVICE_VARIABLE}: {error}") from error
+    return Device(kind)
 
 
 def default_device() -> Device:

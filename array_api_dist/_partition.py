@@ -10,9 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from operator import index as as_index
 from typing import Final, TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
+
+
+def _are_integers(bounds: tuple[int, ...]) -> bool:
+    """Return whether all are Python integers: their sum is one then only, and costs little for many ranks."""
+    try:
+        return type(sum(bounds)) is int
+    except TypeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class Partition:
     ------
     ValueError
         If the bounds don't begin at 0 or decrease, or belong to no axis.
+    TypeError
+        If axis or bounds are no integers, or the bounds no tuple.
     """
 
     axis: int | None
@@ -38,7 +49,7 @@ class Partition:
 
     def __post_init__(self) -> None:
         if self.axis is None:
-            if self.bounds:
+            if self.bounds != ():
                 raise ValueError(f"a replicated partition has no bounds, got {self.bounds}")
         else:
             self._check_bounds()
@@ -46,12 +57,26 @@ class Partition:
         object.__setattr__(self, "_hash", hash((self.axis, self.bounds)))
 
     def _check_bounds(self) -> None:
+        if not isinstance(self.bounds, tuple):
+            raise TypeError(f"bounds must be a tuple of integers, got {self.bounds!r}")
+        if type(self.axis) is not int or not _are_integers(self.bounds):
+            self._take_integers()
         if self.axis is not None and self.axis < 0:
             raise ValueError(f"the partitioned axis must not be negative, got {self.axis}")
         if len(self.bounds) < 2 or self.bounds[0] != 0:
             raise ValueError(f"bounds must be P + 1 offsets that begin at 0, got {self.bounds}")
         if any(start > stop for start, stop in pairwise(self.bounds)):
             raise ValueError(f"bounds must not decrease, got {self.bounds}")
+
+    def _take_integers(self) -> None:
+        """Put Python integers in the place of others, which NumPy has of its own."""
+        try:
+            object.__setattr__(self, "axis", None if self.axis is None else as_index(self.axis))
+            object.__setattr__(self, "bounds", tuple(as_index(bound) for bound in self.bounds))
+        except TypeError:
+            raise TypeError(
+                f"axis and bounds of a partition must be integers, got {self.axis!r} and {self.bounds!r}"
+            ) from None
 
     def __hash__(self) -> int:
         return self._hash

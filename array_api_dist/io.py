@@ -6,7 +6,8 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from hashlib import blake2b
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -26,6 +27,7 @@ from array_api_dist._dtypes import DType
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._validation import block_of, device_or_default, dtype_checked
 from array_api_dist.collectives import Communicator
+from array_api_dist.engine.probe import gathered_text
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import TORCH
 from array_api_dist.partition import partition_along
@@ -37,6 +39,12 @@ Index: TypeAlias = tuple[slice, ...]
 
 _UNTYPED: Final = cast_type("Any", h5py)
 """What h5py-stubs leave out: the low-level interface and how h5py was built."""
+
+PATH_NBYTES: Final = 1 << 12
+"""As much as the system takes."""
+
+_NAME_NBYTES: Final = 32
+"""More than the temporary file's name takes."""
 
 BLOCK_NBYTES: Final = 1 << 23
 """How many bytes pass through a buffer at a time: 64k rows of 16 float64 columns."""
@@ -120,6 +128,32 @@ def _open(path: Path) -> h5py.File:
         ) from error
 
 
+def _member(file: h5py.File, name: str) -> object:
+    """Return what has this name, None where nothing has, or a link that leads nowhere."""
+    try:
+        return file.get(name)
+    except (KeyError, OSError, RuntimeError):
+        # A soft link to itself.
+        return None
+
+
+def _name_checked(dataset: object) -> str:
+    """Return the name of a data set.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    ValueError
+        If it holds a NUL, where HDF5 would take it to end.
+    """
+    if not isinstance(dataset, str):
+        raise TypeError(f"the name of a data set is a string, got {dataset!r}")
+    if "\0" in dataset:
+        raise ValueError(f"the name of a data set holds no NUL, got {dataset!r}")
+    return dataset
+
+
 def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     """Return the data set ``name``.
 
@@ -130,7 +164,7 @@ def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     TypeError
         If it does not hold numbers.
     """
-    found = file.get(name) if name else None
+    found = _member(file, name) if name else None
     if not isinstance(found, h5py.Dataset):
         there = ", ".join(map(repr, _dataset_names(file))) or "none"
         raise LookupError(f"the data sets of {path} are {there}; got {name!r}")  # noqa: TRY004 - of the wrong name
@@ -164,7 +198,7 @@ def load_hdf5(
     Parameters
     ----------
     path : path-like
-        A file that every rank can read.
+        A file that every rank can read, the same for all: copies on several machines keep its times (``cp -p``).
     dataset : str
         Its name, with the groups that it lies in: ``"group/name"``.
     partition : Partition, int or None, optional
@@ -184,24 +218,32 @@ def load_hdf5(
     LookupError
         On every rank, if there is no such data set; the message lists those there are.
     TypeError
-        On every rank, if the data set does not hold numbers or booleans, or complex ones for a real ``dtype``.
+        On every rank, if the data set does not hold numbers or booleans, or complex ones for a real ``dtype``; or
+        ``dataset`` is no string.
     ValueError
-        On every rank, if the partition does not fit the shape.
+        On every rank, if the partition does not fit the shape, ``dataset`` holds a NUL, or the ranks see other
+        files: in the shape or type of the data set, their size or the time of their last change.
 
     Notes
     -----
-    Communication: two agreements of 8 bytes that no rank failed. Memory: the part, and a buffer of 8 MiB.
+    Communication: an allgather of 16 bytes, and an agreement of 8 that no rank failed. Memory: the part, and a buffer
+    of 8 MiB.
     """
     device = device_or_default(device)
+    _name_checked(dataset)
     if dtype is not None:
         dtype_checked(dtype)
     source = Path(path)
     with ExitStack() as files:
         found: list[h5py.Dataset] = []
         # Opened once: opening takes as long as reading some megabytes.
-        device.communicator.agree(
-            _attempt(lambda: found.append(_found(files.enter_context(_open(source)), source, dataset)))
-        )
+        seen: list[str] = []
+
+        def find() -> None:
+            found.append(_found(files.enter_context(_open(source)), source, dataset))
+            seen.append(_seen(found[0]))
+
+        _agree_on_file(_attempt(find), "".join(seen), source, device.communicator)
         shape, stored = tuple(found[0].shape), found[0].dtype
         held = _dtype_in_file(stored)
         wanted = held if dtype is None else dtype
@@ -210,13 +252,61 @@ def load_hdf5(
                 f"complex values load as complex data types only, got dtype={wanted} for {stored}"
             )
         layout = REPLICATED if shape == () and partition == 0 else partition_along(partition, shape, device)
-        local = torch.empty(
-            layout.local_shape(shape, device.rank), dtype=TORCH[wanted], device=device.torch_device
-        )
+        parts: list[torch.Tensor] = []
         device.communicator.agree(
-            _attempt(lambda: _read_part(found[0], local, layout, device.rank, TORCH[held]))
+            _attempt(lambda: parts.append(_part(found[0], TORCH[held], TORCH[wanted], layout, device)))
         )
-    return Array._from_block(Block(local, shape, layout, device))
+    return Array._from_block(Block(parts[0], shape, layout, device))
+
+
+def _seen(found: h5py.Dataset) -> str:
+    """Return what must be the same of a data set, and of the file that it was found in, on every rank."""
+    # Of the open file: another one may have got the name since.
+    about = os.fstat(cast_type("Any", found.file.id).get_vfd_handle())
+    return f"{found.shape} {found.dtype.str}, {about.st_size} bytes, changed at {about.st_mtime_ns} ns"
+
+
+def _agree_on_file(error: Exception | None, seen: str, source: Path, communicator: Communicator) -> None:
+    """Return if no rank has an error and all have ``seen`` the same. Communication: then one allgather of 16 bytes.
+
+    Raises
+    ------
+    Exception
+        That of the first rank that has one, on every rank.
+    ValueError
+        On every rank, if what two have seen differs.
+    """
+    digest = int.from_bytes(blake2b(seen.encode(), digest_size=8).digest(), "big", signed=True)
+    mine = torch.tensor([[error is None, digest]], dtype=torch.int64)
+    every = communicator.allgather(mine, 0, (1,) * communicator.ranks).tolist()
+    if not all(opened for opened, _ in every):
+        communicator.agree(error)
+    other = next((rank for rank, facts in enumerate(every) if facts != every[0]), None)
+    if other is not None:
+        texts = gathered_text(
+            communicator, os.fsencode(source.absolute()).decode(errors="replace") + f": {seen}"
+        )
+        raise ValueError(
+            "an array is loaded from a file that is the same on every rank (copies keep its times: cp -p), "
+            f"got {texts[0]} on rank 0 and {texts[other]} on rank {other}"
+        )
+
+
+def _broadcast_text(text: str, communicator: Communicator) -> str:
+    """Return the first rank's ``text``, of at most ``PATH_NBYTES``. Communication: one broadcast of so many bytes."""
+    data = os.fsencode(text)[:PATH_NBYTES].ljust(PATH_NBYTES, b"\0")
+    told = communicator.broadcast(torch.frombuffer(bytearray(data), dtype=torch.uint8), 0)
+    return os.fsdecode(told.numpy().tobytes().rstrip(b"\0"))
+
+
+def _part(
+    found: h5py.Dataset, held: torch.dtype, wanted: torch.dtype, layout: Partition, device: Device
+) -> torch.Tensor:
+    """Return this rank's part of a data set of type ``held``."""
+    shape = layout.local_shape(found.shape, device.rank)
+    local = torch.empty(shape, dtype=wanted, device=device.torch_device)
+    _read_part(found, local, layout, device.rank, held)
+    return local
 
 
 def _read_part(
@@ -254,8 +344,9 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Parameters
     ----------
     path : path-like
-        A file in a folder that every rank can write to. The whole is written beside it and renamed in the end:
-        whoever reads ``path``, and a job that dies on the way, sees the old file or the new one.
+        A file in a folder that every rank can write to; the first rank's counts. The whole is written beside it, or
+        beside what it is a link to, and renamed in the end: whoever reads ``path``, and a job that dies on the way,
+        sees the old file or the new one, which has the old one's mode.
     dataset : str
         Its name, with the groups to put it in: ``"group/name"``. A data set of that name is replaced.
     x : Array
@@ -263,59 +354,97 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Raises
     ------
     OSError
-        On every rank, if a rank cannot write.
+        On every rank, if a rank cannot write, or ``path`` is a device, a folder or anything else but a file.
+    TypeError
+        On every rank, if ``dataset`` is no string.
     ValueError
-        On every rank, if ``dataset`` names a group or is empty.
+        On every rank, if ``dataset`` names a group or a link that leads nowhere, is empty, or holds a NUL.
 
     Notes
     -----
     The ranks write at once where h5py is built with parallel HDF5 (``h5py.get_config().mpi``), else in turns.
-    Communication: P + 2 agreements of 8 bytes (at once, or for a replicated array: 3) and one broadcast of 8 bytes;
-    parallel HDF5 has its own.
+    Communication: P + 2 agreements of 8 bytes (at once, or for a replicated array: 3) and one broadcast of 4 KiB, the
+    path; parallel HDF5 has its own.
     Memory: a buffer of 8 MiB.
     """
     block = block_of(x, dt.ALL, "save_hdf5")
-    target = Path(path)
+    _name_checked(dataset)
     communicator = block.communicator
-    temporary = target.with_name(f".{target.name}.{_token(communicator):016x}.partial")
+    targets: list[Path] = []
+    error = _attempt(lambda: targets.append(_target(Path(path)))) if communicator.rank == 0 else None
+    beside = targets[0].with_name(f".{secrets.token_hex(8)}.partial") if targets else ""
+    temporary = Path(_broadcast_text(str(beside), communicator))
+
+    def begin() -> None:
+        if error is not None:
+            raise error
+        _begin(temporary, targets[0], dataset, block)
+
     try:
-        _write_whole(temporary, target, dataset, block)
-        communicator.agree(_attempt(lambda: _publish(temporary, target)) if communicator.rank == 0 else None)
-    finally:
-        if communicator.rank == 0:
+        communicator.agree(_attempt(begin) if communicator.rank == 0 else None)
+        _write_whole(temporary, dataset, block)
+        communicator.agree(
+            _attempt(lambda: _publish(temporary, targets[0])) if communicator.rank == 0 else None
+        )
+    except BaseException:
+        # Any rank: where one is interrupted the others may be ended before they come here.
+        _discard(temporary)
+        raise
+
+
+def _discard(temporary: Path) -> None:
+    """Remove a file if it is there; where that fails the error before is the one to be seen."""
+    with suppress(OSError):
+        if temporary.name:
             temporary.unlink(missing_ok=True)
 
 
-def _token(communicator: Communicator) -> int:
-    """Return a number that no other job has. Communication: one broadcast of 8 bytes."""
-    number = torch.tensor([secrets.randbits(62)], dtype=torch.int64)
-    return int(communicator.broadcast(number, 0).item())
+def _target(path: Path) -> Path:
+    """Return the file that a path leads to, to be written or made.
+
+    Raises
+    ------
+    OSError
+        If something else is there, or the path is too long.
+    """
+    try:
+        target = path.resolve()
+    except RuntimeError as error:
+        raise OSError(f"an array is saved to a file, got {path}: {error}") from error
+    if target.exists() and not target.is_file():
+        raise OSError(f"an array is saved to a file, not to a folder or device, got {path}")
+    if len(os.fsencode(target)) >= PATH_NBYTES - _NAME_NBYTES:
+        raise OSError(f"a path has less than {PATH_NBYTES - _NAME_NBYTES} bytes, got {path}")
+    return target
+
+
+def _begin(temporary: Path, target: Path, dataset: str, block: Block) -> None:
+    """Make the file that the ranks write to, with all that is kept of the old one."""
+    if target.exists() and not _holds_only(target, dataset):
+        shutil.copy(target, temporary)
+    with h5py.File(str(temporary), "a") as file:
+        _create(file, dataset, block)
 
 
 def _publish(temporary: Path, target: Path) -> None:
     # On the disk before it gets the name: after a loss of power too, the name means a whole file.
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
+    if target.exists():
+        shutil.copymode(target, temporary)
     temporary.replace(target)
 
 
-def _write_whole(temporary: Path, target: Path, dataset: str, block: Block) -> None:
+def _write_whole(temporary: Path, dataset: str, block: Block) -> None:
     communicator = block.communicator
-    rank = communicator.rank
-
-    def begin() -> None:
-        if target.exists() and not _holds_only(target, dataset):
-            shutil.copy(target, temporary)
-        with h5py.File(str(temporary), "a") as file:
-            _create(file, dataset, block)
-
-    communicator.agree(_attempt(begin) if rank == 0 else None)
     comm = _parallel(block)
     if comm is not None:
         communicator.agree(_attempt(lambda: _append(temporary, dataset, block, driver="mpio", comm=comm)))
         return
     for writer in range(_writers(block)):
-        communicator.agree(_attempt(lambda: _append(temporary, dataset, block)) if rank == writer else None)
+        communicator.agree(
+            _attempt(lambda: _append(temporary, dataset, block)) if communicator.rank == writer else None
+        )
 
 
 def _holds_only(target: Path, dataset: str) -> bool:
@@ -348,13 +477,18 @@ def _create(file: h5py.File, dataset: str, block: Block) -> None:
     Raises
     ------
     ValueError
-        If ``dataset`` is empty or names a group.
+        If ``dataset`` is empty, or names a group, or what lies in no group, or a link that leads nowhere.
     """
     name = dataset.strip("/")
     if not name:
         raise ValueError(f"a data set needs a name, got {dataset!r}")
     # Its class alone: HDF5 frees the space of a data set when nobody has it open.
-    found = _UNTYPED.Group.get(file, name, getclass=True)
+    try:
+        found = _UNTYPED.Group.get(file, name, getclass=True)
+    except RuntimeError as error:
+        raise ValueError(
+            f"a link that leads nowhere is no name for a data set, got {dataset!r}: {error}"
+        ) from error
     if found is h5py.Group:
         raise ValueError(f"the name of a group is not that of a data set, got {dataset!r}")
     if found is not None:
@@ -365,7 +499,10 @@ def _create(file: h5py.File, dataset: str, block: Block) -> None:
     properties.set_alloc_time(_UNTYPED.h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(_UNTYPED.h5d.FILL_TIME_NEVER)
     dtype = _host(block.local.new_empty(0)).dtype
-    file.create_dataset(name, shape=block.shape, dtype=dtype, dcpl=properties)
+    try:
+        file.create_dataset(name, shape=block.shape, dtype=dtype, dcpl=properties)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"only groups hold data sets, got {dataset!r}: {error}") from error
 
 
 def _append(temporary: Path, dataset: str, block: Block, **access: object) -> None:

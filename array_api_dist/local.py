@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
 from array_api_dist import _dtypes as dt
 from array_api_dist._array import Array
 from array_api_dist._block import Block
-from array_api_dist._device import Device, default_device
+from array_api_dist._device import Device
 from array_api_dist._dtypes import DType
 from array_api_dist._partition import REPLICATED, Partition
-from array_api_dist._shapes import normalize_axis, normalize_shape
+from array_api_dist._shapes import normalize_axis
+from array_api_dist._validation import device_or_default, dtype_checked, new_shape
 from array_api_dist.collectives import Communicator
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import STANDARD, TORCH, standard_dtype
@@ -24,6 +27,34 @@ __all__ = ["from_callback", "from_local", "to_local"]
 def _settled(tensor: torch.Tensor) -> torch.Tensor:
     """Return ``tensor`` without lazy conjugation or negation, which no kernel takes."""
     return tensor.resolve_conj().resolve_neg()
+
+
+def _dense(tensor: torch.Tensor, function: str) -> torch.Tensor:
+    """Return ``tensor`` without its history.
+
+    Raises
+    ------
+    TypeError
+        If it has no memory with a place for each element.
+    """
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        kind = "a meta tensor" if tensor.is_meta else f"layout {tensor.layout}"
+        raise TypeError(f"{function} takes tensors of layout torch.strided that hold values, got {kind}")
+    return tensor.detach()
+
+
+def _placed(tensor: object, device: Device, *, copy: bool) -> torch.Tensor:
+    """Return a rank's tensor on its device.
+
+    Raises
+    ------
+    TypeError
+        If it is none, or of a data type or layout that no array has.
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"from_local takes a torch.Tensor, got {type(tensor).__name__}")
+    standard_dtype(tensor)
+    return _settled(_dense(tensor, "from_local").to(device.torch_device, copy=copy))
 
 
 def _described(tensor: torch.Tensor) -> list[int]:
@@ -70,27 +101,23 @@ def from_local(
     ValueError
         On every rank, if shapes or data types don't fit together.
     TypeError
-        On every rank, if a data type is not the standard's.
+        On every rank, if a data type is not the standard's, or a tensor is sparse or holds no values.
 
     Notes
     -----
     Communication: two allgathers of a few integers, and at most three agreements on them.
     """
-    device = default_device() if device is None else device
+    device = device_or_default(device)
     communicator = device.communicator
-    error: Exception | None = None
-    if not isinstance(tensor, torch.Tensor):
-        error = TypeError(f"from_local takes a torch.Tensor, got {type(tensor).__name__}")
-    else:
-        try:
-            standard_dtype(tensor)
-        except TypeError as unknown:
-            error = unknown
+    local, error = torch.empty(0), None
+    try:
+        local = _placed(tensor, device, copy=copy)
+    except Exception as failed:  # noqa: BLE001 - no memory left on a device, too, is raised on every rank
+        error = failed
     communicator.agree(error)
     dtypes = list(STANDARD.values())
-    told = [(str(dtypes[number]), axes) for number, axes in _gathered(_described(tensor), communicator)]
+    told = [(str(dtypes[number]), axes) for number, axes in _gathered(_described(local), communicator)]
     communicator.agree(_disagreement(told, "data type and number of axes"))
-    local = _settled(tensor.detach().to(device.torch_device, copy=copy))
     if axis is None:
         shapes = _gathered(list(local.shape), communicator)
         communicator.agree(_disagreement(shapes, "shape"))
@@ -127,25 +154,29 @@ def from_callback(
         The global shape.
     function : callable
         ``function(index)`` gets a slice per axis and returns the values there: a tensor, a NumPy array, or
-        anything ``torch.as_tensor`` takes.
+        anything ``torch.as_tensor`` takes. The array never writes to what they lie in.
     dtype : DType, optional
         Of the array; the values are cast to it.
-    partition : Partition, int or None, optional
-        The layout, or the axis to split evenly, or None for a copy on every rank; the default placement otherwise.
+    partition : Partition, int, None or "default", optional
+        The layout, or the axis to split evenly, or None for a copy on every rank, or the default placement.
     device : Device, optional
 
     Raises
     ------
     ValueError
         On every rank, if a callback gives another shape; any error of a callback is raised on every rank.
+    TypeError
+        On every rank, if a callback gives a tensor that is sparse or holds no values.
 
     Notes
     -----
     Communication: one agreement that no callback failed.
     """
-    whole = normalize_shape(shape)
-    device = default_device() if device is None else device
+    whole = new_shape(shape)
+    device, wanted = device_or_default(device), TORCH[dtype_checked(dtype)]
     if isinstance(partition, str):
+        if partition != "default":
+            raise ValueError(f'partition must be a Partition, an axis, None or "default", got {partition!r}')
         layout = placement_for(whole, device)
     else:
         layout = partition_along(partition, whole, device)
@@ -153,9 +184,13 @@ def from_callback(
         slice(*cut.indices(n))
         for cut, n in zip(layout.local_slices(len(whole), device.rank), whole, strict=True)
     )
-    local, error = _called_back(function, index, layout.local_shape(whole, device.rank), TORCH[dtype])
+    local, error = torch.empty(0), None
+    try:
+        local = _called_back(function, index, layout.local_shape(whole, device.rank), wanted, device)
+    except Exception as failed:  # noqa: BLE001 - whatever a callback raises is raised on every rank
+        error = failed
     device.communicator.agree(error)
-    return Array._from_block(Block(local.to(device.torch_device), whole, layout, device))
+    return Array._from_block(Block(local, whole, layout, device))
 
 
 def _called_back(
@@ -163,14 +198,28 @@ def _called_back(
     index: tuple[slice, ...],
     shape: tuple[int, ...],
     dtype: torch.dtype,
-) -> tuple[torch.Tensor, Exception | None]:
-    nothing = torch.empty(0, dtype=dtype)
-    try:
-        values = _settled(cast(torch.as_tensor(function(index)), dtype))
-    except Exception as error:  # noqa: BLE001 - whatever a callback raises is raised on every rank
-        return nothing, error
+    device: Device,
+) -> torch.Tensor:
+    """Return what the callback gives, in memory that nothing but torch sees.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    found = function(index)
+    if isinstance(found, np.ndarray) and not _is_plain(found):
+        found = found.astype(found.dtype.newbyteorder("="), order="C")
+    given = _dense(torch.as_tensor(found), "from_callback")
+    values = _settled(cast(given, dtype).to(device.torch_device))
     if tuple(values.shape) != shape:
-        return nothing, ValueError(
-            f"the callback for {index} must give shape {shape}, got {tuple(values.shape)}"
-        )
-    return values, None
+        raise ValueError(f"the callback for {index} must give shape {shape}, got {tuple(values.shape)}")
+    # What torch did not allocate is somebody's array, buffer or file: who else sees it nobody counts.
+    if not values.untyped_storage().resizable():
+        return values.clone(memory_format=torch.contiguous_format)
+    return values
+
+
+def _is_plain(values: np.ndarray[Any, Any]) -> bool:
+    """Return whether torch takes the memory of ``values`` without complaint."""
+    return values.flags.writeable and values.flags.c_contiguous and values.dtype.isnative

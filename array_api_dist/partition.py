@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from array_api_dist._array import Array
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -30,13 +32,16 @@ class _Serial(threading.local):
 
 
 _serial: Final = _Serial()
-_environment: Final[Placement] = os.environ.get(PARTITION_VARIABLE, "auto")
+_environment: Final[str] = os.environ.get(PARTITION_VARIABLE) or "auto"
 _placement: ContextVar[Placement] = ContextVar("array_api_dist_default_partition", default=_environment)
 
 
 def _checked(placement: Placement) -> Placement:
-    if isinstance(placement, str) and placement not in POLICIES:
-        raise ValueError(f"a placement policy is one of {', '.join(POLICIES)}, got {placement!r}")
+    if isinstance(placement, str):
+        if placement not in POLICIES:
+            raise ValueError(f"a placement policy is one of {', '.join(POLICIES)}, got {placement!r}")
+    elif placement is not None and not isinstance(placement, (int, np.integer)):
+        raise TypeError(f"a placement is a policy, an axis or None, got {placement!r}")
     return placement
 
 
@@ -51,6 +56,11 @@ def default_partition(placement: Placement) -> Generator[None]:
         (replicated), ``"first"``, ``"last"``, ``"uneven"``, ``"mixed"``; or the axis to split, where an array has
         it; or None, the same as ``"none"``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If it is none of these.
+
     Notes
     -----
     It never changes a result, only its cost.
@@ -64,8 +74,11 @@ def default_partition(placement: Placement) -> Generator[None]:
 
 def placement_for(shape: Shape, device: Device) -> Partition:
     """Return how a new array of ``shape`` is laid over ``device`` when the caller does not say."""
-    placement = _checked(_placement.get())
+    placement = _placement.get()
     if isinstance(placement, str):
+        # default_partition takes no other: this one is the environment's.
+        if placement not in POLICIES:
+            raise ValueError(f"{PARTITION_VARIABLE} must be one of {', '.join(POLICIES)}, got {placement!r}")
         _serial.count += 1
         return place(placement, shape, device.ranks, _serial.count)
     return partition_along(placement, shape, device) if _has_axis(placement, shape) else REPLICATED
@@ -82,12 +95,16 @@ def partition_along(partition: Partition | int | None, shape: Shape, device: Dev
     ------
     ValueError
         If the array has no such axis, or the partition does not fit it.
+    TypeError
+        If it is none of these.
     """
     if partition is None:
         return REPLICATED
     if isinstance(partition, Partition):
         partition.check(shape, device.ranks)
         return partition
+    if not isinstance(partition, (int, np.integer)):
+        raise TypeError(f"a partition is a Partition, an axis or None, got {partition!r}")
     axis = normalize_axis(partition, len(shape))
     return Partition.even(axis, shape[axis], device.ranks)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from array_api_dist._environment import is_switched_on
+
 __all__ = ["mixed_kinds"]
 
 MIXED_KINDS_VARIABLE: Final = "ARRAY_API_DIST_MIXED_KINDS"
 
-_mixed: ContextVar[bool] = ContextVar(
-    "array_api_dist_mixed_kinds", default=os.environ.get(MIXED_KINDS_VARIABLE, "") == "1"
-)
+_environment: Final = is_switched_on(MIXED_KINDS_VARIABLE)
+_mixed: ContextVar[bool] = ContextVar("array_api_dist_mixed_kinds", default=_environment)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from array_api_dist.collectives import operators
+from array_api_dist.collectives.base import BaseCommunicator
 from array_api_dist.collectives.protocol import Communicator, Operator, Piece, Request, State
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def communicator_for(comm: object | None, *, staged: bool) -> Communicator:
     TypeError
         If ``comm`` is no communicator.
     """
-    if isinstance(comm, Communicator):
+    # The Protocol would ask for a rank, which a communicator of MPI that is null or freed has not.
+    if isinstance(comm, BaseCommunicator):
         return comm
     try:
         # Here, so that the in-process communicator works, and a missing library is told, without one.

@@ -5,7 +5,6 @@ A transport supplies five primitives on host memory: barrier, broadcast, allgath
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -13,11 +12,12 @@ from itertools import accumulate, pairwise
 from math import prod
 from threading import current_thread
 from time import perf_counter
-from typing import Final
+from typing import Final, NoReturn
 
 import torch
 
 from array_api_dist.collectives import recorder
+from array_api_dist.collectives.agreement import remade, told
 from array_api_dist.collectives.lockstep import Lockstep, is_lockstep_wanted
 from array_api_dist.collectives.merging import even_counts, merged, merged_in_pairs
 from array_api_dist.collectives.ownership import Owner
@@ -63,7 +63,7 @@ class BaseCommunicator(ABC):
 
     def _start_lockstep(self) -> None:
         if is_lockstep_wanted():
-            self._lockstep = Lockstep(self.rank, self._allgather_equal)
+            self._lockstep = Lockstep(self._allgather_equal)
 
     # ---- what a transport supplies
 
@@ -135,6 +135,12 @@ class BaseCommunicator(ABC):
             self._owner.refuse(collective)
         if self._lockstep is not None:
             self._lockstep.check(collective, tensors, detail)
+
+    def check_alike(self, step: str, *replicated: torch.Tensor) -> None:
+        """Compare with other ranks in lockstep mode: that all are at this step, with equal tensors."""
+        # What communicates nothing runs in any thread, which has no peer on the other ranks.
+        if self._lockstep is not None and current_thread() is self._owner.thread:
+            self._lockstep.check_alike(step, replicated)
 
     def _host(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return ``tensor`` where the transport can read it: itself, or a copy when it is staged."""
@@ -441,28 +447,28 @@ class BaseCommunicator(ABC):
         """Raise the lowest failing rank's error on every rank."""
         start = perf_counter()
         self._check("agree", ())
+        # Before the flags: between them and the broadcasts nothing may fail on one rank.
+        data = told(error)
         failed = torch.tensor([error is not None], dtype=torch.uint8)
         flags = self._allgather_bytes(failed, [1] * self.ranks).tolist()
         recorder.note("agree", 1, 8, 8, start)
-        if not any(flags):
-            return
-        self._raise(error, flags.index(1))
+        if any(flags):
+            self._raise(error, data, flags.index(1))
 
-    def _raise(self, error: Exception | None, first: int) -> None:
-        text = b"" if error is None else f"{type(error).__module__}\0{type(error).__name__}\0{error}".encode()
-        length = torch.tensor([len(text)], dtype=torch.int64)
+    def _raise(self, error: Exception | None, data: bytes, first: int) -> NoReturn:
+        length = torch.tensor([len(data)], dtype=torch.int64)
         self._broadcast_bytes(as_bytes(length), first)
-        told = torch.zeros(int(length), dtype=torch.uint8)
+        text = torch.zeros(int(length), dtype=torch.uint8)
         if self.rank == first:
-            told = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-        self._broadcast_bytes(told, first)
+            text = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        self._broadcast_bytes(text, first)
+        made = remade(text.numpy().tobytes())
         if error is not None and self.rank == first:
-            raise error
-        module, name, message = bytes(told.tolist()).decode().split("\0", 2)
-        kind = getattr(sys.modules.get(module), name, None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            raise kind(message)
-        raise RuntimeError(f"{name}: {message}")
+            if type(error) is type(made):
+                raise error
+            # Of a class that the others cannot have: what they raise, with the error itself as its cause.
+            raise made from error
+        raise made
 
 
 class _StagedRequest:

@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 import torch
 from mpi4py import MPI
 
+from array_api_dist.collectives.lockstep import Lockstep
 from array_api_dist.collectives.ownership import is_owner
 
 EXIT_PATIENCE_SECONDS: Final = 5.0
@@ -54,18 +55,82 @@ def _abort_on_thread_exception(arguments: threading.ExceptHookArgs, /) -> None:
     _abort_on_exception(kind, error, arguments.exc_traceback)
 
 
-_exit_statuses: list[object] = []
+class _Exit:
+    """A call of ``sys.exit`` on the main thread: at the end nothing else tells a failure from success.
+
+    Its SystemExit is not kept, since that keeps every frame that it passed: a token goes with it instead. The token
+    dies beside other Python code where the exception was caught, and below all frames where that ended the program.
+    """
+
+    def __init__(self, status: object) -> None:
+        self.status = status
+        self.ended_program: bool | None = None
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+        self._outermost = frame
+        self._position = frame.f_lasti
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether this ended the program, with another status than that of success."""
+        if self.status in (None, 0):
+            return False
+        if self.ended_program is None:
+            # Somebody keeps the exception. The outermost frame is the program: did it get beyond the call?
+            return self._outermost.f_lasti == self._position
+        return self.ended_program
+
+
+class _Token:
+    """What dies with a SystemExit."""
+
+    def __init__(self, of: _Exit) -> None:
+        self._exit = of
+
+    def __del__(self) -> None:
+        self._exit.ended_program = sys._getframe().f_back is None
+
+
+_last_exit: list[_Exit] = []
 
 
 def _note_status(leave: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
-    """Return ``sys.exit`` that remembers its argument: at the end nothing else tells a failure from success."""
+    """Return ``sys.exit`` that remembers what it was called with."""
 
     @wraps(leave)
     def noting(status: object = None, /) -> NoReturn:
-        _exit_statuses.append(status)
-        leave(status)
+        try:
+            leave(status)
+        except SystemExit as leaving:
+            # Any other thread ends alone.
+            if threading.current_thread() is threading.main_thread():
+                _last_exit[:] = [_Exit(leaving.code)]
+                vars(leaving)["_array_api_dist_token"] = _Token(_last_exit[0])
+            raise
 
     return noting
+
+
+_in_step: list[Lockstep] = []
+
+
+def compare_at_end(lockstep: Lockstep) -> None:
+    """Let the ranks that ``lockstep`` compares, which are all, compare once more when the program ends.
+
+    The first only: peers who wait for this rank in a collective of other ranks could not be told.
+    """
+    if not _in_step:
+        _in_step.append(lockstep)
+
+
+def _compare_ends() -> None:
+    """End the job where another rank is not at its end but in a collective."""
+    try:
+        for lockstep in _in_step:
+            lockstep.check_end()
+    except RuntimeError as error:
+        _abort_on_exception(type(error), error, error.__traceback__)
 
 
 def _leave_together(world: MPI.Intracomm) -> None:
@@ -77,7 +142,9 @@ def _leave_together(world: MPI.Intracomm) -> None:
     if MPI.Is_finalized():
         return
     sys.stdout.flush()
-    failed = bool(_exit_statuses) and _exit_statuses[-1] not in (None, 0)
+    failed = bool(_last_exit) and _last_exit[0].has_failed
+    if not failed:
+        _compare_ends()
     request = world.Ibarrier()
     deadline = time.monotonic() + (EXIT_PATIENCE_SECONDS if failed else NOTICE_SECONDS)
     pause = 0.0001
@@ -92,7 +159,7 @@ def _leave_together(world: MPI.Intracomm) -> None:
         if failed and time.monotonic() > deadline:
             rank = MPI.COMM_WORLD.Get_rank()
             sys.stderr.write(
-                f"[rank {rank}] ended with status {_exit_statuses[-1]} while others go on: ending the job\n"
+                f"[rank {rank}] ended with status {_last_exit[0].status} while others go on: ending the job\n"
             )
             sys.stderr.flush()
             MPI.COMM_WORLD.Abort(1)

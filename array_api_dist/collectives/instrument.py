@@ -7,6 +7,7 @@ before. So the functions themselves are switched: while a trace is open anywhere
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,10 +31,14 @@ def _redirected(*args: Any, **kwargs: Any) -> Any:
     return traced(*args, **kwargs)
 
 
+REDIRECTION_FILE: Final = _redirected.__code__.co_filename
+"""Where frames of the redirection say that they come from."""
+
+
 class Traced:
     """A public function whose calls are counted while a trace is open."""
 
-    __slots__ = ("_code", "_function", "_name", "_own_code", "_twin")
+    __slots__ = ("_code", "_function", "_name", "_own_code", "_signature", "_twin")
 
     def __init__(self, name: str, function: FunctionType) -> None:
         self._name = name
@@ -43,6 +48,7 @@ class Traced:
             function.__code__, function.__globals__, function.__name__, function.__defaults__
         )
         self._twin.__kwdefaults__ = function.__kwdefaults__
+        self._signature = inspect.signature(function)
         self._code = self._redirection()
 
     def _redirection(self) -> CodeType:
@@ -55,6 +61,11 @@ class Traced:
     def switch(self, *, on: bool) -> None:
         """Let calls pass through here, or not."""
         self._function.__code__ = self._code if on else self._own_code
+        # Else it would be read from the redirection's code.
+        if on:
+            vars(self._function)["__signature__"] = self._signature
+        else:
+            vars(self._function).pop("__signature__", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function's own code, counting it where it is an outermost call."""

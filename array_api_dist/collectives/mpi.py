@@ -100,6 +100,8 @@ class MpiCommunicator(BaseCommunicator):
         members = MPI.Group.Translate_ranks(comm.Get_group(), None, MPI.COMM_WORLD.Get_group())
         self._group: Hashable = ("MPI", tuple(members))
         self._start_lockstep()
+        if self._lockstep is not None and self._ranks == MPI.COMM_WORLD.Get_size():
+            guard.compare_at_end(self._lockstep)
 
     @property
     def rank(self) -> int:
@@ -233,9 +235,27 @@ def _keyval(*, staged: bool) -> int:
 
 
 def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunicator:
-    """Return the communicator over ``comm`` (the world for None): the same object for the same ``comm``."""
+    """Return the communicator over ``comm`` (the world for None): the same object for the same ``comm``.
+
+    Raises
+    ------
+    ImportError
+        If MPI is not running: any call would end the process.
+    TypeError
+        If ``comm`` is no group of ranks, or no longer one.
+    """
+    if not MPI.Is_initialized() or MPI.Is_finalized():
+        state = "was finalized before" if MPI.Is_finalized() else "is not initialized (mpi4py.rc.initialize)"
+        raise ImportError(
+            f"arrays are made between MPI's initialization and its finalization, got MPI that {state}"
+        )
     comm = MPI.COMM_WORLD if comm is None else comm
+    # First, since it is collective: the ranks of a group that this one is not in wait for it there.
     guard.install()
+    if not comm:
+        raise TypeError(
+            "comm must be a communicator that this rank belongs to and that is not freed, got a null one"
+        )
     # An attribute goes with its communicator; MPI gives handles of freed ones out again.
     key = _keyval(staged=staged)
     found = comm.Get_attr(key)

@@ -97,6 +97,13 @@ class Communicator(Protocol):
         """Let this thread start the collectives from here on: those of other threads are refused."""
         ...
 
+    def check_alike(self, step: str, *replicated: torch.Tensor) -> None:
+        """In lockstep mode raise RuntimeError on every rank unless all are at this step, with equal ``replicated``.
+
+        Communication: none; in lockstep mode one allgather of 16 bytes.
+        """
+        ...
+
     def barrier(self) -> None:
         """Return when every rank has called it."""
         ...

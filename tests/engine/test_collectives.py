@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from threading import Lock
+
 import pytest
 import torch
 from collective_cases import PARAMETERS, Case, exchange
 
 from array_api_dist.collectives import Communicator, Piece, Request, operators
+from array_api_dist.collectives.agreement import told
 from array_api_dist.collectives.packing import Buffers, is_dense, memory_of, messages, packed_nbytes
 from array_api_dist.collectives.rounds import Parcels
 from array_api_dist.collectives.threaded import ThreadedCommunicator, run_ranks
@@ -124,6 +129,79 @@ def test_a_rank_that_never_comes_is_an_error() -> None:
 
     with pytest.raises(RuntimeError):
         run_ranks(2, body, patience=0.2)
+
+
+class _OfTwoError(Exception):
+    """Takes other arguments than the message that it makes."""
+
+    def __init__(self, first: object, second: object) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+class _Outer:
+    class NestedError(ValueError):
+        """Lies in another class."""
+
+
+class _LockedError(Exception):
+    """Holds what no other process can have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.lock = Lock()
+
+
+def _local_error() -> Exception:
+    class LocalError(LookupError):
+        pass
+
+    return LocalError("of a function")
+
+
+ERRORS: dict[str, Callable[[], Exception]] = {
+    "key": lambda: KeyError("k"),
+    "two arguments": lambda: ValueError("a", "b"),
+    "none": ValueError,
+    "own": lambda: _OfTwoError(1, 2),
+    "nested": lambda: _Outer.NestedError("m"),
+    "locked": lambda: _LockedError("m"),
+    "json": lambda: json.JSONDecodeError("m", "d", 0),
+    "unicode": lambda: UnicodeDecodeError("utf8", b"a", 0, 1, "bad"),
+    "file": lambda: FileNotFoundError(2, "No such file", "p"),
+    "group": lambda: ExceptionGroup("g", [ValueError(1)]),
+    "surrogate": lambda: ValueError("\udcff"),
+    "torch": lambda: torch.OutOfMemoryError("none left"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_agreed_error_is_the_same_on_every_rank(name: str) -> None:
+    expected = ERRORS[name]()
+
+    def body(communicator: Communicator) -> None:
+        with pytest.raises(type(expected)) as raised:
+            communicator.agree(ERRORS[name]() if communicator.rank == 1 else None)
+        assert type(raised.value) is type(expected)
+        assert str(raised.value) == str(expected)
+
+    run_ranks(3, body)
+
+
+def test_an_error_that_no_other_rank_can_have_is_its_base_class_on_every_rank() -> None:
+    def body(communicator: Communicator) -> tuple[type, str]:
+        with pytest.raises(LookupError, match="of a function") as raised:
+            communicator.agree(_local_error() if communicator.rank == 1 else None)
+        return type(raised.value), str(raised.value)
+
+    assert run_ranks(3, body) == [(LookupError, "of a function")] * 3
+
+
+def test_an_error_that_holds_an_array_travels_as_its_message() -> None:
+    class LargeError(ValueError):
+        def __str__(self) -> str:
+            return "large"
+
+    assert len(told(LargeError(bytes(1 << 22)))) < 1 << 10
 
 
 def test_lockstep_names_operation_shape_and_place(monkeypatch: pytest.MonkeyPatch) -> None:

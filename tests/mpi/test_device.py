@@ -125,6 +125,19 @@ def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
         xp.ones(3, device="cpu")
 
 
+def test_a_group_that_is_null_or_freed_is_refused() -> None:
+    world = MPI.COMM_WORLD
+    freed = world.Dup()
+    freed.Free()
+    with pytest.raises(TypeError, match="got a null one"):
+        Device("cpu", comm=freed)
+    left_out = world.Split(MPI.UNDEFINED, world.rank)
+    with pytest.raises(TypeError, match=r"got a null one|got Comm"):
+        Device("cpu", comm=left_out)
+    with pytest.raises(TypeError, match="comm must be an mpi4py Intracomm"):
+        Device("cpu", comm=MPI.COMM_NULL)
+
+
 def test_a_kind_can_be_added() -> None:
     register_kind(ProcessorKind("cpu:own", lambda _: torch.device("cpu"), lambda: True, lambda: False))
     with default_device_set(Device("cpu:own")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -189,7 +190,8 @@ def test_agreements_are_as_documented(mpi_tmp_path: Path) -> None:
         load_hdf5(mpi_tmp_path / "a.h5", "x")
     writers = 1 if h5py.get_config().mpi else WORLD.size
     assert {(row.operation, row.collective, row.calls) for row in found.collectives} == {
-        ("save_hdf5", "broadcast", 1), ("save_hdf5", "agree", writers + 2), ("load_hdf5", "agree", 2),
+        ("save_hdf5", "broadcast", 1), ("save_hdf5", "agree", writers + 2),
+        ("load_hdf5", "allgather", 1), ("load_hdf5", "agree", 1),
     }  # fmt: skip
 
 
@@ -272,3 +274,140 @@ def test_a_data_set_needs_a_name_of_its_own(mpi_tmp_path: Path) -> None:
 def test_a_folder_that_is_none_is_an_error_on_every_rank(mpi_tmp_path: Path) -> None:
     with pytest.raises(OSError, match="none"):
         save_hdf5(mpi_tmp_path / "none" / "a.h5", "x", xp.arange(3))
+
+
+def test_a_link_is_followed_and_the_mode_is_kept(mpi_tmp_path: Path) -> None:
+    (mpi_tmp_path / "there").mkdir(exist_ok=True)
+    real, link = mpi_tmp_path / "there" / "real.h5", mpi_tmp_path / "link.h5"
+    write_on_first(real, x=np.zeros(2))
+    if WORLD.rank == 0:
+        real.chmod(0o640)
+        link.symlink_to(Path("there") / "real.h5")
+    WORLD.Barrier()
+    save_hdf5(link, "x", xp.arange(5))
+    save_hdf5(link, "y", xp.arange(3))
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert same(load_hdf5(real, "x"), np.arange(5))
+    assert [entry.name for entry in real.parent.iterdir()] == ["real.h5"]
+
+
+def test_what_is_no_file_is_not_replaced(mpi_tmp_path: Path) -> None:
+    fifo = mpi_tmp_path / "fifo"
+    if WORLD.rank == 0:
+        os.mkfifo(fifo)
+    WORLD.Barrier()
+    for target in (fifo, mpi_tmp_path):
+        with pytest.raises(OSError, match=f"not to a folder or device, got {target}"):
+            save_hdf5(target, "x", xp.arange(3))
+    assert fifo.is_fifo()
+    loop = mpi_tmp_path / "loop"
+    if WORLD.rank == 0:
+        loop.symlink_to(loop)
+    WORLD.Barrier()
+    with pytest.raises(OSError, match="loop"):
+        save_hdf5(loop, "x", xp.arange(3))
+
+
+def test_a_name_as_long_as_names_are_is_saved_and_a_longer_one_fails_alike(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / ("a" * 256)
+    with pytest.raises(OSError, match="File name too long"):
+        save_hdf5(path, "x", xp.arange(3))
+    path = mpi_tmp_path / ("a" * 252)
+    save_hdf5(path, "x", xp.arange(3))
+    assert same(load_hdf5(path, "x"), np.arange(3))
+    assert [entry.name for entry in mpi_tmp_path.iterdir()] == [path.name]
+
+
+def test_any_rank_that_is_interrupted_removes_what_was_begun(
+    mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mpi_tmp_path / "a.h5"
+    append = io._append
+
+    def interrupted(*arguments: object, **access: object) -> None:
+        append(*arguments, **access)
+        raise KeyboardInterrupt
+
+    # Alone, since peers would wait for it.
+    device = Device("cpu", comm=MPI.COMM_SELF)
+    if WORLD.rank == WORLD.size - 1:
+        monkeypatch.setattr(io, "_append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            save_hdf5(path, "x", xp.arange(3, device=device))
+    WORLD.Barrier()
+    assert list(mpi_tmp_path.iterdir()) == []
+
+
+def test_the_name_of_a_data_set_is_a_string_without_nul(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.h5"
+    save_hdf5(path, "x", xp.arange(3))
+    for name in (None, 3, b"x"):
+        with pytest.raises(TypeError, match="the name of a data set is a string"):
+            save_hdf5(path, name, xp.arange(4))
+        with pytest.raises(TypeError, match="the name of a data set is a string"):
+            load_hdf5(path, name)
+    with pytest.raises(ValueError, match="holds no NUL"):
+        save_hdf5(path, "x\0y", xp.arange(4))
+    with pytest.raises(ValueError, match="holds no NUL"):
+        load_hdf5(path, "x\0y")
+    assert same(load_hdf5(path, "x"), np.arange(3))
+
+
+def test_links_that_lead_nowhere_are_no_data_sets(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.h5"
+    write_on_first(path, x=np.arange(3), broken=h5py.SoftLink("/none"), loop=h5py.SoftLink("/loop"))
+    for name in ("broken", "loop"):
+        with pytest.raises(LookupError, match=f"are 'x'; got '{name}'"):
+            load_hdf5(path, name)
+        with pytest.raises(ValueError, match=f"leads nowhere is no name for a data set, got '{name}'"):
+            save_hdf5(path, name, xp.arange(3))
+    for name in ("broken/y", "x/y"):
+        with pytest.raises(ValueError, match=f"only groups hold data sets, got '{name}'"):
+            save_hdf5(path, name, xp.arange(3))
+    assert [entry.name for entry in mpi_tmp_path.iterdir()] == ["a.h5"]
+
+
+@pytest.mark.mpi(min_size=2)
+@pytest.mark.parametrize("changed", ["shape", "dtype", "time"])
+def test_ranks_that_see_other_files_are_told_of_both(
+    changed: str, mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values_of = {"shape": np.zeros(5 + WORLD.rank), "dtype": np.zeros(5, f"f{8 if WORLD.rank else 4}")}
+    folder = mpi_tmp_path / str(WORLD.rank)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with h5py.File("a.h5", "w") as file:
+        file["x"] = values_of.get(changed, np.zeros(5))
+    os.utime("a.h5", ns=(0, WORLD.rank if changed == "time" else 7))
+    with pytest.raises(
+        ValueError, match=r"the same on every rank .*0/a\.h5: .* on rank 0 and .*1/a\.h5: .* on rank 1"
+    ):
+        load_hdf5("a.h5", "x")
+    os.utime("a.h5", ns=(0, 7))
+    if changed == "time":
+        assert same(load_hdf5("a.h5", "x"), np.zeros(5))
+
+
+@pytest.mark.mpi(min_size=2)
+def test_a_file_that_one_rank_lacks_is_missing_for_all(
+    mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = mpi_tmp_path / str(WORLD.rank)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    if WORLD.rank == 0:
+        with h5py.File("a\udcff.h5", "w") as file:
+            file["x"] = np.zeros(5)
+    with pytest.raises(FileNotFoundError, match=r"existing file, got a\udcff\.h5"):
+        load_hdf5("a\udcff.h5", "x")
+
+
+def test_no_memory_for_a_part_is_an_error_on_every_rank(
+    mpi_tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_on_first(mpi_tmp_path / "a.h5", x=np.zeros(4))
+    if WORLD.rank == WORLD.size - 1:
+        monkeypatch.setattr(io, "_read_part", lambda *_: (_ for _ in ()).throw(MemoryError("no memory left")))
+    with pytest.raises(MemoryError, match="no memory left"):
+        load_hdf5(mpi_tmp_path / "a.h5", "x")
