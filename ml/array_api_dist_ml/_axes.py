@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import TypeAlias
 
-from array_api_dist_ml._namespace import Array, Namespace, array_namespace
+from array_api_dist_ml._namespace import Array, Namespace, array_namespace, as_float64, is_unordered
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -22,6 +22,18 @@ def real_namespace(x: Array, function: str) -> Namespace:
     if xp.isdtype(x.dtype, "complex floating"):
         raise TypeError(f"{function} takes a real array, got data type {x.dtype}")
     return xp
+
+
+def ordered_numbers(xp: Namespace, x: Array) -> Array:
+    """Return ``x`` in a data type that has a least and a greatest number: truth values as 0 and 1.
+
+    Unsigned integers of torch, which compares no more than bytes of them, become float64: rounded beyond 2**53.
+    """
+    if xp.isdtype(x.dtype, "bool"):
+        return xp.astype(x, xp.uint8)
+    if is_unordered(x):
+        return as_float64(xp, x)
+    return x
 
 
 def normal_axes(x: Array, axis: Axis) -> tuple[int, ...]:

@@ -27,8 +27,12 @@ GRAM_COLUMNS: Final = 4096
 FEW_COLUMNS: Final = 512
 # So many new columns at least enter a working set at once.
 NEW_COLUMNS: Final = 64
-# What is left of a gap is shared by the working set and the columns outside of it.
+# A round leaves so much of the gap to the working set: the columns outside of it have theirs.
 TIGHTER: Final = 0.1
+# So many sweeps at most belong to a round: where columns are much alike, others must take part before a set is solved;
+ROUND_SWEEPS: Final = 50
+# and after so many at most the gap is looked at, which takes about as long as one of them.
+LOOK_EVERY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,18 @@ class Rules:
     ----------
     penalty : float
         n times alpha.
+    share : float
+        A gap of this share of the one at the start is small enough, too.
+    look_every : int or None
+        After how many sweeps the gap is looked at, however much the weights change; None waits until they hardly do.
     """
 
     penalty: float
     positive: bool
     max_iter: int
     tol: float
+    share: float = 0.0
+    look_every: int | None = None
 
     def shrunk(self, value: float) -> float:
         """Return ``value`` drawn towards 0 by the penalty."""
@@ -113,7 +123,7 @@ class Gram:
         """Return the solution by cyclic coordinate descent from ``start``: scikit-learn's steps.
 
         The duality gap decides when to stop; it is looked at when a sweep changed no weight by more than ``tol`` of
-        the largest.
+        the largest, and as often as the rules say.
         """
         weights = start.copy()
         gradient = self.correlations.copy()
@@ -125,10 +135,13 @@ class Gram:
         allowed = rules.tol * self.energy
         if 0.0 <= gap <= allowed:
             return Solution(weights, gap, 0)
+        allowed = max(allowed, rules.share * gap)
+        looks = rules.max_iter if rules.look_every is None else rules.look_every
         for sweep in range(1, rules.max_iter + 1):
             change = self._sweep(rules, columns, weights, gradient)
             largest = float(np.max(np.abs(weights)))
-            if largest > 0.0 and change > rules.tol * largest and sweep < rules.max_iter:
+            is_due = sweep % looks == 0 or sweep == rules.max_iter
+            if largest > 0.0 and change > rules.tol * largest and not is_due:
                 continue
             gap = self._state(weights, gradient).gap(rules, weights)
             if gap <= allowed:
@@ -193,7 +206,13 @@ class Residual:
                 return Solution(weights, gap, sweeps)
             part = self._columns(chosen)
             products = Gram(self.correlations[chosen], self.energy, _floats(part.T @ part))
-            inner = replace(rules, tol=tol, max_iter=rules.max_iter - sweeps)
+            inner = replace(
+                rules,
+                tol=tol,
+                max_iter=min(ROUND_SWEEPS, rules.max_iter - sweeps),
+                share=TIGHTER,
+                look_every=LOOK_EVERY,
+            )
             found = products.descended(inner, weights[chosen])
             # Nothing to do for so large a gap: ask for less.
             tol = tol if found.sweeps else tol * TIGHTER

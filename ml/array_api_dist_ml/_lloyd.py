@@ -135,33 +135,36 @@ def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
     read = on_host(counts)
     if int(read.sum()) != count:
         # Rows that are as near to several centres, or to none: of a NaN.
-        belongs = _belonging(nearest(data, centers), range(centers.shape[0]))
+        clusters = range(centers.shape[0])
+        belongs = _belonging(nearest(data, centers), clusters, clusters.stop)
         counts = xp.count_nonzero(belongs, axis=1)
         read = on_host(counts)
     return Members(belongs, counts, int(read.min()), least[0, :] if keep_scores else None)
 
 
-def shares(data: Data, labels: Array, clusters: range) -> Array:
+def shares(data: Data, labels: Array, clusters: range, total: int) -> Array:
     """Return the weight (c, n) of each row in each of some ``clusters``: 0 in those that it doesn't belong to.
+
+    ``total`` is how many clusters there are: each of the ``labels`` is below it.
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
     xp, column = data.xp, data.rows[:, 0]
     places = local_blocks(column, len(clusters))
     if len(places) == 1:
-        return _weighted(_belonging(labels, clusters), data.weights, column.dtype)
+        return _weighted(_belonging(labels, clusters, total), data.weights, column.dtype)
     found = xp.empty_like(xp.broadcast_to(column[None, :], (len(clusters), column.shape[0])))
     for place in places:
         weights = None if data.weights is None else data.weights[place]
-        found[:, place] = _weighted(_belonging(labels[place], clusters), weights, column.dtype)
+        found[:, place] = _weighted(_belonging(labels[place], clusters, total), weights, column.dtype)
     return found
 
 
-def _belonging(labels: Array, clusters: range) -> Array:
-    """Return which rows have which of some ``clusters`` (c, n) as their label."""
+def _belonging(labels: Array, clusters: range, total: int) -> Array:
+    """Return which rows have which of some ``clusters`` (c, n), of a ``total``, as their label."""
     xp = array_namespace(labels)
     # Bytes are compared faster.
-    dtype = xp.uint8 if clusters.stop <= _BYTE else labels.dtype
+    dtype = xp.uint8 if total <= _BYTE else labels.dtype
     numbers = xp.arange(clusters.start, clusters.stop, dtype=dtype, device=device(labels))
     return numbers[:, None] == xp.astype(labels, dtype, copy=False)[None, :]
 

@@ -21,10 +21,12 @@ __all__ = [
     "device",
     "elements_at_once",
     "eps_of",
+    "greatest_of",
     "is_foreign",
     "is_leader",
     "is_on_cpu",
     "is_spread",
+    "is_unordered",
     "itemsize_of",
     "laid_out_as",
     "local_blocks",
@@ -183,6 +185,14 @@ def as_float64(xp: Namespace, x: Array) -> Array:
     return xp.astype(x, xp.float64, copy=False)
 
 
+def is_unordered(x: Array) -> bool:
+    """Return whether the namespace knows no least and greatest number of ``x``'s integers: torch of unsigned ones."""
+    if not _compat.is_torch_array(x):
+        return False
+    xp = array_namespace(x)
+    return bool(xp.isdtype(x.dtype, "unsigned integer")) and x.dtype != xp.uint8
+
+
 def constant(like: Array, value: float) -> Array:
     """Return the 0-d array ``value`` beside ``like``, in its dtype."""
     xp = array_namespace(like)
@@ -192,6 +202,11 @@ def constant(like: Array, value: float) -> Array:
 def eps_of(xp: Namespace, x: Array) -> float:
     """Return the distance from 1.0 to the next number of ``x``'s dtype."""
     return float(cast("Any", xp.finfo(x.dtype)).eps)
+
+
+def greatest_of(x: Array) -> float:
+    """Return the greatest finite number of ``x``'s real floating dtype."""
+    return float(cast("Any", array_namespace(x).finfo(x.dtype)).max)
 
 
 def itemsize_of(x: Array) -> int:

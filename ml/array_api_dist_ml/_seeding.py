@@ -114,12 +114,27 @@ def _masses(sample: Sample) -> Array:
 
 
 def random_rows(sample: Sample, count: int, random: np.random.Generator) -> Array:
-    """Return ``count`` different rows, drawn in proportion to their weights."""
+    """Return ``count`` different rows, drawn in proportion to their weights.
+
+    Communication: a constant number of small collectives for each row, with weights.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if fewer rows than that have a weight.
+    """
     xp, rows = sample.xp, sample.rows
     if sample.weights is None:
         chosen = random.choice(rows.shape[0], count, replace=False)
         return sample.take(xp.asarray([int(row) for row in chosen], dtype=xp.int64, device=device(rows)))
     masses = sample.weights
+    weighty = int(xp.count_nonzero(masses))
+    if weighty < count:
+        # The first words are those of scikit-learn's message.
+        raise ValueError(
+            "Fewer non-zero entries in p than size: init='random' draws different rows of positive weight, "
+            f"at least {count}, got {weighty}"
+        )
     indices = xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
     picks = []
     for _ in range(count):
@@ -186,7 +201,7 @@ def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
     # Few at a time: the squares and owners of all rows are kept, too.
     some, total = max(1, count // 2), candidates.shape[0]
     owned = (range(start, min(start + some, total)) for start in range(0, total, some))
-    masses = xp.concat([xp.sum(shares(sample.data, owners, each), axis=1) for each in owned])
+    masses = xp.concat([xp.sum(shares(sample.data, owners, each, total), axis=1) for each in owned])
     reduced = Sample(Data(xp, candidates, masses), row_squares(xp, candidates))
     return plus_plus(reduced, count, random)
 

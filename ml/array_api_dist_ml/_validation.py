@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from cmath import isfinite
+from numbers import Real
 from typing import Any, Final, cast
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import validation
 
 from array_api_dist_ml._namespace import Array, array_namespace, as_float, device, is_foreign, moved, on_host
@@ -75,6 +78,8 @@ def checked_table(estimator: Any, X: object, *, reset: bool, min_rows: int = 1) 
     check_finite(table, "X")
     if reset:
         estimator.n_features_in_ = table.shape[1]
+        # Columns of arrays have no names; those of an earlier fit are not theirs.
+        vars(estimator).pop("feature_names_in_", None)
     elif table.shape[1] != estimator.n_features_in_:
         raise ValueError(
             f"X has {table.shape[1]} features, but {owner} is expecting {estimator.n_features_in_} "
@@ -114,6 +119,14 @@ def checked_target(estimator: Any, y: object, table: Array) -> Array:
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None"
         )
     target = beside(y, table, "y")
+    if target.ndim == 2 and target.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. "
+            "Please change the shape of y to (n_samples, ), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        target = target[:, 0]
     if target.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {tuple(target.shape)} instead.")
     if table.shape[0] != target.shape[0]:
@@ -170,7 +183,7 @@ def checked_weights(sample_weight: object, table: Array) -> Array | None:
         return None
     xp = array_namespace(table)
     rows = table.shape[0]
-    if isinstance(sample_weight, int | float):
+    if isinstance(sample_weight, Real):
         sample_weight = xp.full(rows, float(sample_weight), dtype=table.dtype, device=device(table))
     weights = beside(sample_weight, table, "sample_weight")
     if weights.ndim != 1:

@@ -19,6 +19,7 @@ from array_api_dist_ml._namespace import (
     as_float,
     constant,
     device,
+    greatest_of,
     is_on_cpu,
     is_spread,
     itemsize_of,
@@ -370,10 +371,12 @@ def _smallest(values: Array, count: int) -> Array:
     xp = array_namespace(values)
     if count > FEW:
         return xp.argsort(values, axis=1, stable=True)[:, :count]
+    found = [xp.argmin(values, axis=1, keepdims=True)]
+    if count > 1:
+        # Infinity marks what was found: a distance that overflowed must stay less.
+        values = xp.minimum(values, constant(values, greatest_of(values)))
     places = xp.arange(values.shape[1], dtype=xp.int64, device=device(values))
-    found = []
-    for _ in range(count):
-        place = xp.argmin(values, axis=1, keepdims=True)
-        found.append(place)
-        values = xp.where(places[None, :] == place, constant(values, float("inf")), values)
+    for _ in range(1, count):
+        values = xp.where(places[None, :] == found[-1], constant(values, inf), values)
+        found.append(xp.argmin(values, axis=1, keepdims=True))
     return xp.concat(found, axis=1)

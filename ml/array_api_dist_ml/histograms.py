@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral, Real
 from types import NoneType
 from typing import Final
 
-from array_api_dist_ml._axes import real_namespace
+from array_api_dist_ml._axes import ordered_numbers, real_namespace
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
@@ -63,14 +64,14 @@ def histogram(
     Raises
     ------
     ValueError, TypeError
-        On every rank: unfit bins or weights, a range that is not finite.
+        On every rank: unfit bins or weights, a range that is not finite, or too narrow or wide for so many bins.
 
     Notes
     -----
     Communication: two allreduces for the range, and one of a few numbers for 16 bins, or for 2 with weights (more where
-    arrays are small); beyond 64 bins without weights that of one sort and one search, with weights one allreduce of all bins
-    for each block of some 2**22 / (3 sqrt(bins)) elements. Extra memory: 20 bytes an element, 22 with weights, and a bounded
-    block; or that of the sort.
+    arrays are small); beyond 64 bins without weights that of a count, one sort and one search, with weights one allreduce of all
+    bins for each block of some 2**22 / (3 sqrt(bins)) elements. Extra memory: 20 bytes an element, 22 with weights, and a
+    bounded block; or that of the sort.
     """
     xp = real_namespace(x, "histogram")
     if weights is not None:
@@ -79,7 +80,7 @@ def histogram(
             raise ValueError(
                 f"weights must have the shape of x, {tuple(x.shape)}, got {tuple(weights.shape)}"
             )
-    values = xp.reshape(x, (-1,))
+    values = xp.reshape(ordered_numbers(xp, x), (-1,))
     edges = _edges(xp, values, bins, range)
     if weights is None and edges.shape[0] - 1 > MANY_BINS:
         counts = _by_sorting(xp, as_float64(xp, values), edges)
@@ -115,8 +116,13 @@ def _edges(
         low, high = low - 0.5, high + 0.5
     # On the host, with NumPy's rounding: the same edges in every namespace.
     step = (high - low) / count
-    inner = [number * step + low for number in range(count)]
-    return on_every_rank(xp.asarray([*inner, high], dtype=xp.float64, device=where))
+    ends = [*(number * step + low for number in range(count)), high]
+    if not math.isfinite(step) or any(lower >= upper for lower, upper in pairwise(ends)):
+        raise ValueError(
+            f"Too many bins for data range. Cannot create {count} finite-sized bins. "
+            f"The edges must ascend from {low} to {high}"
+        )
+    return on_every_rank(xp.asarray(ends, dtype=xp.float64, device=where))
 
 
 def _limits(xp: Namespace, values: Array, given: tuple[float, float] | None) -> tuple[float, float]:
@@ -131,7 +137,9 @@ def _limits(xp: Namespace, values: Array, given: tuple[float, float] | None) -> 
 
 def _by_sorting(xp: Namespace, values: Array, edges: Array) -> Array:
     """Return the counts as differences of the edges' places in the sorted values."""
-    ordered = xp.sort(values)
+    # NaNs come last, where not every namespace's search expects them.
+    count = values.shape[0] - int(xp.count_nonzero(xp.isnan(values)))
+    ordered = xp.sort(values)[:count]
     places = xp.concat(
         [
             xp.searchsorted(ordered, edges[:-1], side="left"),

@@ -7,13 +7,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from numbers import Integral, Real
 from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
@@ -141,7 +142,8 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         Raises
         ------
         ValueError
-            On every rank, if a parameter or the data are unfit, or X and y differ in length.
+            On every rank, if a parameter or the data are unfit, X and y differ in length, or X has other columns than
+            the fit that ``warm_start`` goes on from.
         """
         self._validate_params()
         if self.alpha == 0:
@@ -151,10 +153,8 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
                 stacklevel=2,
             )
         table, target = checked_pair(self, X, y)
+        start = self._start(table.shape[1])
         data = _centered(table, target, fit_intercept=self.fit_intercept)
-        start = np.zeros(table.shape[1])
-        if self.warm_start and hasattr(self, "coef_"):
-            start = np.array(on_host(self.coef_), dtype=np.float64)
         rules = Rules(self.alpha * table.shape[0], self.positive, self.max_iter, self.tol)
         solution = _solved(problem(data.xp, data.table, data.target), rules, start)
         weights = data.xp.asarray(solution.weights, dtype=table.dtype, device=device(table))
@@ -166,6 +166,15 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.dual_gap_ = solution.gap / table.shape[0]
         return self
 
+    def _start(self, columns: int) -> Floats:
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return np.zeros(columns)
+        if self.coef_.shape != (columns,):
+            raise ValueError(
+                f"warm_start needs as many columns as the last fit had: {self.coef_.shape[0]}, got {columns}"
+            )
+        return np.array(on_host(self.coef_), dtype=np.float64)
+
     def predict(self, X: Any) -> Array:
         """Return ``X @ coef_ + intercept_``, shape (n_samples,). Communication: none when the rows are partitioned."""
         check_is_fitted(self)
@@ -175,10 +184,20 @@ class Lasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return table @ xp.astype(self.coef_, table.dtype, copy=False) + self.intercept_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R², the share of the variance of ``y`` that is explained. Communication: three allreduces of a number."""
+        """Return R², the share of the variance of ``y`` that is explained; NaN of one sample.
+
+        Communication: three allreduces of a number.
+        """
         predicted = self.predict(X)
         xp = array_namespace(predicted)
         target = checked_target(self, y, predicted)
+        if target.shape[0] < 2:
+            warnings.warn(
+                "R^2 score is not well-defined with less than two samples.",
+                UndefinedMetricWarning,
+                stacklevel=2,
+            )
+            return nan
         weights = checked_weights(sample_weight, predicted)
         mass = xp.ones_like(target) if weights is None else weights
         mean = xp.sum(target * mass) / xp.sum(mass)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Final, Literal, TypeAlias, cast
 
@@ -60,11 +60,22 @@ def quantile(
     Communication: that of one sort along the axis, and of taking at most two values for each q; several axes, not all
     of them, are made one by moving elements first, once.
     """
-    return _quantile(x, q, axis, method, keepdims=keepdims, function="quantile")
+    return _quantile(x, q, axis, method, keepdims=keepdims, function="quantile", between=_between)
+
+
+_Between: TypeAlias = Callable[[Namespace, Array, Array, list[float], int], Array]
+"""Of the lower and upper values, and where along an axis between them each quantile lies."""
 
 
 def _quantile(
-    x: Array, q: float | Sequence[float], axis: Axis, method: Method, *, keepdims: bool, function: str
+    x: Array,
+    q: float | Sequence[float],
+    axis: Axis,
+    method: Method,
+    *,
+    keepdims: bool,
+    function: str,
+    between: _Between,
 ) -> Array:
     """Return the quantiles; what is refused is told as of ``function``."""
     xp = real_namespace(x, function)
@@ -81,7 +92,7 @@ def _quantile(
     places = [_place(n, share, method) for share in shares]
     low = _taken(xp, ordered, [place[0] for place in places], along)
     high = _taken(xp, ordered, [place[1] for place in places], along)
-    result = _between(xp, low, high, [place[2] for place in places], along)
+    result = between(xp, low, high, [place[2] for place in places], along)
     missing = xp.any(xp.isnan(values), axis=along, keepdims=True)
     result = xp.where(missing, constant(result, math.nan), result)
     result = xp.moveaxis(result, along, 0)
@@ -145,5 +156,14 @@ def _between(xp: Namespace, low: Array, high: Array, weights: list[float], axis:
 
 
 def median(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Return the middle value, or the mean of the two middle ones: ``quantile(x, 0.5)``."""
-    return _quantile(x, 0.5, axis, "linear", keepdims=keepdims, function="median")
+    """Return the middle value, or half the sum of the two middle ones; parameters and costs as for ``quantile``."""
+    return _quantile(x, 0.5, axis, "linear", keepdims=keepdims, function="median", between=_middle)
+
+
+def _middle(xp: Namespace, low: Array, high: Array, weights: list[float], axis: int) -> Array:
+    """Return the mean of both values as NumPy rounds it, or the only one where nothing lies between them."""
+    del xp, axis
+    if weights == [0.0]:
+        return low
+    with quiet():
+        return (low + high) / 2.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from array_api_dist_ml._axes import Axis, check_real, normal_axes, real_namespace
+from array_api_dist_ml._axes import Axis, check_real, normal_axes, ordered_numbers, real_namespace
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
@@ -329,7 +329,7 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     x : Array
     axis : int, tuple of int or None, optional
     correction : float, optional
-        Of the variance.
+        Of the variance, as in ``var``.
     bias : bool, optional
         Of skewness and kurtosis.
 
@@ -340,14 +340,13 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     """
     xp = real_namespace(x, "describe")
     check_real("correction", correction)
-    if xp.isdtype(x.dtype, "bool"):
-        x = xp.astype(x, xp.uint8)
+    x = ordered_numbers(xp, x)
     n = _count(x, axis)
     if n == 0:
         raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")
     with quiet():
         moments = _moments(xp, x, axis, order=4)
-        variance = moments.second * (n / (n - correction) if n != correction else math.nan)
+        variance = moments.second * _per_freedom(n, n, correction)
         results = (
             moments.mean,
             variance,
@@ -356,6 +355,11 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
         )
     dropped = (_dropped(xp, result, axis, keepdims=False) for result in results)
     return Description(n, xp.min(x, axis=axis), xp.max(x, axis=axis), *dropped)
+
+
+def _per_freedom(value: float, n: int, correction: float) -> float:
+    """Return ``value`` over the degrees of freedom n - ``correction``, of which there are never fewer than none."""
+    return value / (n - correction) if n > correction else math.inf
 
 
 # ---- two variables
@@ -371,7 +375,7 @@ def cov(x: Array, /, *, rowvar: bool = True, correction: float = 1.0) -> Array:
     rowvar : bool, optional
         Whether the variables are the rows.
     correction : float, optional
-        The sums of products are divided by n - ``correction``.
+        The sums of products are divided by n - ``correction``, or by 0 where that is less.
 
     Returns
     -------
@@ -390,7 +394,7 @@ def cov(x: Array, /, *, rowvar: bool = True, correction: float = 1.0) -> Array:
     observations = as_float64(xp, observations)
     with quiet():
         away = observations - xp.mean(observations, axis=0, keepdims=True)
-        products = (away.T @ away) * (1.0 / (n - correction) if n > correction else math.nan)
+        products = (away.T @ away) * _per_freedom(1.0, n, correction)
     return xp.reshape(products, ()) if variables == 1 else products
 
 

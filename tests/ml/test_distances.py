@@ -112,6 +112,26 @@ def test_of_equally_near_rows_the_first_comes_first(space: Space) -> None:
     assert host(indices).tolist() == [[0, 1, 2, 3]] * 2
 
 
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("k", [1, 2, 3, 10])
+def test_no_row_is_near_twice_where_distances_are_infinite(space: Space, k: int) -> None:
+    far = np.asarray([[1e7, 1.0], [2e7, 0.0], [1.0, 0.0], [3e7, 0.0], [0.5, 0.0], *([[4e7, 0.0]] * 6)])
+    with np.errstate(over="ignore"):
+        distances, indices = ml.nearest(
+            space.array(np.zeros((2, 2))), space.array(far), k, "minkowski", p=50.0
+        )
+    assert host(indices).tolist() == [[4, 2, 0, 1, 3, 5, 6, 7, 8, 9][:k]] * 2
+    assert np.isinf(host(distances)[:, 2:]).all()
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("float64", 1e154), ("float32", 1e19)])
+def test_squares_that_overflow_together_are_not_zero(space: Space, dtype: str, scale: float) -> None:
+    x, y = (np.asarray(values, dtype) * np.asarray(scale, dtype) for values in ([[1.2]], [[1.1], [0.5]]))
+    for first, second in ((x, y), (y, x)):
+        found = host(ml.cdist(space.array(first), space.array(second))).ravel()
+        np.testing.assert_allclose(found / scale, [0.1, 0.7], rtol=1e-5)
+
+
 def test_unfit_arguments_are_told(space: Space) -> None:
     x, y = space.array(X), space.array(Y)
     with pytest.raises(ValueError, match=r"The 'metric' parameter must be one of .* Got 'hamming' instead"):

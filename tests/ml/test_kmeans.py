@@ -20,7 +20,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _namespace
+from array_api_dist_ml import _namespace, _seeding
 
 RANDOM = np.random.default_rng(2)
 MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
@@ -128,6 +128,43 @@ def test_rows_of_no_weight_do_not_count(space: Space) -> None:
             space.array(x), sample_weight=space.array(weights)
         )
         assert host(found.cluster_centers_).max() < 100.0
+
+
+@pytest.mark.parametrize("count", [25, 26, 52, 60])
+def test_each_row_counts_once_among_the_candidates(
+    space: Space, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    plus_plus = _seeding.plus_plus
+
+    def spy(sample: _seeding.Sample, *arguments: Any) -> Any:
+        taken.append((sample.rows.shape[0], host(sample.weights)))
+        return plus_plus(sample, *arguments)
+
+    monkeypatch.setattr(_seeding, "plus_plus", spy)
+    rows = np.random.default_rng(0).normal(size=(500, 3))
+    ml.initial_centers(space.array(rows), count, init="k-means||")
+    ((candidates, masses),) = taken
+    assert candidates == 10 * count + 1
+    assert masses.sum() == 500.0
+
+
+@pytest.mark.parametrize("weight", [2, np.int64(2), np.float32(2.0)], ids=repr)
+def test_a_number_is_the_weight_of_every_row(space: Space, weight: Any) -> None:
+    found = ml.KMeans(3, random_state=0).fit(space.array(X), sample_weight=weight)
+    expected = ml.KMeans(3, random_state=0).fit(X, sample_weight=np.full(len(X), 2.0))
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+    assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-12)
+
+
+def test_random_centres_are_rows_of_positive_weight(space: Space) -> None:
+    weights = np.zeros(len(X))
+    weights[[3, 70]] = 1.0, 2.0
+    found = ml.initial_centers(space.array(X), 2, init="random", sample_weight=space.array(weights))
+    assert sorted(host(found).tolist()) == sorted(X[[3, 70]].tolist())
+    for act in (ml.KMeans(3, init="random").fit, Reference(3, init="random").fit):
+        with pytest.raises(ValueError, match="Fewer non-zero entries in p than size"):
+            act(space.array(X) if act.__module__ != Reference.__module__ else X, sample_weight=weights)
 
 
 def test_a_fitted_model_is_pickled(space: Space) -> None:

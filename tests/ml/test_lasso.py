@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    DataConversionWarning,
+    NotFittedError,
+    UndefinedMetricWarning,
+)
 from sklearn.linear_model import Lasso as Reference
 from sklearn.linear_model import lasso_path as reference_path
 from spaces import Space, host
@@ -89,6 +94,44 @@ def test_rounds_go_on_from_a_warm_start_and_end_at_max_iter(space: Space) -> Non
         assert ml.Lasso(0.001, max_iter=3, tol=1e-12).fit(x, y).n_iter_ == 3
 
 
+def _alike(rows: int, groups: int, in_each: int, noise: float) -> tuple[Any, Any]:
+    """Return more columns than rows, of which those of a group are much alike."""
+    random = np.random.default_rng(0)
+    x = np.repeat(random.normal(size=(rows, groups)), in_each, 1)
+    x += noise * random.normal(size=x.shape)
+    return x, x[:, :: max(1, x.shape[1] // 5)].sum(axis=1) + 0.1 * random.normal(size=rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "groups", "in_each", "noise"), [(40, 70, 10, 0.01), (100, 50, 20, 0.33)], ids=str
+)
+def test_many_columns_much_alike_converge_as_scikit_learns(
+    space: Space, rows: int, groups: int, in_each: int, noise: float
+) -> None:
+    x, y = _alike(rows, groups, in_each, noise)
+    expected = Reference(0.01).fit(x, y)
+    found = ml.Lasso(0.01).fit(space.array(x), space.array(y))
+    # No warning; the steps are others, but not many more.
+    assert found.dual_gap_ <= 1e-4 * float(np.var(y))
+    assert found.n_iter_ <= 3 * expected.n_iter_ + 10
+    weights = host(found.coef_)
+    residual = y - x @ weights - found.intercept_
+    objective = float(residual @ residual) / (2 * rows) + 0.01 * float(np.abs(weights).sum())
+    theirs = y - expected.predict(x)
+    least = float(theirs @ theirs) / (2 * rows) + 0.01 * float(np.abs(expected.coef_).sum())
+    assert objective <= least + 1e-4 * float(np.var(y))
+
+
+def test_many_columns_without_a_penalty_converge(space: Space) -> None:
+    random = np.random.default_rng(1)
+    x = random.normal(size=(30, 900))
+    y = x[:, :3].sum(axis=1)
+    with pytest.warns(UserWarning, match="alpha=0"):
+        found = ml.Lasso(0.0, tol=1e-8).fit(space.array(x), space.array(y))
+    assert found.n_iter_ < 1000
+    np.testing.assert_allclose(host(found.predict(space.array(x))), y, atol=1e-4)
+
+
 @pytest.mark.parametrize("data", [LONG, WIDE], ids=["long", "wide"])
 def test_the_path_is_scikit_learns(space: Space, data: tuple[Any, Any]) -> None:
     x, y = data[0] - data[0].mean(axis=0), data[1] - data[1].mean()
@@ -120,6 +163,38 @@ def test_a_warm_start_goes_on(space: Space) -> None:
     first = host(model.coef_)
     assert model.fit(x, y).n_iter_ <= 1
     np.testing.assert_allclose(host(model.coef_), first, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 1e3])
+@pytest.mark.parametrize(("first", "second"), [(7, 3), (3, 7), (1, 7)])
+def test_a_warm_start_takes_as_many_columns_as_before(
+    space: Space, alpha: float, first: int, second: int
+) -> None:
+    x, y = space.array(LONG[0]), space.array(LONG[1])
+    model = ml.Lasso(alpha, warm_start=True).fit(x[:, :first], y)
+    with pytest.raises(ValueError, match=f"as many columns as the last fit had: {first}, got {second}"):
+        model.fit(x[:, :second], y)
+
+
+def test_a_target_of_one_column_is_taken_as_a_vector(space: Space) -> None:
+    x, y = LONG
+    expected = ml.Lasso(0.1).fit(x, y)
+    for column in (space.array(y[:, None]), y[:, None]):
+        with pytest.warns(
+            DataConversionWarning, match="A column-vector y was passed when a 1d array was expected"
+        ):
+            found = ml.Lasso(0.1).fit(space.array(x), column)
+        assert found.coef_.shape == (7,)
+        np.testing.assert_allclose(host(found.coef_), expected.coef_, atol=1e-9)
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        assert found.score(space.array(x), space.array(y[:, None])) == pytest.approx(expected.score(x, y))
+
+
+def test_one_sample_has_no_score(space: Space) -> None:
+    model = _fitted(space)
+    for y in (LONG[1][:1], host(model.predict(space.array(LONG[0][:1])))):
+        with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
+            assert np.isnan(model.score(space.array(LONG[0][:1]), space.array(y)))
 
 
 def test_a_constant_column_has_no_weight(space: Space) -> None:

@@ -73,6 +73,15 @@ def test_clones_are_equal_and_unfitted(space: Space) -> None:
         assert copy.set_params(tol=0.5).tol == 0.5
 
 
+def test_names_of_columns_are_those_of_the_last_fit(space: Space) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    for model in (ml.KMeans(3), ml.Lasso()):
+        assert list(model.fit(frame, Y).feature_names_in_) == list("abcd")
+        model.fit(space.array(X), space.array(Y))
+        assert not hasattr(model, "feature_names_in_")
+
+
 def test_a_search_finds_the_same_parameters_everywhere(space: Space) -> None:
     if space.name == "array_api_strict":
         x, y = X, Y  # its arrays take no index arrays of NumPy's, which scikit-learn splits by

@@ -202,6 +202,36 @@ def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
     assert host(ml.median(space.array(np.asarray([1.0, 2.0, np.inf])))) == 2.0
 
 
+@pytest.mark.parametrize("length", [1, 2, 7, 8])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_medians_are_numpys_bit_for_bit(space: Space, length: int, axis: int | None) -> None:
+    # In some of so many columns the last bit of a + (b - a) / 2 is another one.
+    data = np.random.default_rng(length).normal(size=(length, 150))
+    np.testing.assert_array_equal(host(ml.median(space.array(data), axis=axis)), np.median(data, axis=axis))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [1.0, np.inf],
+        [-np.inf, 1.0],
+        [-np.inf, np.inf],
+        [np.inf, np.inf],
+        [-1.7e308, 1.7e308],
+        [1.7e308, 1.7e308],
+        [1.7e308],
+        [np.inf],
+        [1.0, np.nan],
+        [1.0, np.inf, np.nan],
+    ],
+    ids=str,
+)
+def test_medians_of_extremes_are_numpys(space: Space, data: list[float]) -> None:
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        expected = np.median(data)
+    np.testing.assert_array_equal(host(ml.median(space.array(np.asarray(data)))), expected)
+
+
 @pytest.mark.parametrize("bins", [1, 10, 65, 70, 1000, [0.0, 0.5, 0.5, 2.0, 5.0]], ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("density", [False, True])
@@ -215,6 +245,68 @@ def test_histograms_are_numpys(space: Space, bins: int | list[float], weighted: 
     expected, expected_edges = np.histogram(data, bins, weights=weights, density=density)
     np.testing.assert_allclose(host(counts), expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(host(edges), expected_edges)
+
+
+@pytest.mark.parametrize("bins", [10, 64, 65, 1000])
+def test_a_nan_is_in_no_bin(space: Space, bins: int) -> None:
+    for data in (np.asarray([1.0, np.nan, 2.0, 0.3]), np.full(5, np.nan), np.append(TABLE, [np.nan] * 400)):
+        counts, _ = ml.histogram(space.array(data), bins, range=(-1.0, 2.5))
+        np.testing.assert_array_equal(host(counts), np.histogram(data, bins, range=(-1.0, 2.5))[0])
+    # The last edge is infinite, which a NaN must not pass for.
+    edges = [0.0, *np.linspace(0.5, 3.0, bins - 1).tolist(), np.inf]
+    data = np.asarray([1.0, np.inf, np.nan, np.nan, 7.0])
+    np.testing.assert_array_equal(
+        host(ml.histogram(space.array(data), edges)[0]), np.histogram(data, edges)[0]
+    )
+
+
+@pytest.mark.parametrize("bins", [2, 3, 70])
+def test_truth_values_are_counted_as_numbers(space: Space, bins: int) -> None:
+    counts, edges = ml.histogram(space.array(TABLE > 2.0), bins)
+    expected, expected_edges = np.histogram((TABLE > 2.0).astype("uint8"), bins)
+    np.testing.assert_array_equal(host(counts), expected)
+    np.testing.assert_array_equal(host(edges), expected_edges)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64"])
+def test_unsigned_integers_are_described_and_counted(space: Space, dtype: str) -> None:
+    data = np.asarray([5, 1, 200, 7, 7], dtype)
+    found = ml.describe(space.array(data))
+    assert (float(found.minimum), float(found.maximum), float(found.mean)) == (1.0, 200.0, 44.0)
+    for bins in (4, 70):
+        counts, edges = ml.histogram(space.array(data), bins)
+        expected, expected_edges = np.histogram(data, bins)
+        np.testing.assert_array_equal(host(counts), expected)
+        np.testing.assert_array_equal(host(edges), expected_edges)
+
+
+@pytest.mark.parametrize(
+    ("data", "bins"),
+    [
+        ([-1.7e308, 1.7e308], 1),
+        ([-1.7e308, 1.7e308], 10),
+        ([1e17, 1e17], 1),
+        ([1e17, 1e17], 5),
+        ([0.0, 5e-324], 2),
+        ([1.0, 1.0 + 1e-15], 20),
+    ],
+    ids=str,
+)
+def test_edges_that_do_not_ascend_are_refused_as_by_numpy(space: Space, data: list[float], bins: int) -> None:
+    with pytest.raises(ValueError, match=f"Too many bins .* Cannot create {bins} finite-sized bins"):
+        ml.histogram(space.array(np.asarray(data)), bins)
+
+
+@pytest.mark.parametrize("correction", [1.0, 2.0, 3.0, 5.5])
+def test_more_correction_than_values_is_numpys(space: Space, correction: float) -> None:
+    data = np.asarray([[1.0, 5.0], [4.0, 2.0], [3.0, 3.0]])
+    x = space.array(data)
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        variances, expected = data.var(axis=1, ddof=correction), np.cov(data, ddof=int(correction))
+        found = host(ml.var(x, axis=1, correction=correction))
+    np.testing.assert_allclose(found, variances)
+    np.testing.assert_allclose(host(ml.describe(x, axis=1, correction=correction).variance), variances)
+    np.testing.assert_allclose(host(ml.cov(x, correction=int(correction))), expected)
 
 
 @pytest.mark.parametrize("bins", [64, 65, 1000])
