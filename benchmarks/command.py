@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from math import prod
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -22,10 +22,12 @@ from benchmarks import facts
 from benchmarks.cases import CASES, DATASETS, SCALES, Case, Scale, matching
 from benchmarks.comparison import compared, geometric_mean
 from benchmarks.model.command import app as model_app
+from benchmarks.options import numbers, output_directory, refusals
 from benchmarks.registry import DEVICES, SYSTEMS, chosen, on_device
 from benchmarks.report import markdown, time_text
 from benchmarks.results import Results, Row, load
 from benchmarks.runner import Plan, session
+from conformance.launch import exit_on_sigterm
 
 app: Final = typer.Typer(
     help="The library beside its peers: cases x systems x ranks, on the same data, in one run.",
@@ -41,16 +43,6 @@ Names = Annotated[str, typer.Option(help=f"comma-separated; all by default: {', 
 Ranks = Annotated[str, typer.Option(help="comma-separated numbers of ranks")]
 
 
-def _numbers(text: str) -> list[int]:
-    try:
-        found = sorted({int(each) for each in text.split(",")})
-    except ValueError:
-        found = [0]
-    if found[0] < 1:
-        raise typer.BadParameter(f"numbers of ranks are positive and comma-separated, got {text!r}")
-    return found
-
-
 def _scale(text: str) -> Scale:
     for each in SCALES:
         if each == text:
@@ -59,10 +51,8 @@ def _scale(text: str) -> Scale:
 
 
 def _cases(patterns: list[str] | None) -> list[Case]:
-    try:
+    with refusals():
         return matching(CASES, patterns or [])
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 @app.command("list")
@@ -108,33 +98,32 @@ def run(
     if paper:
         console.print(paper_table(_cases(patterns)))
         return
-    try:
+    with refusals():
         entries = chosen([name for name in systems.split(",") if name])
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
     if device not in DEVICES:
         raise typer.BadParameter(f"a device is one of {', '.join(DEVICES)}, got {device!r}")
     plan = Plan(
-        _cases(patterns), on_device(entries, device), _numbers(ranks), cores or facts.cores(), _scale(scale), repeats,
+        _cases(patterns), on_device(entries, device), numbers(ranks), cores or facts.cores(), _scale(scale), repeats,
         seconds, minutes=minutes, weak=weak, device=device,
     )  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
-    # What asks this program to end must let it end its processes.
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    output_directory(out)
+    exit_on_sigterm()
     results = measured(plan, out, with_probe=probe and 2 in plan.ranks)
     results.save(out / "results.json")
-    _publish(results, out)
+    _tell([out / "results.json", *_published(results, out)])
 
 
-def _publish(results: Results, out: Path) -> None:
-    """Write tables and plots beside the data."""
+def _published(results: Results, out: Path) -> list[Path]:
+    """Write tables and plots, and return their files."""
     # Not before: matplotlib takes its time.
     from benchmarks.plots import draw
 
     (out / "results.md").write_text(markdown(results))
-    console.print(
-        ", ".join(str(path) for path in (out / "results.json", out / "results.md", *draw(results, out)))
-    )
+    return [out / "results.md", *draw(results, out)]
+
+
+def _tell(files: Sequence[Path]) -> None:
+    console.print(", ".join(map(str, files)))
 
 
 def measured(plan: Plan, out: Path, *, with_probe: bool) -> Results:
@@ -176,11 +165,15 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 def probe_figures() -> dict[str, Any]:
-    """Return the machine's figures, as two ranks see them."""
+    """Return the machine's figures, as two ranks see them; none, and say why, where the probe fails."""
     from benchmarks.model.validate import probed
 
-    with TemporaryDirectory(prefix="bench-") as directory:
-        found: dict[str, Any] = json.loads(probed(Path(directory) / "probe.json").read_text())
+    try:
+        with TemporaryDirectory(prefix="bench-") as directory:
+            found: dict[str, Any] = json.loads(probed(Path(directory) / "probe.json").read_text())
+    except (OSError, ValueError) as error:
+        console.print(f"[red]no predictions[/red], the probe failed: {escape(str(error))}")
+        return {}
     return found
 
 
@@ -218,7 +211,8 @@ def compare(
     strict: Annotated[bool, typer.Option("--strict", help="status 1 if anything became slower")] = False,
 ) -> None:
     """Show what became slower or faster beyond the noise, from one run to another."""
-    changes = compared(load(earlier), load(later), least=least, yardstick=yardstick or None)
+    with refusals():
+        changes = compared(load(earlier), load(later), least=least, yardstick=yardstick or None)
     table = Table("case", "system", "earlier / later", "p", "")
     for change in sorted(changes, key=lambda each: each.ratio):
         told = ("slower" if change.ratio > 1 else "faster") if change.beyond else ""
@@ -252,15 +246,14 @@ def plot(
     ] = None,
 ) -> None:
     """Write tables and plots of results anew."""
-    found = load(results)
-    directory = out or results.parent
-    directory.mkdir(parents=True, exist_ok=True)
-    _publish(found, directory)
+    with refusals():
+        found = load(results)
+        others = [load(each) for each in also or ()]
+    _tell(_published(found, output_directory(out or results.parent)))
     if docs:
         from benchmarks.pages import renew
 
-        others = [load(each) for each in also or ()]
-        console.print(", ".join(str(path) for path in renew(found, also=others)))
+        _tell(renew(found, also=others))
 
 
 def _show(case: Case, factor: int, found: Sequence[Row], seconds: float) -> None:

@@ -126,10 +126,15 @@ def load(path: Path) -> Results:
     ValueError
         If the file has no results in this format.
     """
-    found = json.loads(path.read_text())
-    if found.get("format") != FORMAT:
-        raise ValueError(f"results have the format {FORMAT}, {path} has {found.get('format')}")
-    return Results(found["machine"], found["systems"], tuple(_rows(found["rows"])), found["probe"])
+    try:
+        found = json.loads(path.read_text())
+        if found.get("format", FORMAT) == FORMAT:
+            return Results(found["machine"], found["systems"], tuple(_rows(found["rows"])), found["probe"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"results are a JSON file that python -m benchmarks run wrote, got {path}"
+        ) from error
+    raise ValueError(f"results have the format {FORMAT}, {path} has {found['format']!r}")
 
 
 def _rows(found: Iterable[Mapping[str, Any]]) -> Iterable[Row]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -12,8 +12,8 @@ from benchmarks.cases import Case
 from benchmarks.environments import Environment
 from benchmarks.registry import OWN, Layout
 from benchmarks.results import Row
-from benchmarks.teams import launcher, variables
-from conformance.launch import environment
+from benchmarks.teams import START_SECONDS, launcher, variables
+from conformance.launch import complete, environment
 
 if TYPE_CHECKING:
     from benchmarks.runner import Plan
@@ -45,17 +45,22 @@ def start_rows(case: Case, plan: Plan, places: Mapping[str, Environment]) -> lis
         programs = {name: programs[name] for name in (OWN, BASIS, "heat") if name in programs}
     layout = Layout(ranks, 1)
     samples: dict[str, list[float]] = {name: [] for name in programs}
+    rows = {name: Row(case.name, plan.scale, 1, name, ranks, 1) for name in programs}
     for _ in range(REPEATS):
         for name, (text, python) in programs.items():
-            samples[name].append(_started(text, python, layout))
+            if rows[name].error is None:
+                try:
+                    samples[name].append(_started(text, python, layout))
+                except OSError as error:
+                    rows[name] = replace(rows[name], error=f"did not start: {error}")
     return [
-        Row(case.name, plan.scale, 1, name, ranks, 1, samples[name][0], tuple(samples[name]))
-        for name in programs
+        row if row.error else replace(row, first_seconds=samples[name][0], seconds=tuple(samples[name]))
+        for name, row in rows.items()
     ]
 
 
 def _started(text: str, python: Path, layout: Layout) -> float:
     command = [*launcher(python, layout.ranks), "-c", text]
     start = perf_counter()
-    subprocess.run(command, check=True, env=environment(variables(layout)), capture_output=True)
+    complete(command, environment(variables(layout)), limit=START_SECONDS)
     return perf_counter() - start

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, wait
 from pathlib import Path
 from time import monotonic
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 from benchmarks.environments import Environment
 from benchmarks.registry import Entry, Layout
-from conformance.launch import environment, mpiexec
+from conformance.launch import environment, error_line, mpiexec
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -91,14 +92,21 @@ class Team:
         self._log = log
         ranks = layout.ranks if entry.spread == "mpi" else 1
         self._connections: list[Connection] = []
-        self._process = self._launched(entry, layout, place, ranks)
-        hellos = self._replies(START_SECONDS)
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._launch(entry, layout, place, ranks)
+            hellos = self._replies(START_SECONDS)
+        except (OSError, EOFError, AuthenticationError) as error:
+            self.end()
+            raise TeamError(f"did not start: {self._last_words() or error}") from error
+        except BaseException:
+            # By now the listener is closed, which needs the directory, and who asked for an end must get it.
+            self.end()
+            raise
         self.versions: dict[str, str] = hellos[0]["versions"]
         self.functions = set(hellos[0]["functions"])
 
-    def _launched(
-        self, entry: Entry, layout: Layout, place: Environment, ranks: int
-    ) -> subprocess.Popen[bytes]:
+    def _launch(self, entry: Entry, layout: Layout, place: Environment, ranks: int) -> None:
         scratch = Path(self._directory.name)
         key = secrets.token_hex(16)
         with Listener(str(scratch / "s"), family="AF_UNIX", backlog=ranks, authkey=key.encode()) as listener:
@@ -111,7 +119,6 @@ class Team:
                 )  # fmt: skip
             self._process = process
             self._accept(listener, ranks, process)
-        return process
 
     def _accept(self, listener: Listener, ranks: int, process: subprocess.Popen[bytes]) -> None:
         until = monotonic() + START_SECONDS
@@ -122,8 +129,7 @@ class Team:
                 accepted: Any = listener.accept()
                 self._connections.append(accepted)
             elif process.poll() is not None or monotonic() > until:
-                self.end()
-                raise TeamError(f"did not start: {self._last_words()}")
+                raise TeamError(f"did not start: {self._last_words() or 'see its log'}")
 
     def ask(self, request: Reply, seconds: float) -> list[Reply]:
         """Send a request to every rank and return the replies in the ranks' order.
@@ -135,8 +141,12 @@ class Team:
         """
         if not self.alive:
             raise TeamError("has ended")
-        for connection in self._connections:
-            connection.send_bytes(json.dumps(dict(request) | {"lazy": self._is_lazy}).encode())
+        try:
+            for connection in self._connections:
+                connection.send_bytes(json.dumps(dict(request) | {"lazy": self._is_lazy}).encode())
+        except OSError as error:
+            self.end()
+            raise TeamError(f"ended: {self._last_words() or error}") from error
         replies = self._replies(seconds)
         errors = [reply["error"] for reply in replies if "error" in reply]
         if errors:
@@ -163,27 +173,30 @@ class Team:
             reply: Reply = json.loads(connection.recv_bytes())
         except (EOFError, OSError) as error:
             # It may still have something to say.
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_END_SECONDS)
+            self._await_end()
             self.end()
-            raise TeamError(f"ended: {self._last_words()}") from error
+            raise TeamError(f"ended: {self._last_words() or 'see its log'}") from error
         return reply
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
-        return next((line.strip() for line in reversed(lines) if "Error" in line), "see its log")[:300]
+        return error_line(self._log.read_text(errors="replace")) if self._log.exists() else ""
+
+    def _await_end(self) -> None:
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_SECONDS)
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return bool(self._connections) and self._process.poll() is None
+        return bool(self._connections) and self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """Let it end by itself."""
         for connection in self._connections if self.alive else ():
-            connection.send_bytes(json.dumps({"do": "stop"}).encode())
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
+            with suppress(OSError):  # it may end meanwhile
+                connection.send_bytes(json.dumps({"do": "stop"}).encode())
+        self._await_end()
         self.end()
 
     def end(self) -> None:
@@ -191,7 +204,8 @@ class Team:
         for connection in self._connections:
             connection.close()
         self._connections = []
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         self._directory.cleanup()

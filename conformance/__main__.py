@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from conformance.launch import BAD_OUTCOMES, Job, run
+from conformance.launch import BAD_OUTCOMES, Job, exit_on_sigterm, run
+from conformance.options import names, rank_numbers, report_file
 from conformance.plugin import MODULE_VARIABLE
 from conformance.report import Result, read_json, results_table, write_json
 from conformance.suite import SUITE_VARIABLE, find_suite
@@ -27,11 +28,6 @@ VERSION = "2025.12"
 LISTS = ROOT / "conformance"
 
 
-def names(text: str) -> list[str]:
-    """Return the comma-separated parts of an option."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the description of the command line."""
     made = argparse.ArgumentParser(
@@ -39,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--ranks", type=names, default=["1", "2"], help="numbers of ranks (default: 1,2)")
+    made.add_argument("--ranks", type=rank_numbers, default=[1, 2], help="numbers of ranks (default: 1,2)")
     made.add_argument(
         "--partition",
         type=names,
@@ -56,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--limit", type=float, default=120.0, help="seconds without progress that count as a hang"
     )
-    made.add_argument("--json", type=Path, default=Path("conformance-report.json"), help="the report's file")
+    made.add_argument("--json", type=report_file, default="conformance-report.json", help="the report's file")
     made.add_argument(
         "--join", type=Path, nargs="+", metavar="REPORT", help="run nothing: join reports of earlier runs"
     )
@@ -111,7 +107,7 @@ def ran(options: argparse.Namespace, pytest_arguments: list[str]) -> list[Result
         for ranks, partition, device in product(options.ranks, options.partition, options.device):
             print(f"\nP = {ranks}, partition {partition}, device {device}", flush=True)
             chosen = argparse.Namespace(
-                **vars(options) | {"ranks": int(ranks), "partition": partition, "device": device}
+                **vars(options) | {"ranks": ranks, "partition": partition, "device": device}
             )
             results.append(combination(chosen, suite, Path(directory) / f"{len(results)}", pytest_arguments))
             # After each: a run of all combinations takes a while, and may be ended by hand.
@@ -133,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     try:
         sys.exit(main())
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"conformance: {error}")

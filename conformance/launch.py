@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from conformance.journal import (
@@ -37,6 +38,7 @@ MAX_ABORTS: Final = 25
 _NORMAL_STATUSES: Final = frozenset({0, 1, 5})  # all passed, some failed, none collected
 _START_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.2
+_END_SECONDS: Final = 5.0
 
 _PYTEST_FRAMES: Final = ("/_pytest/", "/pluggy/", "/pytest/__main__", "<frozen runpy>")
 
@@ -108,6 +110,74 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept.setdefault("OMP_NUM_THREADS", "1")  # ranks share the cores
     kept |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # containers run as root
     return kept | dict(variables)
+
+
+def exit_on_sigterm() -> None:
+    """Let what asks this program to end (``kill``, ``timeout``) make it exit, so that it ends its ranks first."""
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    # timeout sends it twice: the second one must not cut short what the first one began.
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def complete(
+    command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None, limit: float | None = None
+) -> None:
+    """Run a command, with the ranks that it may start, to its end; nothing of it is left however this ends.
+
+    Raises
+    ------
+    OSError
+        If it does not start, ends with another status than 0, or takes longer than ``limit`` seconds.
+    """
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, errors="replace", start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            _, told = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"took longer than {limit:.0f} s") from error
+        finally:
+            if process.poll() is None:
+                end_session(process)
+    if process.returncode:
+        raise ChildProcessError(error_line(told) or f"ended with status {process.returncode}")
+
+
+def error_line(text: str) -> str:
+    """Return the last line of a program's output that names an error; empty where none does."""
+    lines = text.strip().splitlines()
+    return next((line.strip() for line in reversed(lines) if "Error" in line), "")[:300]
+
+
+def end_session(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> bool:
+    """End a process that leads a session, and its group; return whether all ended when they were asked to.
+
+    They are asked first: a launcher that is killed cannot end its ranks.
+    """
+    until = time.monotonic() + _END_SECONDS
+    is_there = _signal_group(process.pid, signal.SIGTERM)
+    while is_there and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS / 4)
+        process.poll()  # one that has ended stays in its group until then
+        is_there = _signal_group(process.pid, 0)
+    if is_there:
+        _signal_group(process.pid, signal.SIGKILL)
+    process.wait()
+    return not is_there
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal, 0 for none, to a group of processes; return whether there are any."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def run(job: Job) -> list[Outcome]:
@@ -211,14 +281,9 @@ def _kill(process: subprocess.Popen[bytes], journal: Path) -> None:
     """End the launcher and the ranks that it started, if they still run."""
     if process.poll() is not None:
         return
-    process.terminate()
-    try:
-        process.wait(5.0)
-    except subprocess.TimeoutExpired:
+    if not end_session(process):
         for position in read_positions(journal):
             _signal(position.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
 
 
 def _ended_well(positions: Sequence[Position], ranks: int) -> bool:

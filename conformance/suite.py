@@ -64,9 +64,13 @@ def _fetch(repository: str, commit: str, directory: Path) -> None:
         ["fetch", "--quiet", "--depth", "1", repository, commit],
         ["-c", "advice.detachedHead=false", "checkout", "--quiet", "FETCH_HEAD"],
     ):
-        ended = subprocess.run([*git, *arguments], capture_output=True, text=True, check=False)
-        if ended.returncode:
+        try:
+            ended = subprocess.run([*git, *arguments], capture_output=True, text=True, check=False)
+            reason = ended.stderr.strip() if ended.returncode else None
+        except OSError as error:
+            reason = f"git does not start: {error}"
+        if reason is not None:
             raise FileNotFoundError(
                 f"the suite is a checkout given by --suite or {SUITE_VARIABLE}, or fetched from {repository}; "
-                f"fetching failed: {ended.stderr.strip()}"
+                f"fetching failed: {reason}"
             )

@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from conformance.launch import BAD_OUTCOMES, Job, run  # noqa: E402 - found by the line above
+from conformance.launch import BAD_OUTCOMES, Job, exit_on_sigterm, run  # noqa: E402 - found by the line above
+from conformance.options import rank_numbers  # noqa: E402
 from conformance.report import KINDS, Row, table  # noqa: E402
 
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--ranks", default="1,2,3,4", help="numbers of ranks, with commas (default: %(default)s)"
+        "--ranks",
+        type=rank_numbers,
+        default="1,2,3,4",
+        help="numbers of ranks, with commas (default: %(default)s)",
     )
     parser.add_argument(
         "--limit",
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     is_good = True
     with tempfile.TemporaryDirectory(prefix="array-api-dist-tests-") as directory:
-        for ranks in map(int, options.ranks.split(",")):
+        for ranks in options.ranks:
             print(f"\nP = {ranks}", flush=True)
             journal = Path(directory) / str(ranks)
             paths = ["-o", f"testpaths={'tests' if ranks == 1 else 'tests/mpi tests/ml'}"]
@@ -60,4 +64,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from math import inf
@@ -18,6 +19,9 @@ from benchmarks.model.paper import plot as plot_runs
 from benchmarks.model.plots import Curves, plot, plot_shares
 from benchmarks.model.predict import RANKS, Prediction, predicted, predicted_workload
 from benchmarks.model.workloads import WORKLOADS
+from benchmarks.options import numbers, output_directory, refusals
+from conformance.launch import exit_on_sigterm
+from conformance.options import report_file
 
 STRONG_ELEMENTS: Final = 1 << 30
 WEAK_ELEMENTS: Final = 1 << 22
@@ -48,11 +52,10 @@ def predict(
     ] = None,
 ) -> None:
     """Write tables and plots of every function and of the paper's workloads, on up to 65,536 ranks of a machine."""
-    try:
+    with refusals():
         points = [] if beside is None else published(beside)
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from error
-    _predict(load(machine), out, most_ranks, points)
+        described = load(machine)
+    _predict(described, output_directory(out), most_ranks, points)
 
 
 @app.command("validate")
@@ -70,14 +73,23 @@ def validate_here(
     # Not before: what it measures with is a program of its own, too.
     from benchmarks.model.validate import validate
 
-    timed, traced = ([int(each) for each in text.split(",") if each] for text in (ranks, counted))
-    validate(machine, timed, traced, elements, json_file)
+    timed, traced = numbers(ranks), numbers(counted) if counted else []
+    with refusals():
+        given = None if machine is None else load(machine)
+        if json_file is not None:
+            report_file(str(json_file))
+    exit_on_sigterm()
+    try:
+        validate(given, timed, traced, elements, json_file)
+    except OSError as error:
+        # Of the ranks, which have their own words for it.
+        print(f"benchmarks: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
 
 
 def _predict(machine: Machine, out: Path, most_ranks: int, points: Sequence[Point]) -> None:
     ranks = [each for each in RANKS if each <= most_ranks]
     cases = every_case()
-    out.mkdir(parents=True, exist_ok=True)
     strong = {case.function: _scaled(case, ranks, machine, lambda _: STRONG_ELEMENTS) for case in cases}
     weak = {
         case.function: _scaled(case, ranks, machine, lambda ranks: WEAK_ELEMENTS * ranks) for case in cases

@@ -65,7 +65,7 @@ class Machine:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name != "name" and not value > 0:
+            if field.name != "name" and not (isinstance(value, int | float) and value > 0):
                 raise ValueError(f"a machine's {field.name} must be positive, got {value}")
 
 
@@ -101,6 +101,19 @@ def of_probe(report: Mapping[str, Any]) -> Machine:
     )
 
 
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+        found: object = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"a machine is described in JSON or TOML, got {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type
+            f"a machine is described by names and figures, got {path}"
+        )
+    return found
+
+
 def load(path: Path) -> Machine:
     """Return the machine that a file describes: a probe's JSON, or a description in JSON or TOML.
 
@@ -109,10 +122,14 @@ def load(path: Path) -> Machine:
     ValueError
         If figures are missing, unknown or not positive.
     """
-    text = path.read_text()
-    found: dict[str, Any] = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    found = _described(path)
     if "figures" in found:
-        return of_probe(found)
+        try:
+            return of_probe(found)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"a probe is a JSON file that python -m array_api_dist --json wrote, got {path}"
+            ) from error
     names = {field.name for field in fields(Machine)}
     if found.keys() != names:
         missing, unknown = sorted(names - found.keys()), sorted(found.keys() - names)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,7 @@ from benchmarks.model.machine import Machine, load
 from benchmarks.model.measure import CDIST_ROWS
 from benchmarks.model.predict import Prediction, predicted, predicted_workload
 from benchmarks.model.workloads import WORKLOADS
-from conformance.launch import environment
+from conformance.launch import complete, environment, mpiexec
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -61,15 +59,8 @@ class Comparison:
 
 def _launched(ranks: int, *command: str) -> None:
     """Run a module on so many ranks."""
-    launcher = [shutil.which("mpirun") or "mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
     variables = {"PYTHONPATH": f"{ROOT}:{ROOT / 'ml'}", "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [*launcher, sys.executable, "-m", *command],
-        check=True,
-        cwd=ROOT,
-        env=environment(variables),
-        stdout=subprocess.DEVNULL,
-    )
+    complete([*mpiexec(ranks), sys.executable, "-m", *command], environment(variables), cwd=ROOT)
 
 
 def _elements(name: str, elements: int) -> int:
@@ -127,12 +118,18 @@ def compared_workloads(elements: int, ranks: int, machine: Machine, found: Measu
 
 
 def validate(
-    probe: Path | None, timed: Sequence[int], counted: Sequence[int], elements: int, json_file: Path | None
+    given: Machine | None, timed: Sequence[int], counted: Sequence[int], elements: int, json_file: Path | None
 ) -> None:
-    """Measure, predict, and print both."""
+    """Measure, predict, and print both; without a machine given, for what the probe finds here.
+
+    Raises
+    ------
+    OSError
+        If ranks do not start or fail.
+    """
     rows: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="array-api-dist-model-") as directory:
-        machine = load(probe or probed(Path(directory) / "probe.json"))
+        machine = given or load(probed(Path(directory) / "probe.json"))
         for ranks in (*timed, *counted):
             path = Path(directory) / f"{ranks}.json"
             repeats = "5" if ranks in timed else "1"

@@ -8,18 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import data
-from launch import is_launched, launch
-
-
-def _at_least(least: int) -> type[int]:
-    def whole(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {number}")
-        return number
-
-    whole.__name__ = "integer"
-    return whole  # type: ignore[return-value]  # argparse takes any callable
+from launch import at_least, is_launched, launch
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -31,18 +20,18 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--file", type=Path, help="an HDF5 file (default: made in the output folder)")
     parser.add_argument("--dataset", default=data.DATASET, help="its 2-D data set (default: %(default)s)")
-    parser.add_argument("--clusters", type=_at_least(1), default=6, help="default: %(default)s")
+    parser.add_argument("--clusters", type=at_least(1), default=6, help="default: %(default)s")
     parser.add_argument(
-        "--ranks", type=_at_least(1), default=2, help="how many processes (default: %(default)s)"
+        "--ranks", type=at_least(1), default=2, help="how many processes (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=_at_least(0), default=0, help="of k-means++ (default: %(default)s)")
-    parser.add_argument("--max-iter", type=_at_least(1), default=300, help="default: %(default)s")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of k-means++ (default: %(default)s)")
+    parser.add_argument("--max-iter", type=at_least(1), default=300, help="default: %(default)s")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument(
         "--output", type=Path, default=Path("demo-output"), help="folder of results (default: %(default)s)"
     )
     parser.add_argument(
-        "--mpirun", help="the MPI launcher (default: the one beside this Python, else on PATH)"
+        "--mpirun", help="the MPI launcher (default: $MPIEXEC, else the one beside this Python, else on PATH)"
     )
     return parser.parse_args(arguments)
 
@@ -54,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         # Without a file of one's own: the flights.
         flights = options.output / "flights.h5" if options.file is None else None
         here = Path(__file__).resolve().parent
-        return launch(here, options.ranks, arguments, flights=flights, mpirun=options.mpirun)
+        return launch(
+            here, options.ranks, arguments, output=options.output, flights=flights, mpirun=options.mpirun
+        )
     # Imported on the ranks only: it starts MPI.
     from job import run
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from launch import USAGE_ERROR, environment, is_launched, launcher
+from launch import USAGE_ERROR, at_least, completed, is_launched, launcher
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,7 @@ import array_api_dist_ml as ml
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
 
+FAILED = 1
 ROWS, COLUMNS, CLUSTERS = 20_000, 7, 5
 
 
@@ -57,20 +57,26 @@ def counted() -> dict[str, int]:
     }
 
 
-def _on(ranks: int, mpirun: str) -> dict[str, int]:
+def _on(ranks: int, mpirun: str | None) -> dict[str, int]:
     """Return what ``counted`` gives on so many ranks, started for it."""
-    command = [mpirun, "-n", str(ranks), sys.executable, __file__]
-    done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
+    done = completed(launcher(mpirun), ranks, [__file__], capture=True)
+    if done.returncode:
+        raise ChildProcessError(f"{ranks} ranks ended with status {done.returncode}:\n{done.stderr.strip()}")
     found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def integers(text: str) -> list[int]:
+    """Return the positive integers of an option, with commas."""
+    return [at_least(1)(each) for each in text.split(",")]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Count on these ranks under an MPI launcher, else start it for each number of ranks and print the table."""
     parser = argparse.ArgumentParser(prog="python ml/demo/collectives.py", description=__doc__)
-    parser.add_argument("--ranks", default="1,2,3", help="with commas (default: %(default)s)")
+    parser.add_argument("--ranks", type=integers, default="1,2,3", help="with commas (default: %(default)s)")
     parser.add_argument(
-        "--mpirun", help="the MPI launcher (default: the one beside this Python, else on PATH)"
+        "--mpirun", help="the MPI launcher (default: $MPIEXEC, else the one beside this Python, else on PATH)"
     )
     options = parser.parse_args(arguments)
     if is_launched():
@@ -79,12 +85,11 @@ def main(arguments: Sequence[str]) -> int:
             print(json.dumps(found))
         return 0
     try:
-        ranks = [int(each) for each in options.ranks.split(",")]
-        columns = [_on(each, launcher(options.mpirun)) for each in ranks]
-    except (ValueError, FileNotFoundError) as error:
+        columns = [_on(each, options.mpirun) for each in options.ranks]
+    except OSError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    table = Table("collectives", *(f"P = {each}" for each in ranks))
+        return FAILED if isinstance(error, ChildProcessError) else USAGE_ERROR
+    table = Table("collectives", *(f"P = {each}" for each in options.ranks))
     for name in columns[0]:
         table.add_row(name, *(str(column[name]) for column in columns))
     Console().print(table)

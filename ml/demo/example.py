@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 from data import COLUMNS, DATASET, write_flights
-from launch import USAGE_ERROR, is_launched, launch
+from launch import USAGE_ERROR, at_least, is_launched, launch
 from rich.console import Console
 from rich.markup import escape
 
@@ -49,12 +49,28 @@ def parsed(description: str, arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--xp", default=DISTRIBUTED, help="the namespace: array_api_dist, numpy, … (default: %(default)s)"
     )
-    parser.add_argument("--ranks", type=int, default=2, help="how many processes (default: %(default)s)")
+    parser.add_argument(
+        "--ranks", type=at_least(1), default=2, help="how many processes (default: %(default)s)"
+    )
     parser.add_argument("--file", type=Path, help="the flights (default: made in the output folder)")
     parser.add_argument(
         "--output", type=Path, default=Path("demo-output"), help="folder of results (default: %(default)s)"
     )
     return Options(**vars(parser.parse_args(arguments)))
+
+
+def namespace(name: str) -> Any:
+    """Return the module of an array namespace.
+
+    Raises
+    ------
+    ImportError
+        If there is none of this name, or it is none of the standard's.
+    """
+    xp = importlib.import_module(name)
+    if not hasattr(xp, "asarray"):
+        raise ImportError(f"an array namespace has the standard's functions, {name} has no asarray")
+    return xp
 
 
 def loaded(xp: Any, path: Path) -> Any:
@@ -94,22 +110,29 @@ def run(
             Path(program).resolve(),
             options.ranks,
             arguments,
+            output=options.output,
             flights=None if options.file else options.flights,
         )
     console = Console()
     try:
+        xp = namespace(options.xp)
         if options.xp != DISTRIBUTED and options.file is None and not options.flights.is_file():
             write_flights(options.flights)
-        xp = importlib.import_module(options.xp)
         found = job(xp, loaded(xp, options.flights))
     except (OSError, LookupError, TypeError, ValueError, ImportError) as error:
-        if _is_first(options):
-            console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return USAGE_ERROR
+        return _refused(error, console) if _is_first(options) else USAGE_ERROR
     if not _is_first(options):
         return 0
-    show(found, options.output, console)
+    try:
+        show(found, options.output, console)
+    except OSError as error:
+        return _refused(error, console)
     return _compared(found, job(np, loaded(np, options.flights)), console)
+
+
+def _refused(error: Exception, console: Console) -> int:
+    console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return USAGE_ERROR
 
 
 def _is_first(options: Options) -> bool:

@@ -157,8 +157,16 @@ def run(options: argparse.Namespace) -> int:
         outcome = cluster(options, device)
     except (OSError, LookupError, TypeError, ValueError) as error:
         # Raised on every rank alike.
-        if is_first:
-            console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return BAD_INPUT
-    status = finish(options, outcome, console) if is_first else 0
+        return _refused(error, console) if is_first else BAD_INPUT
+    status = 0
+    if is_first:
+        try:
+            status = finish(options, outcome, console)
+        except OSError as error:
+            status = _refused(error, console)
     return agreed_status(status, device)
+
+
+def _refused(error: Exception, console: Console) -> int:
+    console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return BAD_INPUT

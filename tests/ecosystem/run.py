@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import tarfile
@@ -29,27 +28,33 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from conformance.journal import Outcome  # noqa: E402 - found by the line above
-from conformance.launch import BAD_OUTCOMES, Job, run  # noqa: E402
+from conformance.launch import BAD_OUTCOMES, Job, exit_on_sigterm, run  # noqa: E402
+from conformance.options import names, rank_numbers, report_file  # noqa: E402
 from conformance.report import KINDS, Result, Row, results_table, table, write_json  # noqa: E402
 
 EXTRA: Final = "array-api-extra==0.11.5"
 HERE: Final = Path(__file__).resolve().parent
+OUTSIDE: Final = "(outside any test)"
+LIBRARIES: Final = ("scikit-learn", "array-api-extra", "scipy")
 
 
-def names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def libraries(text: str) -> list[str]:
+    found = names(text)
+    if not found or any(name not in LIBRARIES for name in found):
+        raise argparse.ArgumentTypeError(f"a library is one of {', '.join(LIBRARIES)}, got {text!r}")
+    return found
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
-        "--ranks", type=names, default=["1", "2", "3"], help="numbers of ranks (default: 1,2,3)"
+        "--ranks", type=rank_numbers, default="1,2,3", help="numbers of ranks (default: %(default)s)"
     )
     made.add_argument(
         "--library",
-        type=names,
-        default=["scikit-learn", "array-api-extra", "scipy"],
-        help="whose tests (default: scikit-learn,array-api-extra,scipy)",
+        type=libraries,
+        default=",".join(LIBRARIES),
+        help="whose tests (default: %(default)s)",
     )
     made.add_argument("--partition", default="first", help="the default partition (default: first)")
     made.add_argument(
@@ -66,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--journal", type=Path, help="a directory: a run that was ended goes on from what is there"
     )
-    made.add_argument("--json", type=Path, default=Path("ecosystem-report.json"), help="the report's file")
+    made.add_argument("--json", type=report_file, default="ecosystem-report.json", help="the report's file")
     return made
 
 
@@ -110,6 +115,8 @@ def array_api_extra(given: Path | None, scratch: Path) -> tuple[Path, list[str],
 
 def subject(test: str) -> str:
     """Return what a test is about: its module, or the estimator or metric that a test of all of them was given."""
+    if not test:
+        return OUTSIDE
     path, _, name = test.partition("::")
     parts = [part for part in Path(path).with_suffix("").parts if part not in {"tests", "main"}]
     module = ".".join(part.removeprefix("test_") for part in parts)
@@ -140,7 +147,7 @@ def differing(results: Sequence[Result]) -> list[str]:
             endings[outcome.test].append(f"{outcome.outcome} at P = {result.ranks}")
     alike = len(results)
     return [
-        f"{test}: {', '.join(ends)}"
+        f"{test or OUTSIDE}: {', '.join(ends)}"
         for test, ends in endings.items()
         if len(ends) != alike or len({end.split()[0] for end in ends}) > 1
     ]
@@ -185,13 +192,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="array-api-dist-ecosystem-") as directory:
         for library in options.library:
             results: list[Result] = []
-            for ranks in map(int, options.ranks):
+            for ranks in options.ranks:
                 print(f"\n{library} on {options.namespace}, P = {ranks}", flush=True)
                 results.append(library_run(options, library, ranks, Path(directory), rest))
-                print(f"\n{subjects_table(results[-1].outcomes)}", flush=True)
                 everything.append(results[-1])
                 facts = {"namespace": options.namespace, "mixed_kinds": options.mixed_kinds}
                 write_json(options.json, everything, facts)
+                print(f"\n{subjects_table(results[-1].outcomes)}", flush=True)
             print(f"\n{library} on {options.namespace}\n{results_table(results)}")
             print("\n" + "\n".join(differing(results)), flush=True)
     bad = [outcome for result in everything for outcome in result.outcomes if outcome.outcome in BAD_OUTCOMES]
@@ -199,5 +206,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the ranks are ended with this program
+    exit_on_sigterm()
     sys.exit(main())

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mpi4py import MPI
+from processes import left_after_sigterm, marked
 from spaces import RANKS
 
 WORLD = MPI.COMM_WORLD
@@ -110,6 +111,36 @@ def test_unfit_input_ends_every_rank_with_a_message(
     shown = capsys.readouterr().out
     assert (message in shown) == (WORLD.rank == 0)
     WORLD.Barrier()
+
+
+def test_results_that_cannot_be_written_end_every_rank_with_a_message(
+    file: Path, mpi_tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    options = ["--file", str(file), "--dataset", "deep/table", "--output", str(file / "below")]
+    assert run(options) == 2
+    assert ("Not a directory" in capsys.readouterr().out) == (WORLD.rank == 0)
+    WORLD.Barrier()
+
+
+@pytest.mark.skipif(RANKS > 1, reason="it starts ranks of its own")
+def test_a_program_that_is_asked_to_end_leaves_no_rank(tmp_path: Path) -> None:
+    program, marks = tmp_path / "waits.py", tmp_path / "marks"
+    program.write_text(marked(marks), encoding="utf-8")
+    launched = f"launch(Path({str(program)!r}), 2, [], output=Path({str(tmp_path)!r}))"
+    text = f"import sys; from pathlib import Path; from launch import launch; sys.exit({launched})"
+    assert left_after_sigterm(["-c", text], marks, 2, {"PYTHONPATH": str(DEMO)}) == []
+
+
+@pytest.mark.skipif(RANKS > 1, reason="one process shows it")
+def test_the_environment_names_a_launcher_and_an_option_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = importlib.import_module("launch").launcher
+    monkeypatch.setenv("MPIEXEC", "srun --mpi=pmix")
+    assert launcher(None) == ["srun", "--mpi=pmix"]
+    assert launcher("sh")[0].endswith("/sh")
+    monkeypatch.delenv("MPIEXEC")
+    (found,) = launcher(None)
+    assert Path(found).exists()
 
 
 @pytest.mark.skipif(RANKS > 1, reason="it starts ranks of its own")

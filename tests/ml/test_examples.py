@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from spaces import RANKS
+
+from conformance.launch import environment, mpiexec
 
 DEMO = Path(__file__).resolve().parents[2] / "ml" / "demo"
 pytestmark = pytest.mark.skipif(RANKS > 1, reason="they start ranks of their own")
@@ -49,3 +53,45 @@ def test_a_missing_file_is_told_once(tmp_path: Path) -> None:
     done = run("lasso_path.py", "--file", "none.h5", "--output", str(tmp_path))
     assert done.returncode == 2
     assert done.stdout.count("existing file, got none.h5") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lasso_path.py", "--ranks", "0"], "must be at least 1, got 0"),
+        (["pipeline.py", "--ranks", "two"], "invalid integer value: 'two'"),
+        (["collectives.py", "--ranks", "2,0"], "must be at least 1, got 0"),
+        (
+            ["pipeline.py", "--xp", "math"],
+            "an array namespace has the standard's functions, math has no asarray",
+        ),
+        (["lasso_path.py", "--output", f"{__file__}/below"], "Not a directory"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_unfit_options_are_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert told in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_cannot_be_written_are_told_under_mpirun(tmp_path: Path) -> None:
+    flights = tmp_path / "flights.h5"
+    with h5py.File(flights, "w") as file:
+        file["flights"] = np.random.default_rng(1).normal(size=(300, 18))
+    program = [str(DEMO / "lasso_path.py"), "--file", str(flights), "--output", str(flights / "below")]
+    variables = {"PYTHONPATH": os.pathsep.join([str(DEMO.parents[1]), str(DEMO.parent)])}
+    done = subprocess.run(
+        [*mpiexec(2), sys.executable, *program],
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Not a directory" in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,15 +16,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import command, facts
 from benchmarks.answers import difference, expected
 from benchmarks.cases import CASES, DATASETS, SCALES, matching
 from benchmarks.cases.canonical import canonical
 from benchmarks.cases.catalogue import START
 from benchmarks.command import app
 from benchmarks.comparison import compared
-from benchmarks.environments import PINS
+from benchmarks.environments import PINS, Environment, _fingerprint
 from benchmarks.model.machine import EXAMPLE
 from benchmarks.model.machine import load as load_machine
+from benchmarks.model.validate import probed
 from benchmarks.pages import BEGIN, END, PAGE, renew
 from benchmarks.plots import draw
 from benchmarks.predictions import predicted_seconds
@@ -31,6 +34,8 @@ from benchmarks.registry import OWN, SYSTEMS, Layout, layouts
 from benchmarks.report import markdown
 from benchmarks.results import Results, Row, load
 from benchmarks.runner import Plan
+from benchmarks.startup import REPEATS, start_rows
+from benchmarks.teams import Team, TeamError
 
 ROOT = Path(__file__).parents[2]
 MEASURED = [case for case in CASES if case.group != START]
@@ -214,7 +219,149 @@ def test_the_page_has_its_marks() -> None:
     assert END in PAGE.read_text()
 
 
+def test_plots_name_the_files_that_they_write(tmp_path) -> None:
+    results(1.0).save(tmp_path / "results.json")
+    done = CliRunner().invoke(app, ["plot", str(tmp_path / "results.json"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    told = "".join(done.output.split()).split(",")
+    assert {Path(each).name for each in told} == {path.name for path in (tmp_path / "out").iterdir()}
+
+
+# ---- what users get wrong
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "1", '{"format": 1}', '{"format": 1, "rows": [{}]}', '{"format": 7}']
+)
+def test_a_file_without_results_is_refused(tmp_path, text) -> None:
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(ValueError, match=r"results (are a JSON file|have the format 1,).*results.json"):
+        load(tmp_path / "results.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["compare", "none.json", "good.json"], "none.json"),
+        (["compare", "good.json", "bad.json"], "results are a JSON file"),
+        (["compare", "good.json", "good.json", "--yardstick", "heat"], "must have measured the yardstick, got 'heat'"),
+        (["plot", "none.json"], "none.json"),
+        (["plot", "good.json", "--also", "bad.json"], "results are a JSON file"),
+        (["plot", "good.json", "--out", "good.json"], "results go to a directory, got good.json"),
+        (["run", "--out", "good.json"], "results go to a directory, got good.json"),
+        (["run", "--ranks", "0"], "numbers of ranks are positive and comma-separated, got '0'"),
+        (["model", "predict", "--machine", "none.toml"], "none.toml"),
+        (["model", "predict", "--machine", "bad.json"], "a machine is described by names and figures"),
+        (["model", "predict", "--out", "good.json"], "results go to a directory, got good.json"),
+        (["model", "validate", "--machine", "bad.json"], "a machine is described by names and figures"),
+        (["model", "validate", "--ranks", "abc"], "numbers of ranks are positive and comma-separated, got 'abc'"),
+        (["model", "validate", "--ranks", "-1"], "numbers of ranks are positive and comma-separated, got '-1'"),
+        (["model", "validate", "--counted", "0"], "numbers of ranks are positive and comma-separated, got '0'"),
+        (["model", "validate", "--json", "none/rows.json"], "a report must be a file that can be written"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_unfit_options_are_told_without_a_traceback(tmp_path, monkeypatch, arguments, told) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    results(1.0).save(Path("good.json"))
+    Path("bad.json").write_text("[]")
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+
+
+# ---- what is not there
+
+
+def test_without_git_a_run_has_no_commit(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (facts.machine()["commit"], facts.machine()["changed"]) == ("", False)
+
+
+def test_where_processes_are_kept_on_no_cores_all_of_them_count(monkeypatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert facts.cores() == os.cpu_count()
+
+
+def launcher(path: Path, text: str) -> str:
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_probe_is_started_as_all_ranks_are(tmp_path, monkeypatch) -> None:
+    # Instead of two ranks: what they would write, and how they were asked to.
+    text = f"import json, sys; open(sys.argv[-1], 'w').write(json.dumps({PROBE} | {{'told': sys.argv[1:]}}))"
+    monkeypatch.setenv("MPIEXEC", f"{launcher(tmp_path / 'start', text)} --mpi=pmix")
+    told = json.loads(probed(tmp_path / "probe.json").read_text())["told"]
+    assert told[:6] == ["--mpi=pmix", "-n", "2", sys.executable, "-m", "array_api_dist"]
+
+
+@pytest.mark.parametrize(
+    "text", ["raise OSError('no ranks here')", ""], ids=["it fails", "it writes nothing"]
+)
+def test_a_probe_that_fails_leaves_no_figures_and_says_why(tmp_path, monkeypatch, capsys, text) -> None:
+    monkeypatch.setenv("MPIEXEC", launcher(tmp_path / "start", text))
+    assert command.probe_figures() == {}
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the probe failed" in told
+    assert "OSError: no ranks here" in told or not text
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        ("raise SystemExit(1)", "did not start: see its log"),
+        ("raise ImportError('no NumPy')", "did not start: ImportError: no NumPy"),
+        (None, "did not start: .*No such file"),
+    ],
+)
+def test_a_peer_that_does_not_start_is_told(tmp_path, python, told) -> None:
+    place = Path(launcher(tmp_path / "python", python)) if python else tmp_path / "none"
+    with pytest.raises(TeamError, match=told):
+        Team(SYSTEMS["numpy"], Layout(1, 1), Environment(place), tmp_path / "log")
+
+
+def test_a_peer_that_cannot_be_imported_has_a_row_that_says_so(tmp_path) -> None:
+    (case,) = matching(CASES, [f"{START}/import/alone"])
+    broken = Path(launcher(tmp_path / "python", "raise ImportError('no NumPy')"))
+    places = {"scipy": Environment(Path(sys.executable)), "numpy": Environment(broken)}
+    rows = {row.system: row for row in start_rows(case, Plan([case], [], [1], 1, "tiny"), places)}
+    assert rows["numpy"].error == "did not start: ImportError: no NumPy"
+    assert rows["numpy"].seconds == ()
+    assert rows["scipy"].error is None
+    assert len(rows["scipy"].seconds) == REPEATS
+
+
 # ---- a whole run
+
+
+def test_a_peer_that_does_not_start_ends_one_row_and_not_the_run(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "array-api-dist" / "benchmarks" / f"numpy-{_fingerprint('numpy')}" / "bin"
+    folder.mkdir(parents=True)
+    launcher(folder / "python", "raise SystemExit(1)")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
+    options = [
+        "--scale",
+        "tiny",
+        "--systems",
+        f"{OWN},numpy",
+        "--ranks",
+        "1",
+        "--repeats",
+        "2",
+        "--cores",
+        "1",
+    ]
+    done = CliRunner().invoke(
+        app, ["run", "overhead/sum/allreduce", *options, "--out", str(tmp_path / "out")]
+    )
+    signal.signal(signal.SIGTERM, before)
+    assert done.exit_code == 0, done.output
+    errors = {row.system: row.error for row in load(tmp_path / "out" / "results.json").rows}
+    assert errors == {OWN: None, "numpy": "did not start: see its log"}
 
 
 def test_a_run_measures_on_one_and_two_ranks_and_writes_results(tmp_path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +13,19 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, register_random, settings
 from hypothesis import strategies as st
+from processes import left_after_sigterm, marked
 
 from array_api_dist._partition import REPLICATED, Partition
 from conformance import suite
 from conformance.__main__ import LISTS, main, xfails
 from conformance.journal import Outcome
+from conformance.launch import complete
+from conformance.options import report_file
 from conformance.plugin import Serials, is_spread
 from conformance.report import Result, read_json, results_table, write_json
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = [["tests/run.py"], ["-m", "conformance"], ["tests/ecosystem/run.py"]]
 
 # A stand-in for the official suite: the same layout and options, and tests of a namespace of three ranks' worth.
 FAKE_CONFTEST = """
@@ -47,6 +55,11 @@ def test_examples_are_the_same(number, data):
 def test_fails_on_one_rank():
     assert MPI.COMM_WORLD.rank == 0
 """
+
+
+def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
 @pytest.fixture
@@ -120,6 +133,12 @@ def test_a_clone_that_fails_says_what_can_be_done(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="--suite or ARRAY_API_TESTS"):
         suite.clone(tmp_path / "suite", nowhere, nowhere)
+
+
+def test_without_git_it_says_what_can_be_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"--suite or ARRAY_API_TESTS.*git does not start"):
+        suite.clone(tmp_path / "suite")
 
 
 def test_a_clone_has_the_pinned_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,3 +221,82 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="a JSON file that python -m conformance wrote"):
         read_json(tmp_path / "other.json")
+
+
+# ---- options, and an end
+
+
+@pytest.mark.parametrize("ranks", ["0", "-1", "abc", "", "1,,2"])
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program[-1])
+def test_numbers_of_ranks_that_are_none_are_refused(program: list[str], ranks: str) -> None:
+    done = started(*program, f"--ranks={ranks}")
+    assert done.returncode == 2
+    assert f"numbers of ranks are positive and comma-separated, got {ranks!r}" in done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS[1:], ids=lambda program: program[-1])
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(
+    program: list[str], tmp_path: Path
+) -> None:
+    done = started(*program, "--json", str(tmp_path / "none" / "report.json"))
+    assert done.returncode == 2
+    assert "a report must be a file that can be written, got" in done.stderr
+    assert done.stdout == ""
+
+
+def test_looking_whether_a_report_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
+    there = tmp_path / "there.json"
+    there.write_text("kept", encoding="utf-8")
+    assert report_file(str(there)).read_text(encoding="utf-8") == "kept"
+    assert not report_file(str(tmp_path / "new.json")).exists()
+
+
+def test_a_library_without_tests_here_is_refused() -> None:
+    done = started("tests/ecosystem/run.py", "--library", "nosuch")
+    assert done.returncode == 2
+    assert "a library is one of scikit-learn, array-api-extra, scipy, got 'nosuch'" in done.stderr
+
+
+def test_what_fails_outside_a_test_is_in_the_table_and_in_the_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    options = ["--library", "scipy", "--namespace", "nosuch", "--ranks", "1", "--json", str(report)]
+    done = started("tests/ecosystem/run.py", *options, "-k", "erf")
+    assert done.returncode == 1, done.stderr
+    assert "(outside any test)" in done.stdout
+    (run,) = json.loads(report.read_text(encoding="utf-8"))["runs"]
+    assert run["counts"]["error"] == 1
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("program", ["tests/run.py", "conformance"])
+def test_a_run_that_is_asked_to_end_leaves_no_rank(
+    fake_suite: Path, tmp_path: Path, program: str, ranks: int
+) -> None:
+    marks = tmp_path / "marks"
+    waiting = fake_suite / "array_api_tests" / "test_some.py"
+    waiting.write_text(f"def test_waits():\n    exec({marked(marks)!r})\n", encoding="utf-8")
+    command = [str(ROOT / program), "--ranks", str(ranks), str(waiting)]
+    if program == "conformance":
+        options = [
+            "--suite",
+            str(fake_suite),
+            "--module",
+            "math_like",
+            "--json",
+            str(tmp_path / "report.json"),
+        ]
+        command = ["-m", program, "--ranks", str(ranks), *options]
+    assert left_after_sigterm(command, marks, ranks, {"PYTHONPATH": str(ROOT)}) == []
+
+
+def test_a_command_that_takes_too_long_or_fails_is_told(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    with pytest.raises(TimeoutError, match="took longer than 2 s"):
+        complete([sys.executable, "-c", marked(marks)], os.environ, limit=2.0)
+    (process,) = marks.iterdir()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(process.name), 0)
+    with pytest.raises(ChildProcessError, match="ended with status 3"):
+        complete([sys.executable, "-c", "raise SystemExit(3)"], os.environ)
+    with pytest.raises(ChildProcessError, match="ValueError: the reason"):
+        complete([sys.executable, "-c", "raise ValueError('the reason')"], os.environ)

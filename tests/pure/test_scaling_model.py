@@ -197,6 +197,23 @@ def test_a_description_must_be_whole_and_positive(tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.json", "{", "described in JSON or TOML, got .*a.json: "),
+        ("a.toml", "x = [", "described in JSON or TOML, got .*a.toml: "),
+        ("a.json", "[]", "described by names and figures, got .*a.json"),
+        ("a.json", '{"figures": {}}', "a probe is a JSON file that python -m array_api_dist --json wrote"),
+        ("a.toml", EXAMPLE.read_text().replace("flops = 30.0e9", "flops = 'many'"), "flops must be positive, got many"),
+    ],
+)  # fmt: skip
+def test_what_describes_no_machine_is_refused(tmp_path: Path, name: str, text: str, told: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        load(path)
+
+
 def test_an_exchange_with_few_peers_sends_long_messages() -> None:
     machine = replace(FLAT, message_seconds=1.0)
     # The budget allows messages of 64 KiB; two ranks send 16 MiB at a time.

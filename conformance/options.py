@@ -1,0 +1,49 @@
+"""What the programs' options have in common: names, numbers of ranks and the files of reports, checked as they are read."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+
+def names(text: str) -> list[str]:
+    """Return the comma-separated parts of an option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def rank_numbers(text: str) -> list[int]:
+    """Return the comma-separated numbers of ranks in an option.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If there is none, or one is no positive integer: to launchers 0 means as many as there is room for.
+    """
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = [0]
+    if min(found) < 1:
+        raise ArgumentTypeError(f"numbers of ranks are positive and comma-separated, got {text!r}")
+    return found
+
+
+def report_file(text: str) -> Path:
+    """Return the path of a report that will be written, having seen that it can be: runs take long.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it cannot be written.
+    """
+    path = Path(text)
+    is_there = path.exists()
+    try:
+        path.open("a", encoding="utf-8").close()
+        if not is_there:
+            path.unlink()
+    except OSError as error:
+        raise ArgumentTypeError(
+            f"a report must be a file that can be written, got {text}: {error}"
+        ) from error
+    return path
