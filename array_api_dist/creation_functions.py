@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil
 from operator import index as as_index
-from typing import Any, Final, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, cast
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import torch
 from torch.utils.dlpack import from_dlpack as from_dlpack_tensor
 
 from array_api_dist import _dtypes as dt
+from array_api_dist import _host_values
 from array_api_dist._array import Array, as_dtype
 from array_api_dist._block import Block
 from array_api_dist._device import Device
@@ -33,7 +34,6 @@ from array_api_dist._validation import (
 )
 from array_api_dist.engine import creation, rearrangement
 from array_api_dist.kernels import creation as kernels
-from array_api_dist.kernels.dtypes import standard_dtype
 from array_api_dist.partition import placement_for
 
 __all__ = [
@@ -58,8 +58,6 @@ __all__ = [
 NestedSequence: TypeAlias = Sequence["bool | int | float | complex | np.generic | Array | NestedSequence"]
 
 _SIGNED_64: Final = dt.integer_limits(dt.int64)
-_SAFE: Final = 2.0**63
-"""Below it NumPy makes no float of an integer."""
 
 
 class SupportsBufferProtocol(Protocol):
@@ -91,7 +89,8 @@ def arange(
     Communication: none.
     """
     first, last, by = (
-        _number(value) for value in ((0, start, step) if stop is None else (start, stop, step))
+        _host_values.real_number(value)
+        for value in ((0, start, step) if stop is None else (start, stop, step))
     )
     if by == 0:
         raise ValueError("step must not be 0")
@@ -109,26 +108,6 @@ def arange(
     elif is_whole and not all(_SIGNED_64[0] <= end <= _SIGNED_64[1] for end in ends):
         first, by = float(first), float(by)
     return Array._from_block(creation.arange(first, by, length, wanted, placement_for(shape, place), place))
-
-
-def _number(value: object) -> float:
-    """Return an integer of any library as Python's, another real number as a float.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    """
-    if type(value) is int or type(value) is float:
-        return value  # asking for a Protocol takes microseconds
-    if isinstance(value, SupportsIndex):
-        try:
-            return as_index(value)
-        except TypeError:
-            pass  # arrays have __index__ whatever they hold
-    if isinstance(value, SupportsFloat):
-        return float(value)
-    raise TypeError(f"a bound or a step is a real number, got {type(value).__name__}")
 
 
 def asarray(
@@ -176,7 +155,7 @@ def asarray(
     if copy is False:
         raise ValueError("a host object always is copied, got copy=False")
     place = device_or_default(device)
-    whole, found = _host_tensor(obj, wanted)
+    whole, found = _host_values.host_tensor(obj, wanted)
     _require_convertible(found, wanted)
     partition = placement_for(tuple(whole.shape), place)
     return Array._from_block(creation.from_whole(whole, wanted or found, partition, place))
@@ -199,83 +178,6 @@ def _array_as(x: Array, dtype: DType | None, device: Device | None, *, copy: boo
 def _require_convertible(found: DType, wanted: DType | None) -> None:
     if dt.is_complex(found) and wanted is not None and not dt.is_complex(wanted):
         raise TypeError(f"complex values convert to complex data types only, got {wanted}")
-
-
-def _host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]:
-    """Return a host object as a tensor, which may share its memory, and the data type it has by default."""
-    if isinstance(obj, torch.Tensor):
-        return obj.detach(), standard_dtype(obj)
-    if not hasattr(obj, "dtype") and hasattr(obj, "__dlpack__"):
-        tensor = from_dlpack_tensor(obj)
-        return tensor, standard_dtype(tensor)
-    values = _values(_unwrapped(obj), dt.DEFAULT_INTEGER if dtype is None else dtype)
-    try:
-        tensor = kernels.from_numpy(values)
-        return tensor, standard_dtype(tensor)
-    except TypeError:
-        raise TypeError(
-            f"the data type must be one of the standard's ({', '.join(map(str, dt.DTYPES))}), got {values.dtype}"
-        ) from None
-
-
-def _values(obj: object, dtype: DType) -> npt.NDArray[Any]:
-    """Return a host object as NumPy's array, integers of Python's in a type that has them exactly.
-
-    Raises
-    ------
-    OverflowError
-        If ``dtype`` is an integer type and does not hold these.
-    """
-    if isinstance(obj, int) and not isinstance(obj, bool):
-        return np.asarray(kernels.as_held(obj, dtype))
-    if not isinstance(obj, (list, range)):
-        return np.asarray(obj)
-    values = np.asarray(obj)
-    # Integers that have no common type in NumPy come as floats or objects.
-    if values.dtype.kind == "O" or (values.dtype.kind == "f" and np.abs(values).max(initial=0) >= _SAFE):
-        values = _numbers(values, np.asarray(obj, dtype=object), dtype)
-    if values.dtype.kind in "iu" and dtype in dt.INTEGER and values.dtype != dtype.name and values.size:
-        kernels.require_held(int(values.min()), dtype)
-        kernels.require_held(int(values.max()), dtype)
-    return values
-
-
-def _numbers(values: npt.NDArray[Any], objects: npt.NDArray[Any], dtype: DType) -> npt.NDArray[Any]:
-    """Return Python's ``objects``, which NumPy takes for ``values``, in a type that has the integers among them exactly."""
-    kinds = {type(number) for number in objects.flat}
-    if all(issubclass(kind, (int, np.bool_, np.integer)) for kind in kinds):
-        if dtype not in dt.INTEGER:
-            return objects.astype(np.float64)
-        for extreme in (min(objects.flat), max(objects.flat)):
-            kernels.require_held(extreme, dtype)
-        return objects.astype(dtype.name)
-    if all(issubclass(kind, (complex, int, float, np.bool_, np.number)) for kind in kinds):
-        is_complex = any(issubclass(kind, (complex, np.complexfloating)) for kind in kinds)
-        return objects.astype(np.complex128 if is_complex else np.float64)
-    return values
-
-
-def _unwrapped(obj: object) -> object:
-    """Return nested sequences with the 0-d arrays among their elements as Python scalars."""
-    if isinstance(obj, Array):
-        return _as_scalar(obj)
-    if isinstance(obj, (list, tuple)):
-        return [_unwrapped(each) for each in obj]
-    return obj
-
-
-def _as_scalar(x: Array) -> Scalar:
-    if x.shape != ():
-        raise TypeError(
-            f"a sequence holds scalars and 0-d arrays only: use stack() for arrays, got shape {x.shape}"
-        )
-    return cast("Scalar", x._block.local.item())
-
-
-def _scalar(fill_value: object) -> Scalar:
-    if not isinstance(fill_value, (bool, int, float, complex)):
-        raise TypeError(f"fill_value is a Python scalar, got {type(fill_value).__name__}")
-    return fill_value
 
 
 def _filled(shape: int | Sequence[int], value: Scalar, dtype: DType, device: Device | None) -> Array:
@@ -384,7 +286,7 @@ def full(
     -----
     Communication: none.
     """
-    value = _scalar(fill_value)
+    value = _host_values.scalar(fill_value)
     wanted = dt.dtype_of_scalar(value) if dtype is None else dtype_checked(dtype)
     return _filled(shape, value, wanted, device)
 
@@ -398,7 +300,7 @@ def full_like(
     -----
     Communication: none.
     """
-    return _filled_like(x, _scalar(fill_value), dtype, device, "full_like")
+    return _filled_like(x, _host_values.scalar(fill_value), dtype, device, "full_like")
 
 
 def linspace(
@@ -427,7 +329,7 @@ def linspace(
     count = as_index(num)
     if count < 0:
         raise ValueError(f"num must not be negative, got {count}")
-    first, last = _complex_or_real(start), _complex_or_real(stop)
+    first, last = _host_values.number(start), _host_values.number(stop)
     is_complex = isinstance(first, complex) or isinstance(last, complex)
     natural = dt.DEFAULT_COMPLEX if is_complex else dt.DEFAULT_FLOAT
     place = device_or_default(device)
@@ -437,10 +339,6 @@ def linspace(
     return Array._from_block(
         creation.linspace(first, last, count, wanted, partition, place, endpoint=endpoint)
     )
-
-
-def _complex_or_real(value: object) -> complex:
-    return complex(value) if isinstance(value, (complex, np.complexfloating)) else _number(value)
 
 
 def meshgrid(*arrays: Array, indexing: Literal["xy", "ij"] = "xy") -> tuple[Array, ...]:

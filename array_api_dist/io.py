@@ -15,11 +15,11 @@ from typing import Any, Final, TypeAlias
 from typing import cast as cast_type
 
 import h5py
-import numpy as np
 import numpy.typing as npt
 import torch
 
 from array_api_dist import _dtypes as dt
+from array_api_dist import _hdf5
 from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._device import Device
@@ -37,9 +37,6 @@ __all__ = ["load_hdf5", "save_hdf5"]
 Location: TypeAlias = str | PathLike[str]
 Index: TypeAlias = tuple[slice, ...]
 
-_UNTYPED: Final = cast_type("Any", h5py)
-"""What h5py-stubs leave out: the low-level interface and how h5py was built."""
-
 PATH_NBYTES: Final = 1 << 12
 """As much as the system takes."""
 
@@ -50,7 +47,7 @@ BLOCK_NBYTES: Final = 1 << 23
 """How many bytes pass through a buffer at a time: 64k rows of 16 float64 columns."""
 
 
-# ---- pure: which blocks, which types
+# ---- pure: which blocks
 
 
 def _blocks(shape: Shape, elements: int) -> Iterator[Index]:
@@ -81,99 +78,7 @@ def _shifted(index: Index, partition: Partition, rank: int) -> Index:
     return (*index[: partition.axis], moved, *index[partition.axis + 1 :])
 
 
-def _dtype_in_file(kind: np.dtype[Any]) -> DType | None:
-    """Return the standard's data type that holds what a file stores as ``kind``, or None when it is not numeric."""
-    if kind.kind == "b":
-        return dt.bool
-    if kind.kind in "iu" and kind.itemsize <= 8:
-        return dt.dtype_named(f"{'u' if kind.kind == 'u' else ''}int{8 * kind.itemsize}")
-    if kind.kind == "f":
-        return dt.float32 if kind.itemsize <= 4 else dt.float64
-    if kind.kind == "c":
-        return dt.complex64 if kind.itemsize <= 8 else dt.complex128
-    return None
-
-
-# ---- the file
-
-
-def _dataset_names(group: h5py.Group) -> list[str]:
-    names: list[str] = []
-
-    def note(name: str, member: object) -> None:
-        if isinstance(member, h5py.Dataset):
-            names.append(name)
-
-    group.visititems(note)
-    return names
-
-
-def _open(path: Path) -> h5py.File:
-    """Open a file to read.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    OSError
-        If it is not an HDF5 file or cannot be read.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"an array is loaded from an existing file, got {path}")
-    try:
-        return h5py.File(str(path), "r")
-    except OSError as error:
-        raise OSError(
-            f"an array is loaded from an HDF5 file that can be read, got {path}: {error}"
-        ) from error
-
-
-def _member(file: h5py.File, name: str) -> object:
-    """Return what has this name, None where nothing has, or a link that leads nowhere."""
-    try:
-        return file.get(name)
-    except (KeyError, OSError, RuntimeError):
-        # A soft link to itself.
-        return None
-
-
-def _name_checked(dataset: object) -> str:
-    """Return the name of a data set.
-
-    Raises
-    ------
-    TypeError
-        If it is no string.
-    ValueError
-        If it holds a NUL, where HDF5 would take it to end.
-    """
-    if not isinstance(dataset, str):
-        raise TypeError(f"the name of a data set is a string, got {dataset!r}")
-    if "\0" in dataset:
-        raise ValueError(f"the name of a data set holds no NUL, got {dataset!r}")
-    return dataset
-
-
-def _found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
-    """Return the data set ``name``.
-
-    Raises
-    ------
-    LookupError
-        If the file has no such data set.
-    TypeError
-        If it does not hold numbers.
-    """
-    found = _member(file, name) if name else None
-    if not isinstance(found, h5py.Dataset):
-        there = ", ".join(map(repr, _dataset_names(file))) or "none"
-        raise LookupError(f"the data sets of {path} are {there}; got {name!r}")  # noqa: TRY004 - of the wrong name
-    # A data set without a shape has no values at all.
-    if cast_type("Shape | None", found.shape) is None or _dtype_in_file(found.dtype) is None:
-        raise TypeError(
-            f"a data set must hold numbers or booleans to be loaded, got {name!r} of {path} with type {found.dtype}"
-        )
-    return found
+# ---- reading
 
 
 def _attempt(step: Callable[[], None]) -> Exception | None:
@@ -230,7 +135,7 @@ def load_hdf5(
     of 8 MiB.
     """
     device = device_or_default(device)
-    _name_checked(dataset)
+    _hdf5.name_checked(dataset)
     if dtype is not None:
         dtype_checked(dtype)
     source = Path(path)
@@ -240,12 +145,12 @@ def load_hdf5(
         seen: list[str] = []
 
         def find() -> None:
-            found.append(_found(files.enter_context(_open(source)), source, dataset))
+            found.append(_hdf5.found(files.enter_context(_hdf5.opened(source)), source, dataset))
             seen.append(_seen(found[0]))
 
         _agree_on_file(_attempt(find), "".join(seen), source, device.communicator)
         shape, stored = tuple(found[0].shape), found[0].dtype
-        held = _dtype_in_file(stored)
+        held = _hdf5.dtype_in_file(stored)
         wanted = held if dtype is None else dtype
         if held is None or wanted is None or (dt.is_complex(held) and not dt.is_complex(wanted)):
             raise TypeError(
@@ -368,7 +273,7 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Memory: a buffer of 8 MiB.
     """
     block = block_of(x, dt.ALL, "save_hdf5")
-    _name_checked(dataset)
+    _hdf5.name_checked(dataset)
     communicator = block.communicator
     targets: list[Path] = []
     error = _attempt(lambda: targets.append(_target(Path(path)))) if communicator.rank == 0 else None
@@ -420,10 +325,10 @@ def _target(path: Path) -> Path:
 
 def _begin(temporary: Path, target: Path, dataset: str, block: Block) -> None:
     """Make the file that the ranks write to, with all that is kept of the old one."""
-    if target.exists() and not _holds_only(target, dataset):
+    if target.exists() and not _hdf5.holds_only(target, dataset):
         shutil.copy(target, temporary)
     with h5py.File(str(temporary), "a") as file:
-        _create(file, dataset, block)
+        _hdf5.created(file, dataset, block.shape, _host(block.local.new_empty(0)).dtype)
 
 
 def _publish(temporary: Path, target: Path) -> None:
@@ -447,20 +352,6 @@ def _write_whole(temporary: Path, dataset: str, block: Block) -> None:
         )
 
 
-def _holds_only(target: Path, dataset: str) -> bool:
-    """Return whether a file holds the data set that is to be replaced, and nothing else worth a copy."""
-    try:
-        with h5py.File(str(target), "r") as file:
-            member: object = file
-            for name in dataset.strip("/").split("/"):
-                if not isinstance(member, h5py.Group) or list(member) != [name] or len(member.attrs):
-                    return False
-                member = member[name]
-            return isinstance(member, h5py.Dataset)
-    except (OSError, KeyError):
-        return False
-
-
 def _writers(block: Block) -> int:
     """Return how many ranks, from the first on, have something to write."""
     return 1 if block.partition.axis is None else len(block.partition.counts)
@@ -468,48 +359,14 @@ def _writers(block: Block) -> int:
 
 def _parallel(block: Block) -> object | None:
     """Return the communicator for parallel HDF5, or None where h5py is built without it."""
-    return block.communicator.mpi if _UNTYPED.get_config().mpi else None
-
-
-def _create(file: h5py.File, dataset: str, block: Block) -> None:
-    """Add the new data set, not yet written.
-
-    Raises
-    ------
-    ValueError
-        If ``dataset`` is empty, or names a group, or what lies in no group, or a link that leads nowhere.
-    """
-    name = dataset.strip("/")
-    if not name:
-        raise ValueError(f"a data set needs a name, got {dataset!r}")
-    # Its class alone: HDF5 frees the space of a data set when nobody has it open.
-    try:
-        found = _UNTYPED.Group.get(file, name, getclass=True)
-    except RuntimeError as error:
-        raise ValueError(
-            f"a link that leads nowhere is no name for a data set, got {dataset!r}: {error}"
-        ) from error
-    if found is h5py.Group:
-        raise ValueError(f"the name of a group is not that of a data set, got {dataset!r}")
-    if found is not None:
-        del file[name]
-    # In the session that removed the old data set, whose space is free only until the file is closed; without the
-    # zeros that HDF5 would write first: every element is written.
-    properties = _UNTYPED.h5p.create(_UNTYPED.h5p.DATASET_CREATE)
-    properties.set_alloc_time(_UNTYPED.h5d.ALLOC_TIME_EARLY)
-    properties.set_fill_time(_UNTYPED.h5d.FILL_TIME_NEVER)
-    dtype = _host(block.local.new_empty(0)).dtype
-    try:
-        file.create_dataset(name, shape=block.shape, dtype=dtype, dcpl=properties)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"only groups hold data sets, got {dataset!r}: {error}") from error
+    return block.communicator.mpi if _hdf5.UNTYPED.get_config().mpi else None
 
 
 def _append(temporary: Path, dataset: str, block: Block, **access: object) -> None:
     # With parallel HDF5 opening and closing are collective, whatever fails between; writing is not. The data set, too:
     # closing a file hung where one rank alone had opened a data set of shape () in it.
     with h5py.File(str(temporary), "r+", **access) as file:
-        found = _found(file, temporary, dataset)
+        found = _hdf5.found(file, temporary, dataset)
         if block.communicator.rank < _writers(block):
             _write_part(found, block)
 

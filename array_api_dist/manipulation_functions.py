@@ -12,6 +12,7 @@ from array_api_dist._block import Block
 from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
 from array_api_dist._validation import block_of, new_shape, same_device
 from array_api_dist.engine import rearrangement, reshaping
+from array_api_dist.engine.matrices import agreed
 
 __all__ = [
     "broadcast_arrays",
@@ -223,7 +224,8 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
         One length may be -1.
     copy : bool or None, optional
         True: a copy at once. False: no copy, an error where one is needed, which depends on how the elements lie on
-        the ranks: where some must move to another one, no view has them all.
+        the ranks: where some must move to another one, no view has them all. Of arrays in parts they agree on it,
+        in 8 bytes.
 
     Raises
     ------
@@ -241,8 +243,11 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     target = completed_shape(block.size, given)
     result = block if target == block.shape else reshaping.reshape(block, target)
-    if copy is False and not reshaping.shares_memory(block, result):
-        raise ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
+    if copy is False:
+        is_view = reshaping.shares_memory(block, result)
+        error = ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
+        # A rank without elements has nothing to copy.
+        agreed(block, None if is_view else error)
     if copy:
         return Array._from_block(result.with_local(result.local.clone()))
     return _separate(result)

@@ -139,5 +139,5 @@ class Lockstep:
 
 
 def _digest_of(tensor: torch.Tensor) -> str:
-    values = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    return blake2b(values.view(torch.uint8).numpy().data, digest_size=8).hexdigest()
+    values = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return blake2b(values.numpy().tobytes(), digest_size=8).hexdigest()

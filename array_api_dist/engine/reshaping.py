@@ -138,7 +138,7 @@ def roll(block: Block, shift: int) -> Block:
 
 
 def shares_memory(source: Block, result: Block) -> bool:
-    """Return whether ``result`` is a view of ``source`` on every rank, from global facts alone."""
+    """Return whether ``result`` is a view of ``source`` on this rank."""
     if source.shape == result.shape:
         return True
     if source.partition.axis is not None and source.size:

@@ -99,6 +99,16 @@ def test_what_the_ranks_do_alike_goes_well_also_while_one_of_them_traces() -> No
     assert on_ranks(3, body) == [[12.0, 8.0, 11.0]] * 3
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3), (3, 2)])
+def test_host_values_of_any_shape_and_strides_are_compared(shape: tuple[int, ...]) -> None:
+    value = torch.tensor(1 + 2j).conj().expand(shape)
+
+    def body(device: Device) -> list[complex]:
+        return np.asarray(xp.asarray(value, device=device)).tolist()
+
+    assert on_ranks(2, body) == [value.tolist()] * 2
+
+
 def test_a_write_stays_in_place() -> None:
     def body(device: Device) -> bool:
         with default_device_set(device):

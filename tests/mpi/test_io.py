@@ -14,7 +14,7 @@ import torch
 from mpi4py import MPI
 
 import array_api_dist as xp
-from array_api_dist import io
+from array_api_dist import _hdf5, io
 from array_api_dist._array import Array
 from array_api_dist.device import Device
 from array_api_dist.io import load_hdf5, save_hdf5
@@ -114,7 +114,7 @@ def test_other_data_sets_are_kept_and_the_old_one_is_replaced(mpi_tmp_path: Path
     save_hdf5(path, "x", xp.arange(6))
     save_hdf5(path, "deep/new", xp.ones(2))
     with h5py.File(path) as file:
-        assert sorted(io._dataset_names(file)) == ["deep/kept", "deep/new", "kept", "x"]
+        assert sorted(_hdf5._dataset_names(file)) == ["deep/kept", "deep/new", "kept", "x"]
         np.testing.assert_array_equal(file["x"][()], np.arange(6))
         np.testing.assert_array_equal(file["kept"][()], np.arange(3))
     WORLD.Barrier()
@@ -138,7 +138,7 @@ def test_a_file_of_the_replaced_data_set_alone_is_not_copied(
         save_hdf5(path, other, xp.ones(2))
     WORLD.Barrier()
     with h5py.File(path) as file:
-        assert sorted(io._dataset_names(file)) == sorted([name, "deep/other", "other"])
+        assert sorted(_hdf5._dataset_names(file)) == sorted([name, "deep/other", "other"])
     assert copied == ([path, path] if WORLD.rank == 0 else [])
     WORLD.Barrier()
 

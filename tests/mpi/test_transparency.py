@@ -322,3 +322,12 @@ def test_an_exported_copy_says_that_it_is_one() -> None:
     assert _is_marked_as_copy(whole.__dlpack__(max_version=(1, 0), copy=True))
     assert _is_marked_as_copy(repartition(whole, 0).__dlpack__(max_version=(1, 0))) == (RANKS > 1)
     np.testing.assert_array_equal(imported(repartition(whole, 0)), np.arange(2 * RANKS))
+
+
+def test_a_view_of_another_shape_is_had_or_refused_on_every_rank() -> None:
+    # The first part is empty: it has nothing that a copy would be needed for.
+    bounds = (0, *[0] * (RANKS > 1), *[2 + part for part in range(RANKS - 1)], 2 + RANKS)[: RANKS + 1]
+    x = repartition(xp.zeros((bounds[-1], 4, 3)), Partition(0, bounds))
+    assert xp.reshape(x, (bounds[-1], 12), copy=False).shape == (bounds[-1], 12)
+    with pytest.raises(ValueError, match="needs a copy, got copy=False"):
+        xp.reshape(xp.permute_dims(x, (0, 2, 1)), (bounds[-1], 12), copy=False)

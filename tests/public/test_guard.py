@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from weakref import ref
 
 import h5py
 import numpy as np
 import pytest
 
+from array_api_dist.collectives import guard
 from conformance.launch import environment, mpiexec
 
 PREFACE = """
@@ -74,6 +77,83 @@ def test_an_exit_with_an_error_on_one_rank_ends_the_job() -> None:
     assert "[rank 1] ended with status 3 while others go on" in output
 
 
+CAUGHT = """
+from argparse import ArgumentParser
+from threading import Thread
+def work():
+    try: sys.exit(2)
+    except SystemExit: pass
+    try: ArgumentParser().parse_args(["--unknown"])
+    except SystemExit as leaving: kept = leaving
+    thread = Thread(target=lambda: sys.exit(4))
+    thread.start()
+    thread.join()
+    return kept
+kept = work()
+if rank == 1: time.sleep(7)
+print("done", rank)
+"""
+
+
+def test_an_exit_that_was_caught_ends_nothing() -> None:
+    status, output, seconds = run(CAUGHT)
+    assert status == 0, output
+    assert output.count("done") == 2
+    assert seconds > 7
+
+
+LEFT = """
+import sys
+from array_api_dist.collectives import guard
+sys.exit = guard._note_status(sys.exit)
+import atexit
+atexit.register(lambda: print(bool(guard._last_exit) and guard._last_exit[0].has_failed))
+def leave(status): sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "has_failed"),
+    [
+        ("leave(3)", True),
+        ("leave('a message')", True),
+        ("leave(0)", False),
+        ("leave(None)", False),
+        ("try: leave(3)\nfinally: print('finally')", True),
+        ("try: leave(3)\nexcept ValueError: pass", True),
+        ("try: leave(3)\nexcept BaseException: raise", True),
+        ("try: leave(3)\nexcept SystemExit: leave(0)", False),
+        ("try: leave(3)\nexcept SystemExit: pass\nfor _ in range(3): pass", False),
+        ("try: leave(3)\nexcept SystemExit: pass\nraise SystemExit", False),
+        ("try: leave(3)\nexcept SystemExit as leaving: kept = leaving", False),
+    ],
+)
+def test_an_exit_is_told_from_one_that_was_caught(program: str, has_failed: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT + program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.splitlines()[-1] == str(has_failed), done.stderr
+
+
+def test_a_caught_exit_keeps_nothing_alive() -> None:
+    class Held:
+        pass
+
+    def work() -> ref[Held]:
+        held = Held()
+        with suppress(SystemExit):
+            guard._note_status(sys.exit)(2)
+        return ref(held)
+
+    assert work()() is None
+    assert guard._last_exit[0].has_failed is False
+
+
 def test_a_rank_that_ended_well_waits_for_a_slower_one() -> None:
     status, output, seconds = run(
         "from array_api_dist.collectives import guard\nguard.NOTICE_SECONDS = 1\n"
@@ -92,6 +172,39 @@ def test_lockstep_names_both_sides_of_a_difference() -> None:
     assert "out of step" in output
     assert "allreduce" in output
     assert "exscan" in output
+
+
+def test_lockstep_sees_a_rank_that_has_come_to_its_end() -> None:
+    status, output, _ = run("if rank == 0: xp.sum(x)", ARRAY_API_DIST_LOCKSTEP="1")
+    assert status != 0
+    assert "out of step: rank 0: allreduce" in output
+    assert "rank 1: the end of the program" in output
+
+
+def test_lockstep_lets_a_program_end_that_is_the_same_on_every_rank() -> None:
+    status, output, _ = run("print('sum', float(xp.sum(x)))", ARRAY_API_DIST_LOCKSTEP="1")
+    assert status == 0, output
+    assert output.count("sum 45.0") == 2
+
+
+@pytest.mark.parametrize("state", ["finalized", "not initialized"])
+def test_without_a_running_mpi_the_rule_is_named(state: str) -> None:
+    before = {"finalized": "MPI.Finalize()", "not initialized": ""}[state]
+    program = (
+        f"import mpi4py\nmpi4py.rc.initialize = {state == 'finalized'}\nfrom mpi4py import MPI\n{before}\n"
+        "import array_api_dist as xp\nxp.ones(3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: arrays are made between MPI's initialization and its finalization")
+    assert state in last
 
 
 KILLED = """

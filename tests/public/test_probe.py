@@ -47,3 +47,10 @@ def test_a_report_that_cannot_be_written_fails_on_every_rank(tmp_path: Path) -> 
     done = run(2, "--json", str(tmp_path / "missing" / "probe.json"))
     assert done.returncode != 0
     assert "the report is written to a file in an existing directory" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_a_time_that_is_none_is_a_usage_error(seconds: str) -> None:
+    done = run(1, f"--seconds={seconds}")
+    assert done.returncode == 2
+    assert f"seconds must be a finite number, not negative, got '{seconds}'" in done.stderr
