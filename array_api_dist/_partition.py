@@ -49,8 +49,10 @@ class Partition:
 
     def __post_init__(self) -> None:
         if self.axis is None:
-            if self.bounds != ():
+            if self.bounds:
                 raise ValueError(f"a replicated partition has no bounds, got {self.bounds}")
+            # No bounds may be said in other ways, and are one key.
+            object.__setattr__(self, "bounds", ())
         else:
             self._check_bounds()
         # Partitions are keys of every cached decision: hash the P + 1 bounds once.

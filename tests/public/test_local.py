@@ -106,7 +106,7 @@ def test_what_is_no_partition_dtype_or_device_is_refused() -> None:
     ("axis", "bounds", "message"),
     [
         (0, [0, 3, 5], "bounds must be a tuple"),
-        (None, [], "has no bounds"),
+        (None, (0, 3), "has no bounds"),
         ("a", (0, 3), "must be integers"),
         (0.0, (0, 3), "must be integers"),
         (0, (0, 1.5, 3), "must be integers"),
@@ -122,6 +122,7 @@ def test_numpy_s_integers_are_those_of_a_partition() -> None:
     made = Partition(np.int64(0), (0, np.int64(3), 5))
     assert made == Partition(0, (0, 3, 5))
     assert {type(bound) for bound in (made.axis, *made.bounds)} == {int}
+    assert Partition(None, []) == Partition(None)
 
 
 def test_a_placement_is_a_policy_or_an_axis() -> None:
