@@ -330,11 +330,11 @@ def test_any_rank_that_is_interrupted_removes_what_was_begun(
         raise KeyboardInterrupt
 
     # Alone, since peers would wait for it.
-    device = Device("cpu", comm=MPI.COMM_SELF)
+    x = xp.arange(3, device=Device("cpu", comm=MPI.COMM_SELF))
     if WORLD.rank == WORLD.size - 1:
         monkeypatch.setattr(io, "_append", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            save_hdf5(path, "x", xp.arange(3, device=device))
+            save_hdf5(path, "x", x)
     WORLD.Barrier()
     assert list(mpi_tmp_path.iterdir()) == []
 
