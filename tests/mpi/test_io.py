@@ -329,7 +329,7 @@ def test_any_rank_that_is_interrupted_removes_what_was_begun(
         append(*arguments, **access)
         raise KeyboardInterrupt
 
-    # Alone, since peers would wait for it.
+    # Alone, since peers would wait for it; made by all, since each counts the arrays that it makes.
     x = xp.arange(3, device=Device("cpu", comm=MPI.COMM_SELF))
     if WORLD.rank == WORLD.size - 1:
         monkeypatch.setattr(io, "_append", interrupted)
