@@ -167,14 +167,22 @@ def _leave_together(world: MPI.Intracomm) -> None:
         pause = min(2 * pause, 0.05)
 
 
+def _own_cores() -> set[int]:
+    """Return the cores that this process may run on: all, where the system (macOS) does not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
 def share_threads() -> None:
     """Give this rank its share of the cores that the ranks of its machine may run on; OMP_NUM_THREADS wins."""
     if "OMP_NUM_THREADS" in os.environ:
         return
     node = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
     # Bound ranks see their own cores only; all of the machine's are what any of them sees.
-    cores: set[int] = set().union(*node.allgather(os.sched_getaffinity(0)))
-    share = max(min(len(os.sched_getaffinity(0)), len(cores) // node.Get_size()), 1)
+    own = _own_cores()
+    cores: set[int] = set().union(*node.allgather(own))
+    share = max(min(len(own), len(cores) // node.Get_size()), 1)
     node.Free()
     torch.set_num_threads(share)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -231,3 +232,10 @@ def test_a_job_killed_while_it_saves_leaves_the_old_file_whole(tmp_path: Path, r
     with h5py.File(str(path), "r") as file:
         np.testing.assert_array_equal(file["x"][()], np.arange(10))
         np.testing.assert_array_equal(file["kept"][()], np.arange(1000))
+
+
+def test_a_system_that_does_not_tell_a_process_s_cores_has_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert len(guard._own_cores()) == os.cpu_count()
