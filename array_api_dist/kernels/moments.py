@@ -101,9 +101,10 @@ def _found_small(tensor: torch.Tensor, axes: Axes, count: int) -> Found:
 
 def _first(values: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the first elements along ``axes``, which are kept."""
+    lengths = list(values.shape)
     for axis in axes:
-        values = values.narrow(axis, 0, 1)
-    return values
+        lengths[axis] = 1
+    return values.as_strided(lengths, values.stride(), values.storage_offset())
 
 
 def _found_elsewhere(tensor: torch.Tensor, axes: Axes, count: int) -> Found:

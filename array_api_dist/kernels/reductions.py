@@ -182,6 +182,8 @@ def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the products over ``axes`` in ``dtype``; floating ones are accumulated in double precision."""
+    if dtype not in WIDE:
+        return _product(cast(tensor, dtype), axes)
     return cast(partial_prod(tensor, axes, dtype), dtype)
 
 
