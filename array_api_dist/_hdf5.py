@@ -70,21 +70,12 @@ def _member(file: h5py.File, name: str) -> object:
         return None
 
 
-def name_checked(dataset: object) -> str:
-    """Return the name of a data set.
-
-    Raises
-    ------
-    TypeError
-        If it is no string.
-    ValueError
-        If it holds a NUL, where HDF5 would take it to end.
-    """
+def require_name(dataset: object) -> None:
+    """Raise TypeError if the name of a data set is no string, ValueError if it holds a NUL, where HDF5 would take it to end."""
     if not isinstance(dataset, str):
         raise TypeError(f"the name of a data set is a string, got {dataset!r}")
     if "\0" in dataset:
         raise ValueError(f"the name of a data set holds no NUL, got {dataset!r}")
-    return dataset
 
 
 def found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:

@@ -135,7 +135,7 @@ def load_hdf5(
     of 8 MiB.
     """
     device = device_or_default(device)
-    _hdf5.name_checked(dataset)
+    _hdf5.require_name(dataset)
     if dtype is not None:
         dtype_checked(dtype)
     source = Path(path)
@@ -273,7 +273,7 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Memory: a buffer of 8 MiB.
     """
     block = block_of(x, dt.ALL, "save_hdf5")
-    _hdf5.name_checked(dataset)
+    _hdf5.require_name(dataset)
     communicator = block.communicator
     targets: list[Path] = []
     error = _attempt(lambda: targets.append(_target(Path(path)))) if communicator.rank == 0 else None

@@ -264,11 +264,10 @@ def qr(block: Block, *, complete: bool) -> tuple[Block, Block]:
         place = min(max(panel.start - low, 0), high - low)
         right = factor.narrow(-2, panel.start, rows - panel.start).narrow(-1, place, high - low - place)
         _reflect(right, reflected, tau, adjoint=False)
-        if bool(tau.isnan().any()):
-            kept = torch.arange(low, high, device=factor.device) < panel.stop - tau.isnan().sum(
-                -1, keepdim=True
-            )
-            is_lost = tau.isnan().any(-1, keepdim=True) & ~kept
+        lost = tau.isnan().sum(-1, keepdim=True)
+        if bool(lost.any()):
+            columns = torch.arange(low, high, device=factor.device)
+            is_lost = (lost > 0) & (columns >= panel.stop - lost)
             factor.masked_fill_(is_lost.unsqueeze(-2), torch.nan)
     shape = (*block.shape[:-2], rows, width)
     return Block(factor, shape, target, device), upper

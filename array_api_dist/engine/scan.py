@@ -13,6 +13,7 @@ from array_api_dist._partition import Partition
 from array_api_dist.collectives import Operator, operators
 from array_api_dist.kernels import reductions, scans
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.moving import add_to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class Scan:
 
 
 CUMULATIVE_SUM: Final = Scan(
-    "cumulative_sum", scans.cumulative_sum, scans.add_before, reductions.partial_sum, scans.sums_from, operators.SUM, 0,
+    "cumulative_sum", scans.cumulative_sum, add_to, reductions.partial_sum, scans.sums_from, operators.SUM, 0,
 )  # fmt: skip
 CUMULATIVE_PROD: Final = Scan(
     "cumulative_prod", scans.cumulative_prod, scans.multiply_by_before, reductions.partial_prod, scans.products_from,
@@ -78,15 +79,11 @@ def scan(rule: Scan, block: Block, axis: int, dtype: torch.dtype, *, include_ini
 
     Communication: none when ``axis`` is not partitioned; else one exscan of a slab of ``size / length`` elements.
     """
-    is_first = block.partition.axis != axis or block.device.rank == 0
-    local = (
-        rule.local(block.local, axis, dtype)
-        if block.partition.axis != axis
-        else _scanned(rule, block, axis, dtype)
-    )
+    is_split = block.partition.axis == axis
+    local = _scanned(rule, block, axis, dtype) if is_split else rule.local(block.local, axis, dtype)
     if not include_initial:
         return block.with_local(local)
-    if is_first:
+    if not is_split or block.device.rank == 0:
         local = torch.cat((_identity_slab(rule, block, axis, dtype), local), dim=axis)
     shape = (*block.shape[:axis], block.shape[axis] + 1, *block.shape[axis + 1 :])
     partition = block.partition

@@ -17,7 +17,7 @@ from array_api_dist.kernels import factors
 def triangle(block: Block) -> Block:
     """Return R alone, replicated. Communication: as :func:`qr`, less the way down the tree."""
     upper, _ = _merged(block, factors.triangle(block.local), with_factor=False)
-    return copied(_with_nans(block, upper), block)
+    return copied(_with_nans(upper, _lost(block, upper)), block)
 
 
 def qr(block: Block) -> tuple[Block, Block]:
@@ -29,8 +29,7 @@ def qr(block: Block) -> tuple[Block, Block]:
     # Not in place: both may be seen by others.
     phases = factors.diagonal_phases(upper)
     phases = phases * _signs(block, part, multiplier * phases.unsqueeze(-2))
-    upper, multiplier = upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2)
-    return _of_rows(block, _product(block, part, multiplier, upper)), copied(_with_nans(block, upper), block)
+    return _finished(block, part, upper * phases.conj().unsqueeze(-1), multiplier * phases.unsqueeze(-2))
 
 
 def any_qr(block: Block) -> tuple[Block, Block]:
@@ -39,13 +38,19 @@ def any_qr(block: Block) -> tuple[Block, Block]:
     Communication: one allgather of the ranks' triangles when they are small, else log2(P) messages of a triangle up
     a binary tree and down again, and one broadcast of a triangle.
     """
-    part, upper, multiplier = _parts(block)
-    return _of_rows(block, _product(block, part, multiplier, upper)), copied(_with_nans(block, upper), block)
+    return _finished(block, *_parts(block))
 
 
-def _product(block: Block, part: torch.Tensor, multiplier: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
-    """Return this rank's rows of Q."""
+def _finished(
+    block: Block, part: torch.Tensor, upper: torch.Tensor, multiplier: torch.Tensor
+) -> tuple[Block, Block]:
+    """Return Q and R of what ``_parts`` gives."""
     lost = _lost(block, upper)
+    return _of_rows(block, _product(part, multiplier, lost)), copied(_with_nans(upper, lost), block)
+
+
+def _product(part: torch.Tensor, multiplier: torch.Tensor, lost: factors.Lost | None) -> torch.Tensor:
+    """Return this rank's rows of Q."""
     if lost is None:
         return part @ multiplier
     # What is left is made of the columns that are: the others' zeros must not meet NaNs.
@@ -53,9 +58,8 @@ def _product(block: Block, part: torch.Tensor, multiplier: torch.Tensor, upper: 
     return rows.masked_fill(lost.columns[..., None, : rows.shape[-1]], torch.nan)
 
 
-def _with_nans(block: Block, upper: torch.Tensor) -> torch.Tensor:
+def _with_nans(upper: torch.Tensor, lost: factors.Lost | None) -> torch.Tensor:
     """Return R, made of triangles that have NaNs only in columns that hold one, with those that they spread."""
-    lost = _lost(block, upper)
     return upper if lost is None else upper.masked_fill(lost.upper[..., : upper.shape[-2], :], torch.nan)
 
 

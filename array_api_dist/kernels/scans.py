@@ -61,14 +61,9 @@ def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torc
     return moved_back(torch.cumprod(values, axis, dtype=values.dtype), dtype)
 
 
-def add_before(scanned: torch.Tensor, before: torch.Tensor) -> None:
-    """Add what came before to running sums, in place: fresh memory would cost more than the sums."""
-    add_to(scanned, before)
-
-
 def sums_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
     """Return the running sums along ``axis``, with those in double precision that came before."""
-    return _resumed(values, axis, before, torch.cumsum, add_before)
+    return _resumed(values, axis, before, torch.cumsum, add_to)
 
 
 def products_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
