@@ -13,9 +13,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 from data import COLUMNS, DATASET, write_flights
-from launch import USAGE_ERROR, at_least, is_launched, launch
+from launch import USAGE_ERROR, at_least, is_launched, launch, refused
 from rich.console import Console
-from rich.markup import escape
 
 FAILED: Final = 1
 DISTRIBUTED: Final = "array_api_dist"
@@ -120,19 +119,14 @@ def run(
             write_flights(options.flights)
         found = job(xp, loaded(xp, options.flights))
     except (OSError, LookupError, TypeError, ValueError, ImportError) as error:
-        return _refused(error, console) if _is_first(options) else USAGE_ERROR
+        return refused(error, console) if _is_first(options) else USAGE_ERROR
     if not _is_first(options):
         return 0
     try:
         show(found, options.output, console)
     except OSError as error:
-        return _refused(error, console)
+        return refused(error, console)
     return _compared(found, job(np, loaded(np, options.flights)), console)
-
-
-def _refused(error: Exception, console: Console) -> int:
-    console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-    return USAGE_ERROR
 
 
 def _is_first(options: Options) -> bool:

@@ -12,8 +12,8 @@ import data
 import numpy as np
 import numpy.typing as npt
 import report
+from launch import USAGE_ERROR, refused
 from rich.console import Console
-from rich.markup import escape
 
 import array_api_dist as xp
 from array_api_dist.device import Device
@@ -23,7 +23,6 @@ from array_api_dist.trace import trace
 from array_api_dist_ml import KMeans, initial_centers
 
 FAILED: Final = 1
-BAD_INPUT: Final = 2
 TOLERANCE: Final = 1e-4
 AGREEMENT: Final = 1e-6
 PLOTTED_POINTS: Final = 6000
@@ -157,16 +156,11 @@ def run(options: argparse.Namespace) -> int:
         outcome = cluster(options, device)
     except (OSError, LookupError, TypeError, ValueError) as error:
         # Raised on every rank alike.
-        return _refused(error, console) if is_first else BAD_INPUT
+        return refused(error, console) if is_first else USAGE_ERROR
     status = 0
     if is_first:
         try:
             status = finish(options, outcome, console)
         except OSError as error:
-            status = _refused(error, console)
+            status = refused(error, console)
     return agreed_status(status, device)
-
-
-def _refused(error: Exception, console: Console) -> int:
-    console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-    return BAD_INPUT

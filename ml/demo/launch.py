@@ -142,8 +142,13 @@ def launch(
             _prepare(flights, console)
         return completed(start, ranks, [str(program), *arguments]).returncode
     except OSError as error:
-        console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        return USAGE_ERROR
+        return refused(error, console)
+
+
+def refused(error: Exception, console: Console) -> int:
+    """Print what was wrong with what the program was given, and return its exit status."""
+    console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return USAGE_ERROR
 
 
 def _prepare(path: Path, console: Console) -> None:
