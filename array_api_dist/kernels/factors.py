@@ -24,12 +24,22 @@ _FEW_MATRICES: Final = 16
 def qr(x: Tensor, *, complete: bool = False) -> tuple[Tensor, Tensor]:
     """Return Q and R, see :func:`reflections`."""
     rows, columns = x.shape[-2:]
-    held, tau = reflections(x)
+    clean, holds = _cleared(x)
+    held, tau = _reflections(clean)
     width = rows if complete else min(rows, columns)
     vectors = held.narrow(-1, 0, min(width, columns))
     if width > columns:
         vectors = torch.cat((vectors, vectors.new_zeros((*x.shape[:-1], width - columns))), -1)
-    return torch.linalg.householder_product(vectors, tau), torch.triu(held.narrow(-2, 0, width))
+    factor, upper = torch.linalg.householder_product(vectors, tau), torch.triu(held.narrow(-2, 0, width))
+    if holds is None:
+        return factor, upper
+    lost = Lost.of(holds, rows, is_complex=x.is_complex())
+    # What is beyond the columns of x is right of all of them.
+    of_columns = lost.columns[..., torch.arange(width, device=x.device).clamp_(max=columns - 1)]
+    return (
+        factor.masked_fill(of_columns.unsqueeze(-2), torch.nan),
+        upper.masked_fill(lost.upper.narrow(-2, 0, width), torch.nan),
+    )
 
 
 def reflections(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,11 +49,11 @@ def reflections(x: Tensor) -> tuple[Tensor, Tensor]:
     positive, and a column with nothing below its first number is left as it is. Where the first number is zero, or the
     rest nothing, but for rounding, LAPACK's answer hangs on that; here it counts as such.
     """
-    held, tau = _reflections(x)
-    holds = _holding(x)
+    clean, holds = _cleared(x)
+    held, tau = _reflections(clean)
     if holds is None:
         return held, tau
-    lost = Lost.of(holds, x.shape[-2])
+    lost = Lost.of(holds, x.shape[-2], is_complex=x.is_complex())
     below = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).tril(-1)
     is_nan = lost.upper | (lost.columns.unsqueeze(-2) & below)
     return held.masked_fill(is_nan, torch.nan), tau.masked_fill(lost.columns[..., : tau.shape[-1]], torch.nan)
@@ -55,51 +65,57 @@ def any_qr(x: Tensor) -> tuple[Tensor, Tensor]:
     Of the NaNs in R (see :class:`Lost`) those alone are there whose columns hold one: a NaN right of them would count
     as a column's own where R is factorized again.
     """
-    factor, upper = torch.linalg.qr(x)
-    holds = _holding(x)
+    clean, holds = _cleared(x)
+    factor, upper = torch.linalg.qr(clean)
     if holds is None:
         return factor, upper
-    columns = Lost.of(holds, x.shape[-2]).columns[..., None, : factor.shape[-1]]
-    return factor.masked_fill(columns, torch.nan), _own_nans(upper, holds)
+    columns = Lost.of(holds, x.shape[-2], is_complex=x.is_complex()).columns[..., None, : factor.shape[-1]]
+    return factor.masked_fill(columns, torch.nan), _with_own_nans(upper, holds)
 
 
 def triangle(x: Tensor) -> Tensor:
     """Return R as :func:`any_qr` does."""
-    upper: Tensor = torch.linalg.qr(x, mode="r").R
-    holds = _holding(x)
-    return upper if holds is None else _own_nans(upper, holds)
+    clean, holds = _cleared(x)
+    upper: Tensor = torch.linalg.qr(clean, mode="r").R
+    return upper if holds is None else _with_own_nans(upper, holds)
 
 
 class Lost(NamedTuple):
     """What NaNs of a matrix leave of its factors: which columns (..., N) of Q, and where R (..., M, N), are NaN.
 
-    From the first column with a NaN on each reflection is NaN, but for the last one of a matrix no taller than wide,
-    which has nothing below it.
+    From the first column with a NaN on each reflection is NaN, but for the last one of a real matrix no taller than
+    wide, which has nothing below it; of a complex one it makes a number real.
     """
 
     columns: Tensor
     upper: Tensor
 
     @classmethod
-    def of(cls, holds: Tensor, rows: int) -> Lost:
+    def of(cls, holds: Tensor, rows: int, *, is_complex: bool) -> Lost:
         """Return what is lost of a matrix with so many rows; ``holds`` (..., N): which of its columns hold a NaN."""
         columns = holds.shape[-1]
         place = torch.arange(max(rows, columns), device=holds.device)
-        is_lost = (holds & (place[:columns] < rows - 1)).cumsum(-1) > 0
+        is_lost = (holds & (place[:columns] < (rows if is_complex else rows - 1))).cumsum(-1) > 0
         of_rows = torch.nn.functional.pad(is_lost, (0, max(rows - columns, 0)))[..., :rows]
         upper = holds.unsqueeze(-2) | (is_lost.unsqueeze(-2) & of_rows.unsqueeze(-1))
         return cls(is_lost, upper & (place[:rows, None] <= place[:columns]))
 
 
-def _holding(x: Tensor) -> Tensor | None:
-    """Return which columns (..., N) hold a NaN, None where none does: some lengths of columns pass over NaNs."""
+def _cleared(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return ``x`` with zeros for columns that hold a NaN, and which (..., N) do; ``x`` itself and None where none does.
+
+    LAPACK passes over a NaN in columns of some lengths; others carry it to columns on its left, on accelerators.
+    """
     # A sum is NaN with any element, or where infinities cancel.
-    return x.isnan().any(-2) if bool(x.sum().isnan()) else None
+    if not bool(x.sum().isnan()):
+        return x, None
+    holds = x.isnan().any(-2)
+    return x.masked_fill(holds.unsqueeze(-2), 0), holds
 
 
-def _own_nans(upper: Tensor, holds: Tensor) -> Tensor:
+def _with_own_nans(upper: Tensor, holds: Tensor) -> Tensor:
     is_nan = torch.ones(upper.shape[-2:], dtype=torch.bool, device=upper.device).triu() & holds.unsqueeze(-2)
-    return torch.where(upper.isnan(), 0, upper).masked_fill(is_nan, torch.nan)
+    return upper.masked_fill(is_nan, torch.nan)
 
 
 def _reflections(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch
 
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import add_to, movable, moved_back
+from array_api_dist.kernels.reductions import WIDE
 from array_api_dist.kernels.tiles import cut_axis
 
 # So many rows are added up one after another, if they are at least so wide and more than a core's cache holds.
@@ -18,11 +19,15 @@ _WIDTH: Final = 1 << 3
 _CACHE_NBYTES: Final = 1 << 21
 # So many elements are continued in double precision at once.
 PIECE_SIZE: Final = 1 << 16
+# Accelerators want more to do at once.
+_PIECE_SIZE_ELSEWHERE: Final = 1 << 24
 
 
 def cumulative_sum(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
     """Return the running sums along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
+    if _is_accumulated_short(values):
+        return sums_from(values, axis, _wide_slab(values, axis, 0))
     found = _summed_by_rows(values, axis) if _has_many_rows(values, axis) else None
     return moved_back(torch.cumsum(values, axis, dtype=values.dtype) if found is None else found, dtype)
 
@@ -58,7 +63,19 @@ def _summed_by_rows(values: torch.Tensor, axis: int) -> torch.Tensor | None:
 def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch.Tensor:
     """Return the running products along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
+    if _is_accumulated_short(values):
+        return products_from(values, axis, _wide_slab(values, axis, 1))
     return moved_back(torch.cumprod(values, axis, dtype=values.dtype), dtype)
+
+
+def _is_accumulated_short(values: torch.Tensor) -> bool:
+    """Return whether torch's scans accumulate in the values' own, short, floating type: on CPUs in double precision."""
+    return values.dtype in WIDE and not values.is_cpu
+
+
+def _wide_slab(values: torch.Tensor, axis: int, identity: int) -> torch.Tensor:
+    shape = (*values.shape[:axis], 1, *values.shape[axis + 1 :])
+    return values.new_full(shape, identity, dtype=WIDE[values.dtype])
 
 
 def sums_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
@@ -82,7 +99,8 @@ def _resumed(
     result = torch.empty_like(values)
     if result.numel() == 0:
         return result
-    step = max(PIECE_SIZE // max(before.numel(), 1), 1)
+    piece_size = PIECE_SIZE if values.is_cpu else _PIECE_SIZE_ELSEWHERE
+    step = max(piece_size // max(before.numel(), 1), 1)
     for piece, place in zip(torch.split(values, step, axis), torch.split(result, step, axis), strict=True):
         wide = piece.to(before.dtype)
         join(wide.narrow(axis, 0, 1), before)
