@@ -29,7 +29,6 @@ from array_api_dist_ml._namespace import (
     quiet,
     ranks_of,
     row_squares,
-    spread_axis,
 )
 from array_api_dist_ml._validation import check_finite, check_kind
 
@@ -43,8 +42,6 @@ BLOCK_ELEMENTS: Final = 1 << 22
 TILE_BYTES: Final = 1 << 22
 # Accelerators want more to do at once.
 TILE_BYTES_ELSEWHERE: Final = 1 << 28
-# Blocks of the diagonal have as many rows at least.
-_DIAGONAL_ROWS: Final = 128
 # So many rows pass at once where others move than those of the result's layout; more on accelerators.
 WIDTH: Final = 1 << 12
 _WIDTH_ELSEWHERE: Final = 1 << 16
@@ -181,18 +178,13 @@ def _tile_elements(x: Array) -> int:
     return (TILE_BYTES if is_on_cpu(x) else TILE_BYTES_ELSEWHERE) // itemsize_of(x)
 
 
-def _mend_diagonal(distances: Array, value: Array) -> None:
-    """Set the diagonal of a square matrix to a value."""
+def _mend_columns(distances: Array, value: Array) -> None:
+    """Set the diagonal of a square matrix whose columns lie on several ranks to a value."""
     xp = array_namespace(distances)
     count = distances.shape[0]
-    most = isqrt(_tile_elements(distances))
-    # Blocks of few rows have few elements; each takes some calls, of which accelerators want few.
-    rows = min(most, max(_DIAGONAL_ROWS, isqrt(count))) if is_on_cpu(distances) else most
-    # Interleaved, each block is spread over the ranks as the whole is; on one it has as much memory in a row.
-    step = -(-count // rows)
+    # Interleaved, each block is spread over the ranks as the whole is.
+    step = -(-count // isqrt(_tile_elements(distances)))
     blocks = [slice(start, None, step) for start in range(step)]
-    if spread_axis(distances) is None:
-        blocks = [slice(start, min(start + rows, count)) for start in range(0, count, rows)]
     # The first of them is the longest.
     numbers = xp.arange(len(range(count)[blocks[0]]), dtype=xp.int64, device=device(distances))
     is_diagonal = numbers[:, None] == numbers[None, :]
@@ -277,9 +269,17 @@ def pairwise(
     for own, others, values in _Meeting(staying, passing, form, is_turned=not stays, moves=moves).blocks():
         rows, columns = (own, others) if stays else (others, own)
         distances[rows, columns] = form.finish(values)
-    if is_self and form.takes_products:
-        _mend_diagonal(distances, form.finish(constant(distances, 0.0)))
-    return distances
+    if not (is_self and form.takes_products):
+        return distances
+    value = form.finish(constant(distances, 0.0))
+    if is_spread(distances.T):
+        _mend_columns(distances, value)
+        return distances
+    # Row after row no element moves, and the diagonal has a step. No other name: what two have is copied.
+    numbers = array_namespace(x).reshape(distances, (-1,))
+    del distances
+    numbers[:: n + 1] = value
+    return array_namespace(x).reshape(numbers, (n, n))
 
 
 def _result(x: Array, y: Array) -> tuple[Array, bool]:
