@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._placement import POLICIES, place
 from array_api_dist._shapes import normalize_axis
+from array_api_dist.collectives import Communicator
 from array_api_dist.engine.redistribution import redistribute
 
 __all__ = ["Partition", "default_partition", "repartition"]
@@ -25,13 +27,28 @@ PARTITION_VARIABLE: Final = "ARRAY_API_DIST_PARTITION"
 Placement: TypeAlias = str | int | None
 
 
-class _Serial(threading.local):
-    """How many arrays this rank (a process, or a thread in tests) has made: the same on every rank."""
+class _Serials(threading.local):
+    """Numbers of the arrays that this rank (a process, or a thread in tests) makes: the same on all ranks of each.
 
-    count: int = 0
+    Attributes
+    ----------
+    start : int
+        The number before the first one.
+    counts : WeakKeyDictionary
+        How many arrays each communicator's ranks have made since: one rank alone may make some of its own.
+    """
+
+    def __init__(self) -> None:
+        self.start = 0
+        self.counts: WeakKeyDictionary[Communicator, int] = WeakKeyDictionary()
+
+    def next(self, communicator: Communicator) -> int:
+        """Return the number of the next array on these ranks."""
+        count = self.counts[communicator] = self.counts.get(communicator, 0) + 1
+        return self.start + count
 
 
-_serial: Final = _Serial()
+_serials: Final = _Serials()
 _environment: Final[str] = os.environ.get(PARTITION_VARIABLE) or "auto"
 _placement: ContextVar[Placement] = ContextVar("array_api_dist_default_partition", default=_environment)
 
@@ -79,8 +96,7 @@ def placement_for(shape: Shape, device: Device) -> Partition:
         # default_partition takes no other: this one is the environment's.
         if placement not in POLICIES:
             raise ValueError(f"{PARTITION_VARIABLE} must be one of {', '.join(POLICIES)}, got {placement!r}")
-        _serial.count += 1
-        return place(placement, shape, device.ranks, _serial.count)
+        return place(placement, shape, device.ranks, _serials.next(device.communicator))
     return partition_along(placement, shape, device) if _has_axis(placement, shape) else REPLICATED
 
 

@@ -57,21 +57,24 @@ class Serials:
     Without this a failing example would meet other partitions when Hypothesis runs it again, to shrink or to show it.
     """
 
-    def __init__(self, counter: Any) -> None:
-        self._counter = counter
+    def __init__(self, serials: Any) -> None:
+        self._serials = serials
         self._base = 0
 
     def seed(self, seed: int) -> None:
         """Start over at the number of the test."""
-        self._counter.count = self._base + seed
+        self._serials.start = self._base + seed
+        self._serials.counts.clear()
 
-    def getstate(self) -> int:
-        """Return the number."""
-        return int(self._counter.count)
+    def getstate(self) -> tuple[int, dict[Any, int]]:
+        """Return the numbers."""
+        return self._serials.start, dict(self._serials.counts)
 
-    def setstate(self, state: int) -> None:
-        """Go on from a number."""
-        self._counter.count = state
+    def setstate(self, state: tuple[int, dict[Any, int]]) -> None:
+        """Go on from numbers."""
+        self._serials.start, counts = state
+        self._serials.counts.clear()
+        self._serials.counts.update(counts)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -96,7 +99,7 @@ def watch_package(config: pytest.Config, package: str) -> None:
         spread = Spread()
         spread.watch(importlib.import_module(f"{package}._array").Array)
         config.pluginmanager.register(spread, "spread-counter")
-        serials = Serials(importlib.import_module(f"{package}.partition")._serial)
+        serials = Serials(importlib.import_module(f"{package}.partition")._serials)
         config.pluginmanager.register(serials, "serials")
         register_random(serials)
 

@@ -65,7 +65,9 @@ def _with_nans(upper: torch.Tensor, lost: factors.Lost | None) -> torch.Tensor:
 
 def _lost(block: Block, upper: torch.Tensor) -> factors.Lost | None:
     holds = upper.isnan().any(-2)
-    return factors.Lost.of(holds, block.shape[-2], is_complex=upper.is_complex()) if bool(holds.any()) else None
+    return (
+        factors.Lost.of(holds, block.shape[-2], is_complex=upper.is_complex()) if bool(holds.any()) else None
+    )
 
 
 def _parts(block: Block) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

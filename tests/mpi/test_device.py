@@ -45,6 +45,15 @@ def test_every_kind_gives_the_same_answers(device: Device, policy: str) -> None:
     np.testing.assert_allclose(np.asarray(running), np.cumsum(host, 0), rtol=1e-12, atol=1e-13)
 
 
+def test_an_array_of_one_rank_alone_changes_no_placement_of_the_others() -> None:
+    with default_partition("mixed"):
+        for _ in range(3):
+            if MPI.COMM_WORLD.rank == 0:
+                xp.zeros((3, 4), device=Device("cpu", MPI.COMM_SELF))
+            partitions = MPI.COMM_WORLD.allgather(xp.zeros((5, 7)).partition)
+            assert all(partition == partitions[0] for partition in partitions)
+
+
 def test_arrays_move_between_kinds_and_back(device: Device) -> None:
     x = repartition(xp.arange(11), 0)
     there = x.to_device(device)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, register_random, settings
@@ -16,6 +15,8 @@ from hypothesis import strategies as st
 from processes import left_after_sigterm, marked
 
 from array_api_dist._partition import REPLICATED, Partition
+from array_api_dist.device import Device
+from array_api_dist.partition import _serials as serials
 from conformance import suite
 from conformance.__main__ import LISTS, main, xfails
 from conformance.journal import Outcome
@@ -174,20 +175,22 @@ def test_an_array_is_spread_when_two_ranks_hold_elements(
 
 
 def test_an_example_meets_the_same_partitions_when_it_is_run_again() -> None:
-    counter = SimpleNamespace(count=17)
-    kept = [Serials(counter)]  # Hypothesis refers to it weakly
+    communicator = Device("cpu").communicator
+    before = serials.next(communicator)
+    kept = [Serials(serials)]  # Hypothesis refers to it weakly
     register_random(kept[0])
     seen: list[int] = []
 
     @settings(max_examples=5, database=None)
     @given(st.integers())
     def makes_arrays(number: int) -> None:
-        seen.append(counter.count)
-        counter.count += 1 + abs(number)
+        seen.append(serials.next(communicator))
+        for _ in range(abs(number) % 7):
+            serials.next(communicator)
 
     makes_arrays()
-    assert set(seen) == {0}
-    assert counter.count == 17, "between the examples the count goes on"
+    assert set(seen) == {1}
+    assert serials.next(communicator) == before + 1, "between the examples the count goes on"
 
 
 def test_the_report_counts_outcomes_and_spread_arrays(tmp_path: Path) -> None:
