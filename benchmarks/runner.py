@@ -250,10 +250,8 @@ class Session:
             # Who comes first changes: what precedes a turn should not always be the same.
             start = repeat % max(len(turns), 1)
             for turn in turns[start:] + turns[:start]:
-                is_due = turn.spent < self._plan.seconds * (
-                    FEW_SECONDS if len(turn.samples) < LEAST_SAMPLES else 1
-                )
-                if turn.error is None and is_due:
+                seconds = self._plan.seconds * (FEW_SECONDS if len(turn.samples) < LEAST_SAMPLES else 1)
+                if turn.error is None and (not turn.samples or turn.spent < seconds):
                     self._sample(turn)
 
     def _sample(self, turn: _Turn) -> None:
