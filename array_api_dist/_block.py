@@ -59,6 +59,13 @@ class Block:
         return prod(self.shape) * self.local.element_size()
 
     @property
+    def largest_part(self) -> int:
+        """The number of elements of the largest part."""
+        if self.partition.axis is None:
+            return self.size
+        return self.size // max(self.partition.length, 1) * max(self.partition.counts)
+
+    @property
     def layout(self) -> Layout:
         """The global shape and the partition."""
         return Layout(self.shape, self.partition)

@@ -45,7 +45,7 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
     else at most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one
     exchange of counts, and one in which each value, with its position, moves at most once (above 64 MiB in all one
     for values, and one for positions).
-    Memory: each value with its position (4 bytes; 8 on an axis beyond 2**31), and 8 bytes for their order, the
+    Memory: each value with its position (4 bytes; 8 on an axis from 2**31 on), and 8 bytes for their order, the
     result, or one of the two where it moves to.
     """
     block, along = _checked(x, axis, "argsort")

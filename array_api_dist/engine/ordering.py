@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Final
 
 import torch
 
@@ -16,10 +15,8 @@ from array_api_dist.engine import routing, splitters
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.kernels import ordering as kernels
 from array_api_dist.kernels.order_keys import decoded, encoded, pieces_of
+from array_api_dist.kernels.packed_order import position_type
 from array_api_dist.kernels.storage import unshared
-
-_NARROW_LENGTH: Final = 2**31
-"""Positions along axes no longer than this travel in 4 bytes."""
 
 
 def sort(block: Block, axis: int, *, descending: bool) -> Block:
@@ -105,8 +102,7 @@ def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
     lanes = _lanes(block, axis)
     order = kernels.argsort(lanes, 1, descending)
     values = encoded(kernels.take_lanes(lanes, order, 1), descending=descending)
-    width = torch.int32 if block.shape[axis] <= _NARROW_LENGTH else torch.int64
-    positions = order.add_(block.offset(axis)).to(width)
+    positions = order.add_(block.offset(axis)).to(position_type(block.shape[axis]))
     del lanes, order
     cuts = _cuts(block, axis, values, target)
     travelling = [values, positions]

@@ -20,7 +20,7 @@ from array_api_dist.kernels.distinct import unique as distinct
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import order_key, pieces_of
 from array_api_dist.kernels.ordering import sort_in_place
-from array_api_dist.kernels.packed_order import group_type
+from array_api_dist.kernels.packed_order import group_type, position_type
 
 SMALL_NBYTES: Final = 1 << 20
 """Sides of at most this many bytes are replicated rather than routed."""
@@ -120,7 +120,7 @@ def _met(block: Block, members: Block) -> Block:
     flat = block.local.reshape(-1)
     rounds = _rounds(block)
     known = _looked_for(distinct(members.local.reshape(-1)).values)
-    wanted = distinct(flat, numbers=rounds == 1, narrow=True)
+    wanted = distinct(flat, numbers=rounds == 1, dtype=position_type(len(flat)))
     values = _looked_for(wanted.values)
     cuts = _cuts_between(block, values, known)
     routes = [Route.agreed(block.communicator, cuts(side)) for side in (values, known)]
@@ -144,9 +144,7 @@ def _rounds(block: Block) -> int:
     if block.local.is_complex():
         # They are found by putting both sides in order together, which is done once.
         return 1
-    limit = _at_once(block.local)
-    longest = max(block.partition.counts) * (block.size // max(block.partition.length, 1))
-    return max(-(-longest // limit), 1)
+    return max(-(-block.largest_part // _at_once(block.local)), 1)
 
 
 def _at_once(values: torch.Tensor) -> int:
@@ -162,7 +160,7 @@ def _look_for(
     Communication: an all-to-all of counts, an allreduce of 8 bytes, and two exchanges; more of less if one rank is asked
     for more than any asks.
     """
-    wanted = distinct(some, numbers=True, narrow=True)
+    wanted = distinct(some, numbers=True, dtype=position_type(len(some)))
     values = _looked_for(wanted.values)
     route = Route.agreed(block.communicator, cuts(values))
     rounds = route.rounds(_at_once(some), block.size)

@@ -47,7 +47,9 @@ def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse
     # Where parts interleave, only positions tell which zero is the first, and in which order NaNs are.
     is_inexact = flat.is_floating_point() or flat.is_complex()
     by_pairs = flat.is_complex() or (is_inexact and outer_size(block.shape, axis) > 1)
-    local = kernels.unique(flat, first=indices or by_pairs, counts=counts, numbers=inverse, narrow=True)
+    # Counts travel: their type must not hang on how much of the array this rank has.
+    width = position_type(block.largest_part)
+    local = kernels.unique(flat, first=indices or by_pairs, counts=counts, numbers=inverse, dtype=width)
     del flat
     if local.first is not None:
         to_row_major(local.first, block.shape, block.partition, block.device.rank)

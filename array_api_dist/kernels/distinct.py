@@ -12,7 +12,6 @@ from array_api_dist.kernels import reductions
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort
-from array_api_dist.kernels.packed_order import position_type
 
 # From so many integers on, a table of all that may be is looked at: a place for each so many of them, not more.
 _WORTHWHILE: Final = 1 << 12
@@ -37,10 +36,9 @@ def unique(
     first: bool = False,
     counts: bool = False,
     numbers: bool = False,
-    narrow: bool = False,
+    dtype: torch.dtype = torch.int64,
 ) -> Distinct:
-    """Return the distinct values of ``vector``, and what else is asked for: ``narrow`` counts and numbers take 4 bytes."""
-    dtype = position_type(len(vector)) if narrow else torch.int64
+    """Return the distinct values of ``vector``, and what else is asked for: counts and numbers in ``dtype``."""
     low = _lowest_of_close(vector)
     if low is not None:
         return _by_table(vector, low, dtype, first=first, counts=counts, numbers=numbers)

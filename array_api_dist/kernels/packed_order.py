@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ import torch
 from array_api_dist.kernels import order_keys as keys
 
 _BITS = 63
+
+WIDE_COUNT: Final = 1 << 31
+"""Positions among, and counts of, so many elements or more take 8 bytes, of fewer 4."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,8 +183,8 @@ def group_type(count: int) -> torch.dtype:
 
 
 def position_type(count: int) -> torch.dtype:
-    """Return the narrowest type for positions among ``count`` elements that is worth it."""
-    return torch.int32 if count < 1 << 31 else torch.int64
+    """Return the narrowest type for positions among, and counts of, ``count`` elements that is worth it."""
+    return torch.int32 if count < WIDE_COUNT else torch.int64
 
 
 def grouped_argsort(groups: torch.Tensor, counts: Sequence[int], *, narrow: bool = False) -> torch.Tensor:

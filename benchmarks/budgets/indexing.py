@@ -23,7 +23,7 @@ RUNS_AT_ONCE = 1 << 16
 """Of so many runs of the row-major order the counts are agreed at once."""
 
 NARROW, NARROW_LENGTH = 4, 2**31
-"""The bytes of positions on their way, along axes of so many elements."""
+"""The bytes of positions on their way, along axes of fewer elements."""
 
 
 def interleaves(x: Operand) -> bool:

@@ -48,7 +48,7 @@ def _ordering_memory(problem: Problem, *, positions: bool) -> int:
     # A long other axis: what moved there, sorted where it lies, and the result.
     if not positions:
         return part + result + (0 if is_lone else buffered(part + result))
-    width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
+    width = NARROW if x.shape[axis] < NARROW_LENGTH else 8
     travelling = part + width * x.share(ranks)
     # Lanes that are not dense are copied once.
     ordered = result + travelling + (0 if is_lone else part) + lane
@@ -78,7 +78,7 @@ def ordering(*, positions: bool) -> Formula:
         yield from _splitters(problem, lanes)
         yield collective("exscan", 8 * lanes * (ranks - 1))
         yield exchange(problem, 8 * lanes * (ranks - 1))
-        width = NARROW if x.shape[axis] <= NARROW_LENGTH else 8
+        width = NARROW if x.shape[axis] < NARROW_LENGTH else 8
         calls = 2 if positions and not _travels_together(problem, x.itemsize + width) else 1
         yield exchange(problem, part + (width * x.share(ranks) if positions else 0), calls)
 
@@ -98,7 +98,7 @@ def ordering(*, positions: bool) -> Formula:
     holds = "a sorted copy of the part, and the result"
     if positions:
         holds = (
-            "each value with its position (4 bytes; 8 on an axis beyond 2**31), and 8 bytes for their order, the result, "
+            "each value with its position (4 bytes; 8 on an axis from 2**31 on), and 8 bytes for their order, the result, "
             "or one of the two where it moves to"
         )
     return Formula(text + ending, steps, memory, holds=holds)

@@ -12,7 +12,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import Partition
 from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import ordering, routing, searching, uniqueness
-from array_api_dist.kernels import order_keys
+from array_api_dist.kernels import order_keys, packed_order
 from array_api_dist.kernels import ordering as kernels
 
 RNG = np.random.default_rng(3)
@@ -92,7 +92,7 @@ def test_positions_along_a_very_long_axis_travel_whole(monkeypatch: pytest.Monke
         return found, sent - 8 * 3
 
     narrow = [sent for _, sent in on_ranks(4, body)]
-    monkeypatch.setattr(ordering, "_NARROW_LENGTH", 49)
+    monkeypatch.setattr(packed_order, "WIDE_COUNT", 50)
     results = on_ranks(4, body)
     assert torch.equal(joined([found for found, _ in results]), whole.argsort(stable=True))
     # Values of 8 bytes, with positions of 4 or 8.
@@ -142,6 +142,20 @@ def test_distinct_values_are_the_same_under_every_partition(ranks: int, name: st
         backwards = [each.inverse for each in results]
         assert backwards[0].partition == partition
         np.testing.assert_array_equal(joined(backwards).numpy(), inverse.reshape(whole.shape))
+
+
+def test_counts_have_one_width_on_every_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One part has so many elements that positions in it take 8 bytes, the other has fewer.
+    monkeypatch.setattr(packed_order, "WIDE_COUNT", 10)
+    whole = np.arange(15) % 4
+
+    def body(device: Device) -> uniqueness.Distinct:
+        return uniqueness.unique(
+            part_of(torch.from_numpy(whole), Partition(0, (0, 12, 15)), device), counts=True
+        )
+
+    found = [each.counts for each in on_ranks(2, body)]
+    np.testing.assert_array_equal(joined(found).numpy(), np.unique(whole, return_counts=True)[1])
 
 
 def test_of_two_zeros_the_first_one_stands() -> None:
