@@ -75,6 +75,23 @@ def dtype_checked(dtype: object, argument: str = "dtype") -> DType:
     return dtype
 
 
+def accumulation_dtype(block: Block, wanted: DType | None, function: str) -> DType:
+    """Return the data type of sums or products of elements: integers widen to 64 bits unless ``wanted`` says otherwise.
+
+    Raises
+    ------
+    TypeError
+        If ``wanted`` is not numeric, or not complex where the elements are.
+    """
+    if wanted is None:
+        return {"signed": dt.int64, "unsigned": dt.uint64}.get(block.dtype.kind, block.dtype)
+    if dtype_checked(wanted) not in dt.NUMERIC:
+        raise TypeError(f"{function} gives a numeric data type, got {wanted}")
+    if dt.is_complex(block.dtype) and not dt.is_complex(wanted):
+        raise TypeError(f"{function} cannot give {wanted} for complex values")
+    return wanted
+
+
 def new_shape(shape: int | Sequence[int]) -> Shape:
     """Return the ``shape`` of an array to be made as a tuple of non-negative Python ints.
 

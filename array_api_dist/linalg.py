@@ -487,13 +487,6 @@ def svdvals(x: Array, /) -> Array:
     return Array._from_block(_factorization.svdvals(_floating(x, "svdvals")))
 
 
-def _sum_dtype(dtype: DType, wanted: DType | None) -> DType:
-    """Return the data type of a sum: integers widen to 64 bits unless the caller says otherwise."""
-    if wanted is not None:
-        return _validation.dtype_checked(wanted)
-    return {"signed": _dt.int64, "unsigned": _dt.uint64}.get(dtype.kind, dtype)
-
-
 def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
     """Return the sums of the diagonals.
 
@@ -520,9 +513,7 @@ def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
     precision (from 1 MiB on one reduce-scatter).
     """
     block = _validation.block_of(x, _dt.NUMERIC, "trace")
-    wanted = _sum_dtype(block.dtype, dtype)
-    if _dt.is_complex(block.dtype) and not _dt.is_complex(wanted):
-        raise TypeError(f"trace cannot give {wanted} for complex values")
+    wanted = _validation.accumulation_dtype(block, dtype, "trace")
     return Array._from_block(_norms.trace(block, _index(offset), _TORCH[wanted]))
 
 

@@ -14,7 +14,7 @@ from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._dtypes import DType
 from array_api_dist._shapes import normalize_axes, normalize_axis
-from array_api_dist._validation import block_of, dtype_checked
+from array_api_dist._validation import accumulation_dtype, block_of
 from array_api_dist.engine import reduction, scan
 from array_api_dist.engine.reduction import Reduction
 from array_api_dist.engine.scan import Scan
@@ -23,28 +23,6 @@ from array_api_dist.kernels.dtypes import TORCH
 __all__ = ["cumulative_prod", "cumulative_sum", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 Axes = int | Sequence[int] | None
-
-
-def _accumulation_dtype(dtype: DType, wanted: DType | None) -> DType:
-    """Return the data type of a sum or product: integers widen to 64 bits unless the caller says otherwise."""
-    if wanted is not None:
-        return _numeric(wanted)
-    if dtype.kind == "signed":
-        return dt.int64
-    if dtype.kind == "unsigned":
-        return dt.uint64
-    return dtype
-
-
-def _numeric(dtype: DType) -> DType:
-    if dtype_checked(dtype) not in dt.NUMERIC:
-        raise TypeError(f"sums and products are of a numeric data type, got {dtype}")
-    return dtype
-
-
-def _castable(block: Block, dtype: DType, function: str) -> None:
-    if dt.is_complex(block.dtype) and not dt.is_complex(dtype):
-        raise TypeError(f"{function} cannot give {dtype} for complex values")
 
 
 def _reduced(rule: Reduction, block: Block, axis: Axes, *, keepdims: bool) -> Array:
@@ -116,8 +94,7 @@ def prod(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims
     ones in double precision (from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.NUMERIC, "prod")
-    wanted = _accumulation_dtype(block.dtype, dtype)
-    _castable(block, wanted, "prod")
+    wanted = accumulation_dtype(block, dtype, "prod")
     return _reduced(reduction.prod_in(TORCH[wanted]), block, axis, keepdims=keepdims)
 
 
@@ -130,8 +107,7 @@ def sum(x: Array, /, *, axis: Axes = None, dtype: DType | None = None, keepdims:
     ones in double precision (from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.NUMERIC, "sum")
-    wanted = _accumulation_dtype(block.dtype, dtype)
-    _castable(block, wanted, "sum")
+    wanted = accumulation_dtype(block, dtype, "sum")
     return _reduced(reduction.sum_in(TORCH[wanted]), block, axis, keepdims=keepdims)
 
 
@@ -170,8 +146,7 @@ def _scanned(rule: Scan, x: Array, axis: int | None, dtype: DType | None, *, inc
     if axis is None and block.ndim > 1:
         raise ValueError(f"{rule.name} needs an axis for an array with {block.ndim} of them")
     along = normalize_axis(0 if axis is None else axis, block.ndim)
-    wanted = _accumulation_dtype(block.dtype, dtype)
-    _castable(block, wanted, rule.name)
+    wanted = accumulation_dtype(block, dtype, rule.name)
     return Array._from_block(scan.scan(rule, block, along, TORCH[wanted], include_initial=include_initial))
 
 

@@ -416,6 +416,8 @@ MATRICES = [
         "linalg.trace",
         (VECTOR, lambda xp, a: xp.linalg.trace(a)),
         (FLAGS, lambda xp, a: xp.linalg.trace(a)),
+        (MATRIX, lambda xp, a: xp.linalg.trace(a, dtype=xp.bool)),
+        (plain((8, 7), "complex64"), lambda xp, a: xp.linalg.trace(a, dtype=xp.float64)),
     ),
     *with_keywords("linalg.vector_norm", (MATRIX,), *REPEATED, {"ord": "fro"}),
     *with_keywords("linalg.vector_norm", (plain((8, 0)),), {"ord": -np.inf}),
