@@ -12,7 +12,7 @@ from array_api_dist._block import Block
 from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
 from array_api_dist._validation import block_of, new_shape, same_device
 from array_api_dist.engine import rearrangement, reshaping
-from array_api_dist.engine.matrices import agreed
+from array_api_dist.engine.agreement import agreed
 
 __all__ = [
     "broadcast_arrays",
@@ -187,8 +187,8 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     Notes
     -----
     Communication: none for one count (but one exchange to flatten the array); an array of counts moves to the
-    partition of ``x``, the ranks agree that none is negative, and, where ``axis`` is partitioned, one
-    allgather of P totals follows, and one exchange if the result is lopsided.
+    partition of ``x``; where ``axis`` is partitioned the ranks agree that none is negative, one allgather of P
+    totals follows, and one exchange if the result is lopsided.
     Memory: the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it
     moves.
     """
@@ -224,8 +224,8 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
         One length may be -1.
     copy : bool or None, optional
         True: a copy at once. False: no copy, an error where one is needed, which depends on how the elements lie on
-        the ranks: where some must move to another one, no view has them all. Of arrays in parts they agree on it,
-        in 8 bytes.
+        the ranks: where some must move to another one, no view has them all, and nothing moves. Of other arrays in
+        parts the ranks agree on it, in 8 bytes.
 
     Raises
     ------
@@ -242,12 +242,12 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     block = block_of(x, dt.ALL, "reshape")
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     target = completed_shape(block.size, given)
+    needs_copy = ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
+    if copy is False and not reshaping.stays(block, target):
+        raise needs_copy
     result = block if target == block.shape else reshaping.reshape(block, target)
     if copy is False:
-        is_view = reshaping.shares_memory(block, result)
-        error = ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
-        # A rank without elements has nothing to copy.
-        agreed(block, None if is_view else error)
+        agreed(block, None if reshaping.is_view(result, block) else needs_copy)
     if copy:
         return Array._from_block(result.with_local(result.local.clone()))
     return _separate(result)

@@ -18,7 +18,8 @@ from array_api_dist._block import Block
 from array_api_dist._exchange import dealing_plan
 from array_api_dist._matrices import Deal, Panel
 from array_api_dist._partition import Partition
-from array_api_dist.engine.matrices import agreed, by_columns, singular
+from array_api_dist.engine.agreement import agreed
+from array_api_dist.engine.matrices import by_columns, singular
 from array_api_dist.engine.rearrangement import assemble
 from array_api_dist.engine.redistribution import carry_out
 from array_api_dist.kernels import factors

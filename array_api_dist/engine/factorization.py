@@ -15,9 +15,9 @@ from array_api_dist._block import Block
 from array_api_dist._matrices import Form, Route
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.engine import blocked, contraction, rearrangement, tall_skinny
+from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.matrices import (
     adjoint,
-    agreed,
     by_columns,
     by_rows,
     guarded,

@@ -1,4 +1,4 @@
-"""What the factorizations share: laying out whole matrices, transposing, and errors that all ranks agree on."""
+"""What the factorizations share: laying out whole matrices, transposing, and errors of their values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from array_api_dist._block import Block
 from array_api_dist._matrices import Route
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.engine import rearrangement
+from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.redistribution import redistribute
 
 T = TypeVar("T")
@@ -110,14 +111,6 @@ def identity_like(block: Block) -> Block:
     local = torch.zeros_like(block.local, memory_format=torch.contiguous_format)
     local.diagonal(block.offset(block.ndim - 2) - block.offset(block.ndim - 1), -2, -1).fill_(1)
     return block.with_local(local)
-
-
-def agreed(block: Block, error: Exception | None) -> None:
-    """Raise ``error`` on every rank if one rank has one. Communication: one allreduce, none for copies."""
-    if block.partition.axis is not None:
-        block.communicator.agree(error)
-    elif error is not None:
-        raise error
 
 
 def singular(function: str) -> np.linalg.LinAlgError:

@@ -12,6 +12,7 @@ from array_api_dist._alignment import longest_axis
 from array_api_dist._block import Block
 from array_api_dist._exchange import Range, Segment, roll_plan, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
 from array_api_dist.kernels import elementwise, indexing
 
@@ -156,21 +157,19 @@ def repeat(block: Block, repeats: int, axis: int) -> Block:
 
 
 def repeat_each(block: Block, repeats: Block, axis: int) -> Block:
-    """Return element i along ``axis`` ``repeats[i]`` times; ``repeats`` is one-dimensional and int64.
+    """Return element i along ``axis`` ``repeats[i]`` times; ``repeats`` is one-dimensional, of integers.
 
-    Communication: ``repeats`` moves to the partition of ``block``; one allgather of P counts.
+    Communication: ``repeats`` moves to the partition of ``block``; where ``axis`` is partitioned an agreement, one
+    allgather of P counts, and one exchange if the result is lopsided.
 
     Raises
     ------
     ValueError
         On every rank, if a count is negative.
     """
-    counts = redistribute(
-        repeats, block.partition.on_axis(0) if block.partition.axis == axis else REPLICATED
-    ).local.to(torch.int64)
-    negative = counts.numel() > 0 and bool((counts < 0).any())
-    error = ValueError("repeats must not be negative") if negative else None
-    block.communicator.agree(error)
+    placed = redistribute(repeats, block.partition.on_axis(0) if block.partition.axis == axis else REPLICATED)
+    counts = placed.local.to(torch.int64)
+    agreed(placed, ValueError("repeats must not be negative") if bool((counts < 0).any()) else None)
     total = int(counts.sum())
     local = indexing.repeat_interleave(block.local, counts, axis)
     if block.partition.axis != axis:

@@ -12,9 +12,10 @@ from array_api_dist._exchange import Range, flat_partition, flat_roll_plan, flat
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Piece
 from array_api_dist.engine import rearrangement
-from array_api_dist.engine.redistribution import carry_out, redistribute, region
+from array_api_dist.engine.redistribution import carry_out, redistribute, region, replicate
 
 
+@lru_cache(maxsize=4096)
 def _surviving_axis(shape: Shape, partition: Partition, target: Shape) -> Partition | None:
     """Return the partition under which the reshape to ``target`` moves nothing, or None.
 
@@ -33,9 +34,8 @@ def _surviving_axis(shape: Shape, partition: Partition, target: Shape) -> Partit
     return None
 
 
-def _nearest_rows(flat: Partition, target: Shape) -> Partition:
-    """Return the partition of ``target`` along its first long axis whose parts begin nearest to the ``flat`` offsets."""
-    axis = next((axis for axis, length in enumerate(target) if length > 1), 0)
+def _nearest_rows(flat: Partition, target: Shape, axis: int) -> Partition:
+    """Return the partition of ``target`` along ``axis`` whose parts begin nearest to the ``flat`` offsets."""
     row = max(prod(target[axis + 1 :]), 1)
     bounds = tuple((bound + row // 2) // row for bound in flat.bounds)
     return Partition(axis, (0, *bounds[1:-1], target[axis]))
@@ -56,7 +56,7 @@ def reshaped_partition(shape: Shape, partition: Partition, target: Shape) -> Par
     flat = flat_partition(partition, shape)
     if flat is None or prod(shape) == 0:
         return even
-    near = _nearest_rows(flat, target)
+    near = _nearest_rows(flat, target, axis)
     return even if near.is_lopsided else near
 
 
@@ -68,12 +68,10 @@ def reshape(block: Block, shape: Shape) -> Block:
     if block.partition.axis is None:
         return Block(block.local.reshape(shape), shape, block.partition, block.device)
     if not shape:
-        return Block(
-            redistribute(block, Partition(None)).local.reshape(()), shape, Partition(None), block.device
-        )
+        return Block(replicate(block).local.reshape(()), shape, REPLICATED, block.device)
     target = reshaped_partition(block.shape, block.partition, shape)
     local_shape = target.local_shape(shape, block.device.rank)
-    if block.size == 0 or _surviving_axis(block.shape, block.partition, shape) == target:
+    if stays(block, shape):
         return Block(block.local.reshape(local_shape), shape, target, block.device)
     source_flat, target_flat = flat_partition(block.partition, block.shape), flat_partition(target, shape)
     # Its first axis that is longer than 1 is partitioned.
@@ -137,17 +135,15 @@ def roll(block: Block, shift: int) -> Block:
     return block.with_local(moved.local.reshape(block.local.shape))
 
 
-def shares_memory(source: Block, result: Block) -> bool:
-    """Return whether ``result`` is a view of ``source`` on this rank."""
-    if source.shape == result.shape:
+def stays(block: Block, shape: Shape) -> bool:
+    """Return whether no element of ``block`` changes its rank in a reshape to ``shape``. Communication: none."""
+    if block.partition.axis is None or block.size == 0 or shape == block.shape:
         return True
-    if source.partition.axis is not None and source.size:
-        surviving = result.partition.axis is not None and (
-            _surviving_axis(source.shape, source.partition, result.shape) == result.partition
-        )
-        if not surviving:
-            return False
-    return bool(
-        source.local.numel() == 0
-        or source.local.untyped_storage().data_ptr() == result.local.untyped_storage().data_ptr()
-    )
+    return _surviving_axis(block.shape, block.partition, shape) is not None
+
+
+def is_view(result: Block, source: Block) -> bool:
+    """Return whether this rank's part of ``result``, no element of which has moved, is in the memory of ``source``."""
+    if source.local.numel() == 0:
+        return True
+    return result.local.untyped_storage().data_ptr() == source.local.untyped_storage().data_ptr()

@@ -259,7 +259,6 @@ def _repeating(problem: Problem) -> Iterator[Step]:
     if len(problem.operands) == 1:
         return
     counts = problem.operands[1]
-    yield collective("agree", 8)
     if counts.axis is not None:
         yield collective("allgather", counts.part(problem.ranks))
     if not problem.is_spread:
@@ -267,6 +266,7 @@ def _repeating(problem: Problem) -> Iterator[Step]:
     # The counts move to the partition; the result is evened out where it is lopsided.
     yield exchange(problem, counts.part(problem.ranks))
     if problem.crosses:
+        yield collective("agree", 8)
         yield collective("allgather", 8)
         yield exchange(problem, problem.result.nbytes)
 
@@ -287,9 +287,9 @@ def _repeating_memory(problem: Problem) -> int:
 
 
 REPEAT = Formula(
-    "none for one count (but one exchange to flatten the array); an array of counts moves to the partition of ``x``, "
-    "the ranks agree that none is negative, and, where ``axis`` is partitioned, one allgather of P totals follows, "
-    "and one exchange if the result is lopsided",
+    "none for one count (but one exchange to flatten the array); an array of counts moves to the partition of ``x``; "
+    "where ``axis`` is partitioned the ranks agree that none is negative, one allgather of P totals follows, and one "
+    "exchange if the result is lopsided",
     _repeating,
     _repeating_memory,
     holds="the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it moves",

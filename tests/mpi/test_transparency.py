@@ -331,3 +331,20 @@ def test_a_view_of_another_shape_is_had_or_refused_on_every_rank() -> None:
     assert xp.reshape(x, (bounds[-1], 12), copy=False).shape == (bounds[-1], 12)
     with pytest.raises(ValueError, match="needs a copy, got copy=False"):
         xp.reshape(xp.permute_dims(x, (0, 2, 1)), (bounds[-1], 12), copy=False)
+
+
+def test_what_would_move_is_refused_before_it_does() -> None:
+    x = repartition(xp.zeros((4 * RANKS, 6)), Partition.even(0, 4 * RANKS, RANKS))
+    turned = repartition(x, 1)
+    with trace() as seen, pytest.raises(ValueError, match="needs a copy, got copy=False"):
+        xp.reshape(turned, (-1,), copy=False)
+    assert seen.totals.messages == 0
+
+
+def test_the_counts_of_a_repetition_are_agreed_on_where_ranks_see_different_ones() -> None:
+    x, counts = repartition(xp.arange(2 * RANKS), None), xp.asarray([1, 2] * RANKS)
+    for axis, agreements in ((None, 0), (0, 1)):
+        with trace() as seen:
+            found = xp.repeat(repartition(x, axis), counts)
+        np.testing.assert_array_equal(imported(found), np.repeat(np.arange(2 * RANKS), [1, 2] * RANKS))
+        assert sum(row.calls for row in seen.collectives if row.collective == "agree") == agreements
