@@ -282,10 +282,11 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
 
     def _is_alone(self) -> bool:
         """Return whether nothing else sees the memory of the local tensor, which can be written element by element."""
-        block = self._block
-        # self._block, this name and the argument of getrefcount; the block's attribute and the argument.
-        is_named = sys.getrefcount(block) > _ONE_OWNER + 1 or sys.getrefcount(block.local) > _ONE_OWNER
-        return not is_named and not storage.is_shared(block.local)
+        # By attributes alone: some versions of Python count names of a function, others borrow from them.
+        is_named = (
+            sys.getrefcount(self._block) > _ONE_OWNER or sys.getrefcount(self._block.local) > _ONE_OWNER
+        )
+        return not is_named and not storage.is_shared(self._block.local)
 
     def __len__(self) -> int:
         if self.ndim == 0:

@@ -9,6 +9,7 @@ import torch
 from array_api_dist.collectives.protocol import Operator, State
 from array_api_dist.kernels import elementwise, moments
 from array_api_dist.kernels.elementwise import Kernel
+from array_api_dist.kernels.reductions import NOWHERE
 
 
 def _by(kernel: Kernel) -> Operator:
@@ -30,8 +31,6 @@ MAX: Final = _native(elementwise.MAXIMUM, "MAX", floating=False, is_extreme=True
 ALL: Final = _native(elementwise.LOGICAL_AND, "LAND", floating=False)
 ANY: Final = _native(elementwise.LOGICAL_OR, "LOR", floating=False)
 
-_NOWHERE: Final = 2**63 - 1
-
 
 def _extreme(kernel: Kernel) -> Operator:
     """Return the merge of (value, index) pairs: NaN first, then the better value, then the lower index."""
@@ -43,7 +42,7 @@ def _extreme(kernel: Kernel) -> Operator:
         same = (left_nan & right_nan) | (left_value == right_value)
         wins = (right_nan & ~left_nan) | (~left_nan & better) | (same & (right_index < left_index))
         # A part without elements has no say.
-        wins = (wins & (right_index != _NOWHERE)) | (left_index == _NOWHERE)
+        wins = (wins & (right_index != NOWHERE)) | (left_index == NOWHERE)
         return (
             elementwise.WHERE.for_dtype(left_value.dtype)(wins, right_value, left_value),
             torch.where(wins, right_index, left_index),

@@ -182,7 +182,6 @@ def reduce(rule: Reduction, block: Block, axes: tuple[int, ...], *, keepdims: bo
 
 
 ArgKernel: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
-_NOWHERE: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,7 +205,7 @@ def _global_flat(index: torch.Tensor, block: Block) -> torch.Tensor:
     for axis, (stride, whole) in enumerate(zip(local_strides, row_major_strides(block.shape), strict=True)):
         length = max(block.local.shape[axis], 1)
         result += (index // max(stride, 1) % length + block.offset(axis)) * whole
-    return torch.where(index == _NOWHERE, index, result)
+    return torch.where(index == kernels.NOWHERE, index, result)
 
 
 def arg_reduce(rule: ArgReduction, block: Block, axis: int | None, *, keepdims: bool = False) -> Block:
@@ -234,7 +233,7 @@ def _arg_state(rule: ArgReduction, block: Block, axis: int | None) -> State:
         value, local_index = rule.local(block.local.reshape(-1), 0)
         return value, _global_flat(local_index, block)
     value, local_index = rule.local(block.local, axis)
-    return value, torch.where(local_index == _NOWHERE, local_index, local_index + block.offset(axis))
+    return value, torch.where(local_index == kernels.NOWHERE, local_index, local_index + block.offset(axis))
 
 
 def as_dtype(block: Block, dtype: torch.dtype) -> Block:

@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from array_api_dist._indexing import out_of_bounds
+from array_api_dist._indexing import NOWHERE, out_of_bounds
 from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import row_major_strides
 from array_api_dist.collectives import Communicator, Piece, operators
@@ -22,7 +22,6 @@ from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces_of
 from array_api_dist.kernels.packed_order import group_type, grouped_argsort
 
-_NOWHERE: Final = 2**63 - 1
 _FAILED: Final = -1
 _FEW_RANKS: Final = 8
 
@@ -57,7 +56,7 @@ def as_indices(tensor: torch.Tensor) -> torch.Tensor:
         return tensor
     if tensor.dtype == torch.uint64:
         wrapped = tensor.view(torch.int64)
-        return torch.where(wrapped < 0, torch.full_like(wrapped, _NOWHERE), wrapped)
+        return torch.where(wrapped < 0, torch.full_like(wrapped, NOWHERE), wrapped)
     return tensor.to(torch.int64)
 
 
@@ -162,7 +161,7 @@ def raise_first(communicator: Communicator, finding: OutOfBounds | None) -> None
 
     Communication: one allgather of 32 bytes.
     """
-    mine = [_NOWHERE] * 4
+    mine = [NOWHERE] * 4
     if finding is not None:
         mine = [finding.axis, finding.position, finding.value, finding.length]
     rows = communicator.allgather(torch.tensor([mine]), 0, (1,) * communicator.ranks)
