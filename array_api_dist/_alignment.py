@@ -41,7 +41,14 @@ def _in_result(layout: Layout, shape: Shape) -> Partition | None:
 
 def longest_axis(shape: Shape) -> int:
     """Return the first axis of the greatest length."""
-    return max(range(len(shape)), key=lambda axis: (shape[axis], -axis))
+    return max(range(len(shape)), key=lambda axis: shape[axis])
+
+
+def even_on_longest(shape: Shape, ranks: int, *, without: int | None = None) -> Partition:
+    """Return the even partition along the first of the longest axes of ``shape``, another one than ``without``."""
+    lengths = shape if without is None else (*shape[:without], -1, *shape[without + 1 :])
+    axis = longest_axis(lengths)
+    return Partition.even(axis, shape[axis], ranks)
 
 
 def _result_partition(layouts: tuple[Layout, ...], shape: Shape) -> Partition:
@@ -57,8 +64,7 @@ def _result_partition(layouts: tuple[Layout, ...], shape: Shape) -> Partition:
     if spread is None:
         return REPLICATED
     # Every partitioned operand is stretched along its own axis: the result must not be whole on each rank.
-    axis = longest_axis(shape)
-    return Partition.even(axis, shape[axis], len(spread.bounds) - 1)
+    return even_on_longest(shape, len(spread.bounds) - 1)
 
 
 def _operand_target(layout: Layout, result: Layout) -> Partition:

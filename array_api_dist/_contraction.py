@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import prod
 from typing import Final, TypeAlias
 
-from array_api_dist._alignment import Layout
+from array_api_dist._alignment import Layout, even_on_longest, longest_axis
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes, normalize_axes
 
@@ -285,13 +285,12 @@ def _finished(contraction: Contraction, label: int, split: Partition, itemsize: 
         return Strategy((REPLICATED, REPLICATED), Transport.NONE, split.on_axis(axis))
     shape = contraction.shape
     nbytes = prod(shape) * itemsize
-    longest = max(range(len(shape)), key=lambda axis: (shape[axis], -axis), default=None)
     sent = nbytes * (ranks - 1) // ranks
-    if longest is None or nbytes <= SCATTER_NBYTES or shape[longest] < ranks:
+    if nbytes <= SCATTER_NBYTES or max(shape, default=0) < ranks:
         return Strategy(
             (REPLICATED, REPLICATED), Transport.ALLREDUCE, REPLICATED, 2 * sent, 2 * _rounds(ranks)
         )
-    result = Partition.even(longest, shape[longest], ranks)
+    result = even_on_longest(shape, ranks)
     return Strategy((REPLICATED, REPLICATED), Transport.RING_SUM, result, sent, ranks - 1)
 
 
@@ -343,7 +342,7 @@ def _of_replicated(
     outgrows = nbytes > SCATTER_NBYTES and nbytes >= OUTGROWTH * (operands[0].nbytes + operands[1].nbytes)
     if not shape or not outgrows:
         return Strategy((REPLICATED, REPLICATED), Transport.NONE, REPLICATED)
-    longest = max(range(len(shape)), key=lambda axis: (shape[axis], -axis))
+    longest = longest_axis(shape)
     label, split = contraction.result[longest], Partition.even(longest, shape[longest], ranks)
     left, right = (next(_placements(operand, contraction, label, split, ranks)) for operand in operands)
     return Strategy((left.target, right.target), Transport.NONE, split)

@@ -12,7 +12,9 @@ from functools import lru_cache
 from math import isqrt, prod
 from typing import Final, Literal, TypeAlias, get_args
 
+from array_api_dist._alignment import even_on_longest
 from array_api_dist._partition import Partition, Shape
+from array_api_dist._shapes import reduced_shape
 
 Norm: TypeAlias = Literal["backward", "ortho", "forward"]
 NORMS: Final[tuple[str, ...]] = get_args(Norm)
@@ -86,11 +88,10 @@ def plan(
         return Plan(Route.LOCAL)
     if partition.is_whole_everywhere:
         return Plan(Route.COPY)
-    others = [other for other in range(len(shape)) if other != axis]
-    longest = max(others, key=lambda other: (shape[other], -other), default=None)
-    if longest is not None and shape[longest] >= ranks:
-        return Plan(Route.LANES, Partition.even(longest, shape[longest], ranks))
-    lanes = prod(shape[other] for other in others)
+    others = reduced_shape(shape, (axis,))
+    if max(others, default=0) >= ranks:
+        return Plan(Route.LANES, even_on_longest(shape, ranks, without=axis))
+    lanes = prod(others)
     if 16 * lanes * max(length, shape[axis]) <= limit:
         return Plan(Route.COPY)
     pair = factors(length)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import prod
 from typing import Final
 
-from array_api_dist._alignment import Layout
+from array_api_dist._alignment import Layout, even_on_longest
 from array_api_dist._exchange import Segment
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes
@@ -66,11 +66,6 @@ def route(shape: Shape, partition: Partition, itemsize: int, ranks: int, limit: 
     if max(shape[:-2], default=0) >= ranks:
         return Route.BATCH
     return Route.COPY if prod(shape) * itemsize <= limit else Route.SPLIT
-
-
-def longest_batch_axis(shape: Shape) -> int:
-    """Return the first of the longest axes before the last two."""
-    return max(range(len(shape) - 2), key=lambda axis: (shape[axis], -axis))
 
 
 def form(shape: Shape, ranks: int) -> Form:
@@ -214,10 +209,6 @@ def solve_partition(matrix: Layout, side: Layout, shape: Shape, ranks: int) -> P
         axis = operand.partition.axis + len(shape) - len(operand.shape)
         if axis != len(shape) - 2 and operand.shape[operand.partition.axis] == shape[axis]:
             return operand.partition.on_axis(axis)
-    if side.partition.axis is None:
+    if side.partition.axis is None or max((*shape[:-2], shape[-1])) < ranks:
         return REPLICATED
-    others = [axis for axis in range(len(shape)) if axis != len(shape) - 2 and shape[axis] >= ranks]
-    if not others:
-        return REPLICATED
-    longest = max(others, key=lambda axis: (shape[axis], -axis))
-    return Partition.even(longest, shape[longest], ranks)
+    return even_on_longest(shape, ranks, without=len(shape) - 2)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import torch
 
 from array_api_dist import _contraction as rules
-from array_api_dist._alignment import Layout, align, align_to
+from array_api_dist._alignment import Layout, align, align_to, even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._contraction import Contraction, Strategy, Transport
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -153,11 +153,7 @@ def _beside(partition: Partition, shape: Shape, axis: int, ranks: int) -> Partit
     """Return ``partition``, or when it lies along ``axis`` one along the longest other axis."""
     if partition.axis != axis:
         return partition
-    others = [other for other in range(len(shape)) if other != axis]
-    if not others:
-        return REPLICATED
-    longest = max(others, key=lambda other: shape[other])
-    return Partition.even(longest, shape[longest], ranks)
+    return even_on_longest(shape, ranks, without=axis) if len(shape) > 1 else REPLICATED
 
 
 def _carried_out(plan: _Plan, left: Block, right: Block, product: Product) -> Block:

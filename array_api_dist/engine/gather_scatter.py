@@ -12,7 +12,7 @@ from math import prod
 import torch
 
 from array_api_dist import _indexing as keys
-from array_api_dist._alignment import Layout, align, align_to
+from array_api_dist._alignment import Layout, align, align_to, even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._indexing import after_gather
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -22,7 +22,6 @@ from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.engine.routing import (
     OutOfBounds,
     as_indices,
-    even_on_longest,
     extent,
     fetch,
     ravel,

@@ -16,7 +16,7 @@ import torch
 
 from array_api_dist import _dtypes as dt
 from array_api_dist import _indexing as keys
-from array_api_dist._alignment import Layout, align_to, longest_axis
+from array_api_dist._alignment import Layout, align_to, even_on_longest, longest_axis, without_axes
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._exchange import Segment, segment_plan
@@ -30,7 +30,7 @@ from array_api_dist.engine.scatter import scatter
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.creation import from_numpy
 from array_api_dist.kernels.dtypes import TORCH
-from array_api_dist.kernels.moving import movable
+from array_api_dist.kernels.indexing import flip
 
 Key: TypeAlias = "tuple[int | slice | EllipsisType | Block | npt.NDArray[Any] | None, ...]"
 
@@ -67,7 +67,7 @@ def get(block: Block, key: Key) -> Block:
         return _get_with_arrays(block, parts, arrays)
     view, stays = _view_of(parts, block.shape, block.partition, block.device.rank)
     if stays:
-        return Block(block.local[view.key], view.shape, view.partition, block.device)
+        return taken(block, view)
     return evened(_moved(block, view))
 
 
@@ -199,8 +199,7 @@ def reversed_axes(block: Block, axes: tuple[int, ...]) -> Block:
     """Return ``block`` reversed along ``axes``. Communication: one exchange if a partitioned axis is among them."""
     here = tuple(axis for axis in axes if axis != block.partition.axis)
     if here:
-        # torch cannot flip unsigned types.
-        block = block.with_local(torch.flip(movable(block.local), here).view(block.local.dtype))
+        block = block.with_local(flip(block.local, here))
     axis = block.partition.axis
     if axis is None or axis not in axes:
         return block
@@ -226,11 +225,8 @@ def _slab(block: Block, axis: int) -> Block:
         local = block.local.squeeze(axis) if block.local.shape[axis] else block.local.new_empty(shape)
         local = block.communicator.broadcast(local, block.partition.owner(0))
         return Block(local, shape, REPLICATED, block.device)
-    lengths = (*block.shape[:axis], 0, *block.shape[axis + 1 :])
-    longest = longest_axis(lengths)
-    spread = redistribute(block, Partition.even(longest, lengths[longest], block.device.ranks))
-    partition = spread.partition.on_axis(longest - (longest > axis))
-    return Block(spread.local.squeeze(axis), shape, partition, block.device)
+    spread = redistribute(block, even_on_longest(block.shape, block.device.ranks, without=axis))
+    return Block(spread.local.squeeze(axis), shape, without_axes(spread.partition, (axis,)), block.device)
 
 
 # ---- set

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from array_api_dist import _matrices as rules
+from array_api_dist._alignment import even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._matrices import Route
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -47,8 +48,7 @@ def whole_matrices(block: Block) -> Block | None:
     if found is Route.SPLIT:
         return None
     if found is Route.BATCH:
-        axis = rules.longest_batch_axis(block.shape)
-        return redistribute(block, Partition.even(axis, block.shape[axis], block.device.ranks))
+        return redistribute(block, even_on_longest(block.shape[:-2], block.device.ranks))
     return redistribute(block, REPLICATED) if found is Route.COPY else block
 
 
@@ -65,9 +65,7 @@ def on_single_ranks(function: str, block: Block) -> tuple[Block, bool]:
     refuse_too_large(function, block, block.shape)
     lacks_batch = block.ndim == 2
     batched = rearrangement.expand_dims(block, (0,)) if lacks_batch else block
-    axis = rules.longest_batch_axis(batched.shape)
-    target = Partition.even(axis, batched.shape[axis], block.device.ranks)
-    return redistribute(batched, target), lacks_batch
+    return redistribute(batched, even_on_longest(batched.shape[:-2], block.device.ranks)), lacks_batch
 
 
 def refuse_too_large(function: str, block: Block, shape: Shape) -> None:

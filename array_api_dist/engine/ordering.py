@@ -7,9 +7,10 @@ from math import prod
 
 import torch
 
-from array_api_dist._alignment import longest_axis
+from array_api_dist._alignment import even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._partition import Partition
+from array_api_dist._shapes import reduced_shape
 from array_api_dist.collectives import Piece
 from array_api_dist.engine import routing, splitters
 from array_api_dist.engine.redistribution import redistribute
@@ -54,11 +55,10 @@ def argsort(block: Block, axis: int, *, descending: bool) -> Block:
 
 def _axis_aside(block: Block, axis: int) -> Partition | None:
     """Return an even partition along another axis that is long enough for all ranks, if there is one."""
-    lengths = tuple(0 if other == axis else length for other, length in enumerate(block.shape))
-    if max(lengths) < block.device.ranks:
+    ranks = block.device.ranks
+    if max(reduced_shape(block.shape, (axis,)), default=0) < ranks:
         return None
-    longest = longest_axis(lengths)
-    return Partition.even(longest, lengths[longest], block.device.ranks)
+    return even_on_longest(block.shape, ranks, without=axis)
 
 
 def _evenly(block: Block) -> Partition:

@@ -8,10 +8,11 @@ from typing import Final
 
 import torch
 
-from array_api_dist._alignment import longest_axis
+from array_api_dist._alignment import even_on_longest, without_axes
 from array_api_dist._block import Block
 from array_api_dist._exchange import Range, Segment, roll_plan, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
+from array_api_dist._shapes import reduced_shape
 from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
 from array_api_dist.kernels import elementwise, indexing
@@ -221,11 +222,10 @@ def off_axis(block: Block, axis: int) -> Block:
     """
     if block.partition.axis != axis:
         return block
-    others = tuple(0 if other == axis else length for other, length in enumerate(block.shape))
-    if block.nbytes <= SMALL_NBYTES or max(others) < block.device.ranks:
+    ranks = block.device.ranks
+    if block.nbytes <= SMALL_NBYTES or max(reduced_shape(block.shape, (axis,)), default=0) < ranks:
         return replicate(block)
-    longest = longest_axis(others)
-    return redistribute(block, Partition.even(longest, block.shape[longest], block.device.ranks))
+    return redistribute(block, even_on_longest(block.shape, ranks, without=axis))
 
 
 def squeeze(block: Block, axes: tuple[int, ...]) -> Block:
@@ -235,12 +235,8 @@ def squeeze(block: Block, axes: tuple[int, ...]) -> Block:
     """
     for axis in axes:
         block = off_axis(block, axis)
-    shape = tuple(length for axis, length in enumerate(block.shape) if axis not in axes)
-    partition = block.partition
-    if partition.axis is not None:
-        partition = partition.on_axis(partition.axis - sum(axis < partition.axis for axis in axes))
-    local = block.local.squeeze(axes)
-    return Block(local, shape, partition, block.device)
+    shape, partition = reduced_shape(block.shape, axes), without_axes(block.partition, axes)
+    return Block(block.local.squeeze(axes), shape, partition, block.device)
 
 
 def broadcast_to(block: Block, shape: Shape) -> Block:

@@ -417,12 +417,6 @@ def with_rest(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return (*axes, *(axis for axis in range(ndim) if axis not in axes))
 
 
-def even_on_longest(shape: Shape, ranks: int) -> Partition:
-    """Return the even partition along the first of the longest axes of ``shape``."""
-    axis = max(range(len(shape)), key=lambda axis: (shape[axis], -axis))
-    return Partition.even(axis, shape[axis], ranks)
-
-
 def outer_size(shape: Shape, axis: int) -> int:
     """Return how many runs of the row-major order one part along ``axis`` is cut into."""
     return prod(shape[:axis])

@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from array_api_dist._alignment import Layout, align, align_to
+from array_api_dist._alignment import Layout, align, align_to, even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._indexing import after_gather
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -23,7 +23,6 @@ from array_api_dist.engine.redistribution import redistribute, replicate
 from array_api_dist.engine.routing import (
     OutOfBounds,
     Route,
-    even_on_longest,
     outer_size,
     owners_of,
     ravel,
