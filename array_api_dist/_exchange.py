@@ -156,26 +156,41 @@ def dealing_plan(source: Partition, target: Partition, segments: Sequence[Segmen
     return Plan(tuple(sends), tuple(receives))
 
 
-def _boxes(columns: int, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (row, rows, column, columns): the stretch [start, stop) of a matrix's row-major order, in at most three boxes."""
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Rows [row, row + rows) and columns [column, column + columns) of a matrix."""
+
+    row: int
+    rows: int
+    column: int
+    columns: int
+
+
+def _boxes(start: int, stop: int, columns: int) -> Iterator[Box]:
+    """Yield the stretch [start, stop) of the row-major order of a matrix of so many columns, in at most three boxes."""
     row, skipped = divmod(start, columns)
     if skipped:
         count = min(columns - skipped, stop - start)
-        yield row, 1, skipped, count
+        yield Box(row, 1, skipped, count)
         row, start = row + 1, start + count
     rows, rest = divmod(stop - start, columns)
     if rows:
-        yield row, rows, 0, columns
+        yield Box(row, rows, 0, columns)
     if rest:
-        yield row + rows, 1, 0, rest
+        yield Box(row + rows, 1, 0, rest)
 
 
-def _boxes_in(start: int, stop: int, columns: int, low: int, high: int) -> Iterator[tuple[Range, Range]]:
-    """Yield what there is of the stretch [start, stop) in the columns [low, high)."""
-    for row, rows, first, count in _boxes(columns, start, stop):
-        begin, end = max(first, low), min(first + count, high)
+def boxes_in(start: int, stop: int, columns: int, low: int, high: int) -> Iterator[Box]:
+    """Yield what there is of the stretch [start, stop) in the columns [low, high), in row-major order."""
+    for box in _boxes(start, stop, columns):
+        begin, end = max(box.column, low), min(box.column + box.columns, high)
         if begin < end:
-            yield Range(0, row, rows), Range(1, begin, end - begin)
+            yield Box(box.row, box.rows, begin, end - begin)
+
+
+def _ranges(box: Box, low: int = 0) -> tuple[Range, Range]:
+    """Return the place of ``box`` in a part of the columns that begins at ``low``."""
+    return Range(0, box.row, box.rows), Range(1, box.column - low, box.columns)
 
 
 @lru_cache(maxsize=4096)
@@ -185,13 +200,13 @@ def flattening_plan(source: Partition, target: Partition, rank: int) -> Plan:
     A send is a region of this rank's columns, a receive one of the whole matrix inside this rank's stretch of it.
     """
     columns = source.length
-    sends, receives = [], []
+    sends: list[Move] = []
+    receives: list[Move] = []
     own, (low, high) = target.interval(rank), source.interval(rank)
     for peer in range(len(source.bounds) - 1):
         start, stop = target.interval(peer)
-        for rows, within in _boxes_in(start, stop, columns, low, high):
-            sends.append(Move(peer, (rows, Range(1, within.start - low, within.count))))
-        receives += [Move(peer, ranges) for ranges in _boxes_in(*own, columns, *source.interval(peer))]
+        sends += [Move(peer, _ranges(box, low)) for box in boxes_in(start, stop, columns, low, high)]
+        receives += [Move(peer, _ranges(box)) for box in boxes_in(*own, columns, *source.interval(peer))]
     return Plan(tuple(sends), tuple(receives))
 
 

@@ -1,11 +1,10 @@
-"""Fourier transforms of distributed axes: lengths, factors, routes, and what one flat axis shares with a matrix. Pure.
+"""Fourier transforms of distributed axes: lengths, factors, routes, and which points a rank has. Pure.
 
 A long axis of n1 * n2 elements is read as a row-major matrix of n1 rows and n2 columns (Bailey 1990).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -98,42 +97,6 @@ def plan(
     if pair[0] >= ranks:
         return Plan(Route.FOUR_STEP, factors=pair)
     return Plan(Route.CHIRP, factors=factors(padded_length(length)))
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """Rows [row, row + rows) and columns [column, column + columns) of the matrix."""
-
-    row: int
-    rows: int
-    column: int
-    columns: int
-
-
-def rectangles(start: int, stop: int, width: int, low: int, high: int) -> Iterator[Rectangle]:
-    """Yield what the flat interval [start, stop) of a matrix of ``width`` columns shares with columns [low, high).
-
-    At most three rectangles, in flat order: the end of a row, whole rows, the beginning of a row.
-    """
-    if start >= stop or low >= high:
-        return
-    first, last = start // width, (stop - 1) // width
-    if first == last:
-        yield from _one_row(first, max(low, start - first * width), min(high, stop - first * width))
-        return
-    whole_first = first if start == first * width else first + 1
-    whole_stop = last + 1 if stop == (last + 1) * width else last
-    if whole_first > first:
-        yield from _one_row(first, max(low, start - first * width), high)
-    if whole_stop > whole_first:
-        yield Rectangle(whole_first, whole_stop - whole_first, low, high - low)
-    if whole_stop == last:
-        yield from _one_row(last, low, min(high, stop - last * width))
-
-
-def _one_row(row: int, low: int, high: int) -> Iterator[Rectangle]:
-    if low < high:
-        yield Rectangle(row, 1, low, high - low)
 
 
 @dataclass(frozen=True, slots=True)

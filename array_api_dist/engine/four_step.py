@@ -14,7 +14,8 @@ import torch
 
 from array_api_dist import _fourier as rules
 from array_api_dist._block import Block
-from array_api_dist._fourier import Plan, Rectangle, Route, Source
+from array_api_dist._exchange import Box, boxes_in
+from array_api_dist._fourier import Plan, Route, Source
 from array_api_dist._partition import Partition, Shape
 from array_api_dist.collectives import Piece
 from array_api_dist.engine.redistribution import redistribute
@@ -41,15 +42,15 @@ def transform(
     return _flattened(rule, result, target, axis, block.shape)
 
 
-def _matrix_view(flat: torch.Tensor, start: int, width: int, rectangle: Rectangle) -> torch.Tensor:
-    """Return ``rectangle`` out of a last axis that holds the elements from ``start`` on of a matrix of ``width``."""
-    offset = rectangle.row * width - start
-    if rectangle.rows == 1:
-        row = flat.narrow(-1, offset + rectangle.column, rectangle.columns)
+def _matrix_view(flat: torch.Tensor, start: int, width: int, box: Box) -> torch.Tensor:
+    """Return ``box`` out of a last axis that holds the elements from ``start`` on of a matrix of ``width``."""
+    offset = box.row * width - start
+    if box.rows == 1:
+        row = flat.narrow(-1, offset + box.column, box.columns)
         return row.unsqueeze(-2)
-    rows = flat.narrow(-1, offset, rectangle.rows * width)
-    rows = rows.view(*flat.shape[:-1], rectangle.rows, width)
-    return rows.narrow(-1, rectangle.column, rectangle.columns)
+    rows = flat.narrow(-1, offset, box.rows * width)
+    rows = rows.view(*flat.shape[:-1], box.rows, width)
+    return rows.narrow(-1, box.column, box.columns)
 
 
 def _held(local: torch.Tensor, source: Source) -> torch.Tensor:
@@ -73,23 +74,23 @@ def _columns_of(rule: Transform, block: Block, axis: int, points: int, plan: Pla
         Piece(peer, _matrix_view(held, source.start, width, found))
         for peer in range(device.ranks)
         for source, held in own
-        for found in rules.rectangles(source.start, source.stop, width, *columns.interval(peer))
+        for found in boxes_in(source.start, source.stop, width, *columns.interval(peer))
     ]
     receives = [
         Piece(peer, _inside(matrix, found, low))
         for peer in range(device.ranks)
         for source in rules.sources(block.partition, peer, points, half=rule.half_input)
-        for found in rules.rectangles(source.start, source.stop, width, low, high)
+        for found in boxes_in(source.start, source.stop, width, low, high)
     ]
     device.communicator.exchange(sends, receives)
     shape = (*flat.shape[:-1], rows, width)
     return Block(matrix.to(matrix.dtype.to_complex()), shape, columns, device)
 
 
-def _inside(matrix: torch.Tensor, rectangle: Rectangle, low: int) -> torch.Tensor:
-    """Return ``rectangle`` of a part whose columns begin at ``low``."""
-    rows = matrix.narrow(-2, rectangle.row, rectangle.rows)
-    return rows.narrow(-1, rectangle.column - low, rectangle.columns)
+def _inside(matrix: torch.Tensor, box: Box, low: int) -> torch.Tensor:
+    """Return ``box`` of a part whose columns begin at ``low``."""
+    rows = matrix.narrow(-2, box.row, box.rows)
+    return rows.narrow(-1, box.column - low, box.columns)
 
 
 def _lines(tensor: torch.Tensor, dim: int, *, inverse: bool) -> torch.Tensor:
@@ -201,12 +202,12 @@ def _flattened(rule: Transform, matrix: Block, target: Partition, axis: int, sha
     sends = [
         Piece(peer, _inside(local, found, own[0]))
         for peer in range(device.ranks)
-        for found in rules.rectangles(*target.interval(peer), width, *own)
+        for found in boxes_in(*target.interval(peer), width, *own)
     ]
     receives = [
         Piece(peer, _matrix_view(flat, start, width, found))
         for peer in range(device.ranks)
-        for found in rules.rectangles(start, stop, width, *matrix.partition.interval(peer))
+        for found in boxes_in(start, stop, width, *matrix.partition.interval(peer))
     ]
     device.communicator.exchange(sends, receives)
     whole = (*shape[:axis], target.length, *shape[axis + 1 :])

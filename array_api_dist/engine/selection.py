@@ -18,6 +18,7 @@ from array_api_dist._block import Block
 from array_api_dist._indexing import after_selection
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist.collectives import Communicator, operators
+from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
 from array_api_dist.engine.routing import Route, answered, narrowed, outer_size, to_row_major
 from array_api_dist.kernels import order_keys, predicates
@@ -84,12 +85,6 @@ def _mask_key(mask: torch.Tensor, axis: int) -> tuple[slice | torch.Tensor, ...]
 
 def _selected_shape(shape: Shape, axis: int, covered: int, count: int) -> Shape:
     return (*shape[:axis], count, *shape[axis + covered :])
-
-
-def _partition_of_counts(communicator: Communicator, axis: int, count: int) -> Partition:
-    """Return the partition in which each rank owns its ``count``. Communication: one allgather of 8 bytes."""
-    counts = communicator.allgather(torch.tensor([count]), 0, (1,) * communicator.ranks)
-    return Partition.from_counts(axis, [int(each) for each in counts.tolist()])
 
 
 def _bunches(
@@ -198,7 +193,7 @@ def _ordered(block: Block, local: torch.Tensor, mask: torch.Tensor, axis: int, o
     """Return the block of what ``mask``, partitioned along ``over``, selected here: the slabs ``local`` along ``axis``."""
     communicator = block.communicator
     if outer_size(tuple(mask.shape), over) <= 1:
-        partition = _partition_of_counts(communicator, axis, local.shape[axis])
+        partition = gathered_partition(block, axis, local.shape[axis])
         shape = (*local.shape[:axis], partition.length, *local.shape[axis + 1 :])
         return evened(Block(local, shape, partition, block.device))
     places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))
@@ -266,7 +261,7 @@ def nonzero(block: Block) -> tuple[Block, ...]:
     if outer_size(block.shape, axis) <= 1:
         # What lies on one rank is one run.
         found += block.offset(axis) * prod(block.shape[axis + 1 :])
-        partition = _partition_of_counts(block.communicator, 0, len(found))
+        partition = gathered_partition(block, 0, len(found))
         return tuple(evened_together(_vectors(found, block, partition)))
     to_row_major(found, block.shape, block.partition, block.device.rank)
     # Parts interleave: one number for each element travels, and what comes from each rank ascends.
@@ -370,7 +365,7 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
     if value.shape[axis] == 1:
         return replicate(value).local
     if outer_size(tuple(mask.shape), over) <= 1:
-        partition = _partition_of_counts(communicator, axis, int(mask.sum()))
+        partition = gathered_partition(block, axis, int(mask.sum()))
         _refuse_other_count(value, axis, partition.length)
         return redistribute(value, partition).local
     places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))
