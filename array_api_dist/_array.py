@@ -19,8 +19,9 @@ from array_api_dist._dtypes import DType, Scalar
 from array_api_dist._partition import Partition
 from array_api_dist._scalars import scalar_block
 from array_api_dist._show import html, text
-from array_api_dist.engine import contraction, elementwise, indexing, rearrangement
+from array_api_dist.engine import contraction, elementwise, indexing
 from array_api_dist.engine.elementwise import Elementwise
+from array_api_dist.engine.matrices import transposed
 from array_api_dist.engine.redistribution import redistribute, replicate
 from array_api_dist.kernels import interchange, storage
 from array_api_dist.kernels.cast import cast as cast_tensor
@@ -101,15 +102,14 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         """The transpose of a matrix: no communication, no copy."""
         if self.ndim != 2:
             raise ValueError(f"T is the transpose of 2 axes, got {self.ndim}: use mT or permute_dims()")
-        return Array._from_block(rearrangement.permute_dims(self._block, (1, 0)))
+        return Array._from_block(transposed(self._block))
 
     @property
     def mT(self) -> Array:
         """The transpose of the last two axes: no communication, no copy."""
         if self.ndim < 2:
             raise ValueError(f"mT needs at least 2 axes, got {self.ndim}")
-        axes = (*range(self.ndim - 2), self.ndim - 1, self.ndim - 2)
-        return Array._from_block(rearrangement.permute_dims(self._block, axes))
+        return Array._from_block(transposed(self._block))
 
     # ---- looking: never communicates
 
@@ -512,6 +512,17 @@ def _operand_of(value: object, array: Array) -> Block:
         return value._block
     dtype = dt.promote_scalar(array.dtype, cast("Scalar", value), mixed=are_mixed_kinds_allowed())
     return scalar_block(cast("Scalar", value), dtype, array._block.device)
+
+
+def as_operand(value: Array | Scalar, array: Array) -> Array:
+    """Return an operand beside ``array``: an array itself, a Python scalar in the data type in which they meet.
+
+    Raises
+    ------
+    TypeError
+        If it does not promote.
+    """
+    return value if isinstance(value, Array) else Array._from_block(_operand_of(value, array))
 
 
 def apply_unary(rule: Elementwise, x: Array) -> Array:

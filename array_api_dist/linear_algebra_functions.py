@@ -13,7 +13,8 @@ from array_api_dist import _array
 from array_api_dist import _dtypes as dt
 from array_api_dist._array import Array, promoted
 from array_api_dist._validation import block_of, require_axes
-from array_api_dist.engine import contraction, rearrangement
+from array_api_dist.engine import contraction
+from array_api_dist.engine.matrices import transposed
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
@@ -57,8 +58,7 @@ def matrix_transpose(x: Array, /) -> Array:
     """
     block = block_of(x, dt.ALL, "matrix_transpose")
     require_axes(block, 2, "matrix_transpose")
-    ndim = block.ndim
-    return Array._from_block(rearrangement.permute_dims(block, (*range(ndim - 2), ndim - 1, ndim - 2)))
+    return Array._from_block(transposed(block))
 
 
 def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from array_api_dist import _dtypes as dt
-from array_api_dist._array import Array, apply, promoted
-from array_api_dist._scalars import scalar_block
+from array_api_dist._array import Array, apply, as_operand, promoted
 from array_api_dist._shapes import normalize_axes, normalize_axis
 from array_api_dist._validation import block_of, same_device
 from array_api_dist.engine import elementwise, gather_scatter, reduction, searching
 from array_api_dist.engine.reduction import ArgReduction
-from array_api_dist.promotion import are_mixed_kinds_allowed
 
 __all__ = ["argmax", "argmin", "count_nonzero", "nonzero", "searchsorted", "where"]
 
@@ -139,14 +137,9 @@ def searchsorted(
             raise ValueError(f"sorter has the shape of x1, {ordered.shape}, got {positions.shape}")
         ordered = gather_scatter.take(ordered, positions, 0)
     sorted_array = Array._from_block(ordered)
-    values = x2 if isinstance(x2, Array) else _scalar_like(x2, sorted_array)
+    values = as_operand(x2, sorted_array)
     first, second = promoted(sorted_array, values, accepts=dt.REAL, function="searchsorted")
     return Array._from_block(searching.searchsorted(first, second, side))
-
-
-def _scalar_like(value: float, x: Array) -> Array:
-    dtype = dt.promote_scalar(x.dtype, value, mixed=are_mixed_kinds_allowed())
-    return Array._from_block(scalar_block(value, dtype, x.device))
 
 
 def where(condition: Array, x1: Array | complex, x2: Array | complex, /) -> Array:

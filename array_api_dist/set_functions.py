@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from array_api_dist import _dtypes as dt
-from array_api_dist._array import Array, promoted
+from array_api_dist._array import Array, as_operand, promoted
 from array_api_dist._block import Block
-from array_api_dist._scalars import scalar_block
 from array_api_dist._validation import block_of
 from array_api_dist.engine import elementwise, searching, uniqueness
-from array_api_dist.promotion import are_mixed_kinds_allowed
 
 __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
 
@@ -160,16 +158,8 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
 
 def _operands(x1: Array | int, x2: Array | int) -> tuple[Block, Block]:
     """Return both operands in the data type in which they meet."""
-    if isinstance(x1, Array) and isinstance(x2, Array):
-        first, second = promoted(x1, x2, accepts=dt.ALL, function="isin")
-        return first, second
     array = x1 if isinstance(x1, Array) else x2
     if not isinstance(array, Array):
         raise TypeError(f"isin takes at least one array, got {type(x1).__name__} and {type(x2).__name__}")
-    scalar = x2 if isinstance(x1, Array) else x1
-    assert not isinstance(scalar, Array)
-    dtype = dt.promote_scalar(array.dtype, scalar, mixed=are_mixed_kinds_allowed())
-    other = Array._from_block(scalar_block(scalar, dtype, array.device))
-    pair = (array, other) if isinstance(x1, Array) else (other, array)
-    first, second = promoted(*pair, accepts=dt.ALL, function="isin")
+    first, second = promoted(as_operand(x1, array), as_operand(x2, array), accepts=dt.ALL, function="isin")
     return first, second
