@@ -93,10 +93,6 @@ class BasicIndex:
         later = (at for at, slot in enumerate(self.slots) if slot is not None and slot > axis)
         return next(later, len(self.slots))
 
-    def takes_one(self, axis: int | None) -> bool:
-        """Return whether an integer takes the source's ``axis`` away."""
-        return axis is not None and isinstance(self.axes[axis], int)
-
     def image(self, partition: Partition) -> Partition:
         """Return the result's partition that moves nothing; its axis is kept and ascends."""
         if partition.axis is None:

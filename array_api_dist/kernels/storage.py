@@ -68,8 +68,3 @@ def unshared(tensor: torch.Tensor) -> torch.Tensor:
 def dense_copy(tensor: torch.Tensor) -> torch.Tensor:
     """Return the values in memory of their own, without lazy conjugation."""
     return tensor.resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
-
-
-def nbytes(tensor: torch.Tensor) -> int:
-    """Return the bytes of the elements of ``tensor``, however its memory is shared."""
-    return tensor.numel() * tensor.element_size()

@@ -108,9 +108,6 @@ def _by_columns(problem: Problem) -> Iterator[Step]:
     yield exchange(problem, problem.x.part(problem.ranks))
 
 
-MATRICES_TEXT = "none where every matrix lies whole on a rank; one exchange to a batch axis of at least P; one allgather up to 1 MiB"
-"""What all factorizations share: the module of the functions says it once."""
-
 WHOLE_TEXT = (
     "none, one exchange or one small allgather unless the ranks share matrices (see the module); then "
 )

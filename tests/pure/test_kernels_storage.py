@@ -90,11 +90,6 @@ def test_without_torchs_count_everything_may_be_shared(monkeypatch: pytest.Monke
     assert storage.is_shared(torch.zeros(3))
 
 
-def test_bytes_are_those_of_the_elements() -> None:
-    assert storage.nbytes(torch.zeros(4, 3, dtype=torch.complex64)[:, ::2]) == 64
-    assert storage.nbytes(torch.zeros(0)) == 0
-
-
 def test_who_still_has_the_base_of_a_view_shares_it() -> None:
     kept = [torch.zeros(4, 3)]
     view = kept[0][1:]
