@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.budgets import Step
-from benchmarks.budgets.problem import MESSAGE_NBYTES
+from benchmarks.budgets.problem import BUFFER_NBYTES, MESSAGE_NBYTES
 from benchmarks.model.machine import Machine
 
 GATHERED_NBYTES: Final = 1 << 18
@@ -31,8 +31,8 @@ MERGE_OPERATIONS: Final = 6
 MERGE: Final = "merge"
 """The kind of an allreduce whose merge MPI does not have."""
 
-BUFFER_NBYTES: Final = 1 << 26
-"""What an exchange packs at any time."""
+MOST_MESSAGE_NBYTES: Final = 1 << 22
+"""Messages of an exchange are not longer, however few peers there are."""
 
 
 def rounds(ranks: int) -> int:
@@ -68,8 +68,8 @@ class Network:
 
     @property
     def message_nbytes(self) -> float:
-        """The length to which an exchange cuts its messages: its buffer is shared by all peers."""
-        return max(BUFFER_NBYTES / (2 * self.ranks), MESSAGE_NBYTES)
+        """The length to which an exchange cuts its messages: two rounds of those of all peers share its buffer."""
+        return max(min(BUFFER_NBYTES / (4 * self.ranks), MOST_MESSAGE_NBYTES), MESSAGE_NBYTES)
 
     @property
     def tree_latency(self) -> float:

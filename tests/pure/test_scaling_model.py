@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from array_api_dist.collectives import base
+from array_api_dist.collectives.packing import message_limit
 from benchmarks.budgets import BUDGETS, Operand, Problem, Step
+from benchmarks.model import network
 from benchmarks.model.cases import every_case
 from benchmarks.model.contraction import contraction_steps
 from benchmarks.model.machine import EXAMPLE, Machine, load
@@ -216,9 +219,16 @@ def test_what_describes_no_machine_is_refused(tmp_path: Path, name: str, text: s
 
 def test_an_exchange_with_few_peers_sends_long_messages() -> None:
     machine = replace(FLAT, message_seconds=1.0)
-    # The budget allows messages of 64 KiB; two ranks send 16 MiB at a time.
+    # The budget allows messages of 64 KiB; two ranks send 4 MiB at a time.
     step = Step("exchange", 1, 1 + (1 << 24 >> 16), 1 << 24)
-    assert seconds_of(step, Network(machine, 2)) == pytest.approx(1 + 2 + (1 << 24) / 1000)
+    assert seconds_of(step, Network(machine, 2)) == pytest.approx(1 + 5 + (1 << 24) / 1000)
+
+
+def test_messages_are_as_long_and_states_as_large_as_the_librarys() -> None:
+    for ranks in (1, 2, 4, 8, 64, 1024, 65536):
+        assert Network(FLAT, ranks).message_nbytes == message_limit(base.BUFFER_NBYTES, ranks)
+    assert network.GATHERED_NBYTES == base.GATHERED_NBYTES
+    assert network.LEAST_SLAB_NBYTES == base.LEAST_SLAB_NBYTES
 
 
 def test_merges_that_mpi_lacks_cost_more_than_its_own() -> None:
