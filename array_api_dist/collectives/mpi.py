@@ -97,8 +97,7 @@ class MpiCommunicator(BaseCommunicator):
         node = comm.Split_type(MPI.COMM_TYPE_SHARED)
         self._node_rank, self._node_ranks = node.Get_rank(), node.Get_size()
         node.Free()
-        members = MPI.Group.Translate_ranks(comm.Get_group(), None, MPI.COMM_WORLD.Get_group())
-        self._group: Hashable = ("MPI", tuple(members))
+        self._group: Hashable = ("MPI", tuple(_world_ranks(comm)))
         self._start_lockstep()
         if self._lockstep is not None and self._ranks == MPI.COMM_WORLD.Get_size():
             guard.compare_at_end(self._lockstep)
@@ -226,6 +225,17 @@ class MpiCommunicator(BaseCommunicator):
             _OPERATIONS[operation],
         )
         return result
+
+
+def _world_ranks(comm: MPI.Intracomm) -> list[int]:
+    """Return the ranks' numbers in the world. Communication: none."""
+    group, world = comm.Get_group(), MPI.COMM_WORLD.Get_group()
+    try:
+        return MPI.Group.Translate_ranks(group, None, world)
+    finally:
+        # MPI keeps what is not freed.
+        group.Free()
+        world.Free()
 
 
 @lru_cache(maxsize=2)

@@ -33,8 +33,10 @@ def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
         return (kernels.sum(magnitudes, axes, wide),)
 
     def finish(state: State, count: int) -> torch.Tensor:
-        root = torch.sqrt(state[0]) if order == 2 else state[0].pow(1 / order)
-        return (state[0] if order == 1 else root).to(dtype)
+        (total,) = state
+        if order != 1:
+            total = torch.sqrt(total) if order == 2 else total.pow(1 / order)
+        return total.to(dtype)
 
     return Reduction(
         "vector_norm",
