@@ -1,4 +1,4 @@
-"""The communicator over MPI: the only file, with the guard, that imports mpi4py."""
+"""The communicator over MPI."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What every communicator offers: the Protocol between the algorithms and the transport.
 
 Tensors go in and come out, of any strides and any standard data type, with empty parts allowed.
-Shapes and data types are global knowledge: no call exchanges them. Every method but ``rank``, ``ranks``
-and the start of a ``shift`` is collective: all ranks call it, in the same order.
+Shapes and data types are global knowledge: no call exchanges them. Every method but ``take_over`` is collective: all
+ranks call it, in the same order.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Piece:
 
 
 class Request(Protocol):
-    """A shift under way."""
+    """Messages under way."""
 
     def wait(self) -> None:
-        """Return when the received tensor is filled and the sent one may be written again."""
+        """Return when what is received is there and what is sent may be written again."""
         ...
 
 
