@@ -140,11 +140,11 @@ def result_type(*arrays_and_dtypes: Array | complex | DType) -> DType:
     Communication: none.
     """
     mixed = are_mixed_kinds_allowed()
-    scalars = [each for each in arrays_and_dtypes if isinstance(each, (builtins.bool, int, float, complex))]
+    scalars = [each for each in arrays_and_dtypes if isinstance(each, (int, float, complex))]
     dtypes = [
         _dtype_of(each, "result_type")
         for each in arrays_and_dtypes
-        if not isinstance(each, (builtins.bool, int, float, complex))
+        if not isinstance(each, (int, float, complex))
     ]
     if not dtypes:
         raise ValueError("result_type takes at least one array or data type")

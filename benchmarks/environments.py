@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.registry import Entry
+from conformance.suite import cache_directory
 
 PINS: Final = Path(__file__).parent / "requirements"
 
@@ -44,12 +45,6 @@ class Environment:
     python: Path
 
 
-def cache_directory() -> Path:
-    """Return the directory for what can be made again."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "array-api-dist" / "benchmarks"
-
-
 def environment_of(entry: Entry) -> Environment:
     """Return a system's environment, made if need be.
 
@@ -60,7 +55,7 @@ def environment_of(entry: Entry) -> Environment:
     """
     if entry.requirements is None:
         return Environment(Path(sys.executable))
-    directory = cache_directory() / f"{entry.requirements}-{_fingerprint(entry.requirements)}"
+    directory = cache_directory() / "benchmarks" / f"{entry.requirements}-{_fingerprint(entry.requirements)}"
     if not directory.exists():
         _make(entry.requirements, directory)
     return Environment(directory / "bin" / "python")
