@@ -139,7 +139,8 @@ def stays(block: Block, shape: Shape) -> bool:
     """Return whether no element of ``block`` changes its rank in a reshape to ``shape``. Communication: none."""
     if block.partition.axis is None or block.size == 0 or shape == block.shape:
         return True
-    return _surviving_axis(block.shape, block.partition, shape) is not None
+    survives = _surviving_axis(block.shape, block.partition, shape) is not None
+    return survives or block.partition.is_whole_everywhere
 
 
 def is_view(result: Block, source: Block) -> bool:

@@ -16,6 +16,7 @@ from array_api_strict._array_object import Array as StrictArray
 from cases import CASES, REFUSALS, Case, Example, Refusal, Source, assert_same, imported
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpi4py import MPI
 
 import array_api_dist as xp
 from array_api_dist._array import Array
@@ -333,6 +334,16 @@ def test_a_view_of_another_shape_is_had_or_refused_on_every_rank() -> None:
         xp.reshape(xp.permute_dims(x, (0, 2, 1)), (bounds[-1], 12), copy=False)
 
 
+def test_a_lone_rank_has_every_view() -> None:
+    device = Device(DEVICE.kind, comm=MPI.COMM_SELF)
+    for placement in ("none", "first", "last"):
+        with default_partition(placement):
+            x = xp.zeros((2, 3, 4), device=device)
+            for shape in ((24,), (6, 4), (2, 12), (4, 6), (2, 3, 4, 1)):
+                assert xp.reshape(x, shape, copy=False).shape == shape
+
+
+@pytest.mark.mpi(min_size=2)
 def test_what_would_move_is_refused_before_it_does() -> None:
     x = repartition(xp.zeros((4 * RANKS, 6)), Partition.even(0, 4 * RANKS, RANKS))
     turned = repartition(x, 1)
