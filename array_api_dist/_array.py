@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import one_of, told
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType, Scalar
@@ -159,8 +160,8 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
         """Return the namespace; ``api_version`` must be one it implements."""
-        if api_version is not None and api_version not in API_VERSIONS:
-            raise ValueError(f"the API version is one of {', '.join(API_VERSIONS)}, got {api_version!r}")
+        if api_version is not None:
+            one_of(api_version, API_VERSIONS, "the API version")
         return sys.modules["array_api_dist"]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -200,6 +201,9 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
 
         Communication: none when it is replicated, else one allgather (``copy=False`` then raises BufferError).
         """
+        interchange.check_request(
+            self._block.local, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
         whole = self._whole(copy=copy, error=BufferError)
         try:
             return interchange.exported(
@@ -227,7 +231,7 @@ class Array:  # noqa: PLW1641 - the standard's __eq__ is elementwise: an array h
         if not isinstance(device, Device):
             raise TypeError(f"device must be a Device, got {type(device).__name__}")
         if stream is not None:
-            raise ValueError(f"stream must be None: this library orders its own streams, got {stream!r}")
+            raise ValueError(f"stream must be None: this library orders its own streams, got {told(stream)}")
         block = self._block
         if device == block.device:
             return self

@@ -16,6 +16,7 @@ from math import prod
 from typing import Final, TypeAlias
 
 from array_api_dist._alignment import Layout, even_on_longest, longest_axis
+from array_api_dist._arguments import integer, told
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import broadcast_shapes, normalize_axes
 
@@ -174,16 +175,20 @@ def tensordot_axes(
     ------
     ValueError
         If they are out of range, repeated, unequal in number or in length.
+    TypeError
+        If they are neither an integer nor two sequences of integers.
     """
-    if isinstance(axes, int):
-        if not 0 <= axes <= min(len(left), len(right)):
-            raise ValueError(
-                f"axes must lie in [0, {min(len(left), len(right))}] for shapes {left} and {right}, got {axes}"
-            )
-        pairs = (tuple(range(len(left) - axes, len(left))), tuple(range(axes)))
+    if isinstance(axes, Sequence):
+        if len(axes) != 2 or any(isinstance(each, str) or not isinstance(each, Sequence) for each in axes):
+            raise TypeError(f"axes must be an integer or two sequences of integers, got {told(axes)}")
+        pairs = (normalize_axes(tuple(axes[0]), len(left)), normalize_axes(tuple(axes[1]), len(right)))
     else:
-        first, second = axes
-        pairs = (normalize_axes(tuple(first), len(left)), normalize_axes(tuple(second), len(right)))
+        count = integer(axes, "axes, unless two sequences,")
+        if not 0 <= count <= min(len(left), len(right)):
+            raise ValueError(
+                f"axes must lie in [0, {min(len(left), len(right))}] for shapes {left} and {right}, got {count}"
+            )
+        pairs = (tuple(range(len(left) - count, len(left))), tuple(range(count)))
     if [left[axis] for axis in pairs[0]] != [right[axis] for axis in pairs[1]]:
         raise ValueError(
             "the contracted axes must be equal in number and in length, "

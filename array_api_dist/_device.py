@@ -12,6 +12,7 @@ from typing import Final
 
 import torch
 
+from array_api_dist._arguments import told
 from array_api_dist.collectives import Communicator, communicator_for, mpi_touches_cuda
 from array_api_dist.kernels import allocation
 
@@ -70,7 +71,11 @@ def _processor(kind: str) -> ProcessorKind:
     ------
     ValueError
         If it is unknown or this machine has none.
+    TypeError
+        If it is no string.
     """
+    if not isinstance(kind, str):
+        raise TypeError(f"the kind of a device must be a string, got {told(kind)}")
     processor = _KINDS.get(kind)
     if processor is None:
         raise ValueError(f"the kind of a device is one of {', '.join(_KINDS)}, got {kind!r}")

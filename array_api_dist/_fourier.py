@@ -12,6 +12,7 @@ from math import isqrt, prod
 from typing import Final, Literal, TypeAlias, get_args
 
 from array_api_dist._alignment import even_on_longest
+from array_api_dist._arguments import one_of
 from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import reduced_shape
 
@@ -52,8 +53,7 @@ class Plan:
 
 def check_norm(norm: str) -> None:
     """Raise ValueError unless ``norm`` is one of the three."""
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(map(repr, NORMS))}, got {norm!r}")
+    one_of(norm, NORMS, "norm")
 
 
 def scale_of(norm: str, length: int, *, inverse: bool) -> float:

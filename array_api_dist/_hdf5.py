@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import told
 from array_api_dist._dtypes import DType
 from array_api_dist._partition import Shape
 
@@ -73,7 +74,7 @@ def _member(file: h5py.File, name: str) -> object:
 def require_name(dataset: object) -> None:
     """Raise TypeError if the name of a data set is no string, ValueError if it holds a NUL, where HDF5 would take it to end."""
     if not isinstance(dataset, str):
-        raise TypeError(f"the name of a data set is a string, got {dataset!r}")
+        raise TypeError(f"the name of a data set is a string, got {told(dataset)}")
     if "\0" in dataset:
         raise ValueError(f"the name of a data set holds no NUL, got {dataset!r}")
 

@@ -11,6 +11,7 @@ import torch
 from torch.utils.dlpack import from_dlpack as from_dlpack_tensor
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import told
 from array_api_dist._array import Array
 from array_api_dist._dtypes import DType, Scalar
 from array_api_dist.kernels import creation as kernels
@@ -20,8 +21,8 @@ _SAFE: Final = 2.0**63
 """Below it NumPy makes no float of an integer."""
 
 
-def real_number(value: object) -> float:
-    """Return an integer of any library as Python's, another real number as a float.
+def real_number(value: object, what: str = "a bound or a step") -> float:
+    """Return an integer of any library as Python's, another real number as a float; an error calls it ``what``.
 
     Raises
     ------
@@ -35,14 +36,32 @@ def real_number(value: object) -> float:
             return as_index(value)
         except TypeError:
             pass  # arrays have __index__ whatever they hold
-    if isinstance(value, SupportsFloat):
-        return float(value)
-    raise TypeError(f"a bound or a step is a real number, got {type(value).__name__}")
+    # NumPy's complex numbers would drop their imaginary part with a warning.
+    if isinstance(value, SupportsFloat) and not isinstance(value, np.complexfloating):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass  # so have types themselves, and arrays of any number of elements
+    raise TypeError(f"{what} must be a real number, got {told(value)}")
 
 
 def number(value: object) -> complex:
     """Return a number of any library as Python's."""
     return complex(value) if isinstance(value, (complex, np.complexfloating)) else real_number(value)
+
+
+def dense(tensor: torch.Tensor, function: str) -> torch.Tensor:
+    """Return ``tensor`` without its history.
+
+    Raises
+    ------
+    TypeError
+        If it has no memory with a place for each element.
+    """
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        kind = "a meta tensor" if tensor.is_meta else f"layout {tensor.layout}"
+        raise TypeError(f"{function} takes tensors of layout torch.strided that hold values, got {kind}")
+    return tensor.detach()
 
 
 def scalar(fill_value: object) -> Scalar:
@@ -55,7 +74,7 @@ def scalar(fill_value: object) -> Scalar:
 def host_tensor(obj: object, dtype: DType | None) -> tuple[torch.Tensor, DType]:
     """Return a host object as a tensor, which may share its memory, and the data type it has by default."""
     if isinstance(obj, torch.Tensor):
-        return obj.detach(), standard_dtype(obj)
+        return dense(obj, "asarray"), standard_dtype(obj)
     if not hasattr(obj, "dtype") and hasattr(obj, "__dlpack__"):
         tensor = from_dlpack_tensor(obj)
         return tensor, standard_dtype(tensor)

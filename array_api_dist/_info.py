@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import one_of
 from array_api_dist._device import Device, available_kinds, default_device
 from array_api_dist._dtypes import DType
 from array_api_dist._validation import device_or_default
@@ -58,10 +59,8 @@ class Info:
         if kind is None:
             return {dtype.name: dtype for dtype in dt.DTYPES}
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        for each in kinds:
-            if each not in dt.KINDS:
-                raise ValueError(f"kind is one of {', '.join(dt.KINDS)}, got {each!r}")
-        return {dtype.name: dtype for dtype in dt.DTYPES if any(dtype in dt.KINDS[each] for each in kinds)}
+        wanted = [dt.KINDS[one_of(each, dt.KINDS, "kind")] for each in kinds]
+        return {dtype.name: dtype for dtype in dt.DTYPES if any(dtype in each for each in wanted)}
 
     def devices(self) -> tuple[Device, ...]:
         """Return a device of all ranks for every processor kind that this machine has."""

@@ -13,6 +13,8 @@ from itertools import accumulate, pairwise
 from operator import index as as_index
 from typing import Final, TypeAlias
 
+from array_api_dist._arguments import told
+
 Shape: TypeAlias = tuple[int, ...]
 
 
@@ -60,7 +62,7 @@ class Partition:
 
     def _check_bounds(self) -> None:
         if not isinstance(self.bounds, tuple):
-            raise TypeError(f"bounds must be a tuple of integers, got {self.bounds!r}")
+            raise TypeError(f"bounds must be a tuple of integers, got {told(self.bounds)}")
         if type(self.axis) is not int or not _are_integers(self.bounds):
             self._take_integers()
         if self.axis is not None and self.axis < 0:
@@ -77,7 +79,7 @@ class Partition:
             object.__setattr__(self, "bounds", tuple(as_index(bound) for bound in self.bounds))
         except TypeError:
             raise TypeError(
-                f"axis and bounds of a partition must be integers, got {self.axis!r} and {self.bounds!r}"
+                f"axis and bounds of a partition must be integers, got {told(self.axis)} and ({', '.join(map(told, self.bounds))})"
             ) from None
 
     def __hash__(self) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
-from operator import index as as_index
-from typing import Final
+from typing import Final, cast
 
+from array_api_dist._arguments import integer
 from array_api_dist._partition import Shape
 
 
@@ -22,10 +22,13 @@ def normalize_axis(axis: int, ndim: int) -> int:
     ------
     AxisError
         If it lies outside [-ndim, ndim).
+    TypeError
+        If it is no integer.
     """
-    axis = as_index(axis)
+    axis = integer(axis, "axis")
     if not -ndim <= axis < ndim:
-        raise AxisError(f"axis must lie in [-{ndim}, {ndim}), got {axis}")
+        rule = f"axis must lie in [-{ndim}, {ndim})" if ndim else "an array without axes has none to name"
+        raise AxisError(f"{rule}, got {axis}")
     return axis + ndim if axis < 0 else axis
 
 
@@ -45,11 +48,35 @@ def normalize_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
         return _ALL_AXES[ndim] if ndim < len(_ALL_AXES) else tuple(range(ndim))
     if not isinstance(axes, Sequence):
         return (normalize_axis(axes, ndim),)
+    if isinstance(axes, str):
+        raise TypeError(f"axis must be an integer or a tuple of them, got {axes!r}")
     given = tuple(axes)
     result = tuple(normalize_axis(axis, ndim) for axis in given)
     if len(set(result)) != len(result):
         raise ValueError(f"axes must be unique, got {given}")
     return result
+
+
+def named_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Return ``axes`` as ``normalize_axes`` does, where None names none.
+
+    Raises
+    ------
+    TypeError
+        If it is None, or one is no integer.
+    ValueError
+        If one lies outside [-ndim, ndim) or appears twice.
+    """
+    if axes is None:
+        raise TypeError("axis must be an integer or a tuple of them, got None")
+    return normalize_axes(axes, ndim)
+
+
+def _lengths(shape: int | Sequence[int]) -> Sequence[int]:
+    """Return the lengths of a ``shape``; of text and bytes, sequences to Python, none."""
+    if isinstance(shape, Sequence) and not isinstance(shape, (str, bytes)):
+        return shape
+    return (cast("int", shape),)
 
 
 def normalize_shape(shape: int | Sequence[int]) -> Shape:
@@ -60,7 +87,7 @@ def normalize_shape(shape: int | Sequence[int]) -> Shape:
     ValueError
         If a length is negative.
     """
-    result = tuple(as_index(n) for n in shape) if isinstance(shape, Sequence) else (as_index(shape),)
+    result = tuple(integer(length, "a length of a shape") for length in _lengths(shape))
     if any(length < 0 for length in result):
         raise ValueError(f"the lengths of a shape must not be negative, got {result}")
     return result
@@ -97,7 +124,7 @@ def reduced_shape(shape: Shape, axes: Sequence[int], *, keepdims: bool = False) 
     return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
 
-def completed_shape(size: int, shape: Sequence[int]) -> Shape:
+def completed_shape(size: int, shape: int | Sequence[int]) -> Shape:
     """Return the target ``shape`` of a reshape of ``size`` elements with its one -1 filled in.
 
     Raises
@@ -105,7 +132,7 @@ def completed_shape(size: int, shape: Sequence[int]) -> Shape:
     ValueError
         If the sizes differ or more than one length is -1.
     """
-    given = tuple(as_index(n) for n in shape)
+    given = tuple(integer(length, "a length of a shape") for length in _lengths(shape))
     if any(length < -1 for length in given) or given.count(-1) > 1:
         raise ValueError(f"a shape has non-negative lengths and at most one -1, got {given}")
     known = prod(length for length in given if length != -1)

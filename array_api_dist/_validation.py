@@ -7,6 +7,7 @@ from math import prod
 from typing import Final
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import told
 from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._device import Device, default_device
@@ -71,7 +72,7 @@ def dtype_checked(dtype: object, argument: str = "dtype") -> DType:
         If it is not.
     """
     if not isinstance(dtype, DType):
-        raise TypeError(f"{argument} must be a data type of array_api_dist, got {dtype!r}")
+        raise TypeError(f"{argument} must be a data type of array_api_dist, got {told(dtype)}")
     return dtype
 
 

@@ -7,8 +7,7 @@ How a new array is laid over the ranks is the default placement's affair (``part
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import ceil
-from operator import index as as_index
+from math import ceil, isfinite, isnan
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch.utils.dlpack import from_dlpack as from_dlpack_tensor
 
 from array_api_dist import _dtypes as dt
 from array_api_dist import _host_values
+from array_api_dist._arguments import integer, one_of
 from array_api_dist._array import Array, as_dtype
 from array_api_dist._block import Block
 from array_api_dist._device import Device
@@ -80,7 +80,7 @@ def arange(
     Raises
     ------
     ValueError
-        If ``step`` is 0.
+        If ``step`` is 0 or NaN, or a bound is not finite.
     OverflowError
         If an integer data type does not hold all values.
 
@@ -94,6 +94,10 @@ def arange(
     )
     if by == 0:
         raise ValueError("step must not be 0")
+    if not all(map(isfinite, (first, last))) or isnan(by):
+        raise ValueError(
+            f"the bounds of a range must be finite, its step a number, got {first}, {last} and {by}"
+        )
     is_whole = isinstance(first, int) and isinstance(last, int) and isinstance(by, int)
     # The ceiling of a quotient, of integers of any size as well.
     length = max(-int((first - last) // by) if is_whole else ceil((last - first) / by), 0)
@@ -239,7 +243,7 @@ def eye(
     shape = new_shape((n_rows, n_rows if n_cols is None else n_cols))
     partition = placement_for(shape, place)
     rows, columns = shape
-    return Array._from_block(creation.eye(rows, columns, as_index(k), _float_or(dtype), partition, place))
+    return Array._from_block(creation.eye(rows, columns, integer(k, "k"), _float_or(dtype), partition, place))
 
 
 def from_dlpack(x: object, /, *, device: Device | None = None, copy: bool | None = None) -> Array:
@@ -326,7 +330,7 @@ def linspace(
     -----
     Communication: none.
     """
-    count = as_index(num)
+    count = integer(num, "num")
     if count < 0:
         raise ValueError(f"num must not be negative, got {count}")
     first, last = _host_values.number(start), _host_values.number(stop)
@@ -353,8 +357,7 @@ def meshgrid(*arrays: Array, indexing: Literal["xy", "ij"] = "xy") -> tuple[Arra
     -----
     Communication: none. A grid keeps the partition of its axis; the others are stretched views.
     """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"indexing is 'xy' or 'ij', got {indexing!r}")
+    one_of(indexing, ("xy", "ij"), "indexing")
     blocks = [block_of(each, dt.NUMERIC, "meshgrid") for each in arrays]
     if any(block.ndim != 1 for block in blocks):
         raise ValueError(
@@ -392,14 +395,14 @@ def tril(x: Array, /, *, k: int = 0) -> Array:
     """Return the elements on and below the k-th diagonal of each matrix, zeros above. Communication: none."""
     block = block_of(x, dt.ALL, "tril")
     require_axes(block, 2, "tril")
-    return Array._from_block(creation.triangle(block, as_index(k), kernels.tril))
+    return Array._from_block(creation.triangle(block, integer(k, "k"), kernels.tril))
 
 
 def triu(x: Array, /, *, k: int = 0) -> Array:
     """Return the elements on and above the k-th diagonal of each matrix, zeros below. Communication: none."""
     block = block_of(x, dt.ALL, "triu")
     require_axes(block, 2, "triu")
-    return Array._from_block(creation.triangle(block, as_index(k), kernels.triu))
+    return Array._from_block(creation.triangle(block, integer(k, "k"), kernels.triu))
 
 
 def zeros(shape: int | Sequence[int], *, dtype: DType | None = None, device: Device | None = None) -> Array:

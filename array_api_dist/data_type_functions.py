@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import one_of, told
 from array_api_dist._array import Array, as_dtype
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType
@@ -119,10 +120,8 @@ def isdtype(dtype: DType, kind: DType | str | tuple[DType | str, ...]) -> builti
     if isinstance(kind, DType):
         return dtype is kind
     if not isinstance(kind, str):
-        raise TypeError(f"kind is a data type, a string or a tuple of them, got {kind!r}")
-    if kind not in dt.KINDS:
-        raise ValueError(f"kind is one of {', '.join(dt.KINDS)}, got {kind!r}")
-    return dtype in dt.KINDS[kind]
+        raise TypeError(f"kind is a data type, a string or a tuple of them, got {told(kind)}")
+    return dtype in dt.KINDS[one_of(kind, dt.KINDS, "kind")]
 
 
 def result_type(*arrays_and_dtypes: Array | complex | DType) -> DType:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from array_api_dist import _dtypes as _dt
-from array_api_dist import _validation
+from array_api_dist import _host_values, _validation
+from array_api_dist._arguments import integer as _integer
 from array_api_dist._array import Array
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType
@@ -48,11 +49,20 @@ def __dir__() -> list[str]:
 def _one(rule: _rules.Transform, x: Array, n: int | None, axis: int, norm: Norm) -> Array:
     block = _validation.block_of(x, _accepted(rule), rule.name)
     along = _normalize_axis(axis, block.ndim)
-    return Array._from_block(_fourier.transform(rule, block, along, n, norm))
+    points = None if n is None else _integer(n, "n")
+    if points is not None and points > 0:
+        _validation.new_shape((*block.shape[:along], points, *block.shape[along + 1 :]))
+    return Array._from_block(_fourier.transform(rule, block, along, points, norm))
 
 
 def _accepted(rule: _rules.Transform) -> frozenset[DType]:
     return _dt.REAL_FLOATING if rule.half_output else _dt.COMPLEX_FLOATING
+
+
+def _numbers(s: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(s, Sequence):
+        raise TypeError(f"s must be a sequence of integers or None, got {type(s).__name__}")
+    return tuple(_integer(points, "a number of points in s") for points in s)
 
 
 def _several(
@@ -65,9 +75,9 @@ def _several(
 ) -> Array:
     block = _validation.block_of(x, _accepted(rule), function)
     along = _normalize_axes(axes, block.ndim)
+    points: Sequence[int | None] = (None,) * len(along) if s is None else _numbers(s)
     if s is not None and axes is None:
-        raise ValueError(f"{function} takes s with axes only, got s={tuple(s)} and axes=None")
-    points: Sequence[int | None] = (None,) * len(along) if s is None else tuple(s)
+        raise ValueError(f"{function} takes s with axes only, got s={points} and axes=None")
     if len(points) != len(along):
         raise ValueError(f"{function} takes as many axes as numbers in s, got {len(along)} and {len(points)}")
     if not along and (rule.half_input or rule.half_output):
@@ -252,11 +262,12 @@ def _frequencies(
     wanted = _dt.DEFAULT_FLOAT if dtype is None else _validation.dtype_checked(dtype)
     if wanted not in _dt.REAL_FLOATING:
         raise TypeError(f"{function} gives a real floating-point data type, got {wanted}")
-    if n < 1:
-        raise ValueError(f"{function} takes a positive number of points, got {n}")
+    points, spacing = _integer(n, "n"), float(_host_values.real_number(d, "d"))
+    if points < 1:
+        raise ValueError(f"{function} takes a positive number of points, got {points}")
     place = _validation.device_or_default(device)
-    partition = _placement_for((n // 2 + 1 if half else n,), place)
-    return Array._from_block(_fourier.frequencies(n, d, wanted, partition, place, half=half))
+    partition = _placement_for(_validation.new_shape((points // 2 + 1 if half else points,)), place)
+    return Array._from_block(_fourier.frequencies(points, spacing, wanted, partition, place, half=half))
 
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: DType | None = None, device: Device | None = None) -> Array:

@@ -15,11 +15,12 @@ ValueError, on every rank alike. Wrong shapes and data types raise before anythi
 
 from __future__ import annotations
 
-from operator import index as _index
 from typing import Literal, NamedTuple
 
 from array_api_dist import _dtypes as _dt
-from array_api_dist import _validation
+from array_api_dist import _host_values, _validation
+from array_api_dist._arguments import integer as _integer
+from array_api_dist._arguments import one_of as _one_of
 from array_api_dist._array import Array
 from array_api_dist._array import promoted as _promoted
 from array_api_dist._block import Block
@@ -148,7 +149,7 @@ def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
         On every rank, before communication.
     """
     left, right = _promoted(x1, x2, accepts=_dt.NUMERIC, function="cross")
-    return Array._from_block(_contraction.cross(left, right, axis))
+    return Array._from_block(_contraction.cross(left, right, _integer(axis, "axis")))
 
 
 def det(x: Array, /) -> Array:
@@ -166,7 +167,9 @@ def diagonal(x: Array, /, *, offset: int = 0) -> Array:
 
     Communication: none. The elements stay where they are, unevenly.
     """
-    return Array._from_block(_norms.diagonal(_validation.block_of(x, _dt.ALL, "diagonal"), _index(offset)))
+    return Array._from_block(
+        _norms.diagonal(_validation.block_of(x, _dt.ALL, "diagonal"), _integer(offset, "offset"))
+    )
 
 
 def eig(x: Array, /) -> EigResult:
@@ -266,7 +269,9 @@ def matrix_norm(
     Communication: none unless rows or columns are partitioned; then at most two reductions of sums or
     extremes; for ``ord`` "nuc", 2 and -2 that of ``svdvals``.
     """
-    order = "fro" if ord is None else ord
+    order: _norms.MatrixOrder = "fro" if ord is None else ord
+    if not isinstance(order, str):
+        order = _host_values.real_number(order, "ord, unless 'fro' or 'nuc',")
     return Array._from_block(_norms.matrix_norm(_floating(x, "matrix_norm"), order, keepdims=keepdims))
 
 
@@ -275,7 +280,7 @@ def matrix_power(x: Array, n: int, /) -> Array:
 
     Communication: that of at most 2 log2(n) products, and of ``inv`` when ``n`` is negative.
     """
-    return Array._from_block(_factorization.matrix_power(_floating(x, "matrix_power"), _index(n)))
+    return Array._from_block(_factorization.matrix_power(_floating(x, "matrix_power"), _integer(n, "n")))
 
 
 def _tolerance(rtol: float | Array | None, block: Block, function: str) -> float | Block | None:
@@ -287,7 +292,7 @@ def _tolerance(rtol: float | Array | None, block: Block, function: str) -> float
         If it is an array that is not real floating-point or does not broadcast to the batch axes.
     """
     if not isinstance(rtol, Array):
-        return rtol
+        return None if rtol is None else float(_host_values.real_number(rtol, "rtol"))
     given = _validation.block_of(rtol, _dt.REAL_FLOATING, function, "rtol")
     _validation.same_device(function, block, given)
     batch = block.shape[:-2]
@@ -389,8 +394,7 @@ def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRRe
 
     Sources: Demmel, Grigori, Hoemmen and Langou 2012 (TSQR); Ballard et al. 2014 (signs of reflections).
     """
-    if mode not in ("reduced", "complete"):
-        raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
+    _one_of(mode, ("reduced", "complete"), "mode")
     factor, upper = _factorization.qr(_floating(x, "qr"), complete=mode == "complete")
     return QRResult(Array._from_block(factor), Array._from_block(upper))
 
@@ -514,7 +518,7 @@ def trace(x: Array, /, *, offset: int = 0, dtype: DType | None = None) -> Array:
     """
     block = _validation.block_of(x, _dt.NUMERIC, "trace")
     wanted = _validation.accumulation_dtype(block, dtype, "trace")
-    return Array._from_block(_norms.trace(block, _index(offset), _TORCH[wanted]))
+    return Array._from_block(_norms.trace(block, _integer(offset, "offset"), _TORCH[wanted]))
 
 
 def vector_norm(
@@ -553,4 +557,5 @@ def vector_norm(
     """
     block = _floating(x, "vector_norm")
     axes = _normalize_axes(axis, block.ndim)
-    return Array._from_block(_norms.vector_norm(block, axes, ord, keepdims=keepdims))
+    order = _host_values.real_number(ord, "ord")
+    return Array._from_block(_norms.vector_norm(block, axes, order, keepdims=keepdims))

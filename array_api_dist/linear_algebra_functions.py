@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from array_api_dist import _array
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import integer
 from array_api_dist._array import Array, promoted
 from array_api_dist._validation import block_of, require_axes
 from array_api_dist.engine import contraction
@@ -117,4 +118,4 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     (above 1 MiB scattered, by a ring).
     """
     left, right = promoted(x1, x2, accepts=dt.NUMERIC, function="vecdot")
-    return Array._from_block(contraction.vecdot(left, right, axis))
+    return Array._from_block(contraction.vecdot(left, right, integer(axis, "axis")))

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import told
 from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._device import Device
 from array_api_dist._dtypes import DType
+from array_api_dist._host_values import dense
 from array_api_dist._partition import REPLICATED, Partition
 from array_api_dist._shapes import normalize_axis
 from array_api_dist._validation import device_or_default, dtype_checked, new_shape
@@ -29,20 +31,6 @@ def _settled(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.resolve_conj().resolve_neg()
 
 
-def _dense(tensor: torch.Tensor, function: str) -> torch.Tensor:
-    """Return ``tensor`` without its history.
-
-    Raises
-    ------
-    TypeError
-        If it has no memory with a place for each element.
-    """
-    if tensor.layout is not torch.strided or tensor.is_meta:
-        kind = "a meta tensor" if tensor.is_meta else f"layout {tensor.layout}"
-        raise TypeError(f"{function} takes tensors of layout torch.strided that hold values, got {kind}")
-    return tensor.detach()
-
-
 def _placed(tensor: object, device: Device, *, copy: bool) -> torch.Tensor:
     """Return a rank's tensor on its device.
 
@@ -54,7 +42,7 @@ def _placed(tensor: object, device: Device, *, copy: bool) -> torch.Tensor:
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"from_local takes a torch.Tensor, got {type(tensor).__name__}")
     standard_dtype(tensor)
-    return _settled(_dense(tensor, "from_local").to(device.torch_device, copy=copy))
+    return _settled(dense(tensor, "from_local").to(device.torch_device, copy=copy))
 
 
 def _described(tensor: torch.Tensor) -> list[int]:
@@ -180,6 +168,8 @@ def from_callback(
         layout = placement_for(whole, device)
     else:
         layout = partition_along(partition, whole, device)
+    if not callable(function):
+        raise TypeError(f"function must be callable, got {told(function)}")
     index = tuple(
         slice(*cut.indices(n))
         for cut, n in zip(layout.local_slices(len(whole), device.rank), whole, strict=True)
@@ -210,7 +200,12 @@ def _called_back(
     found = function(index)
     if isinstance(found, np.ndarray) and not _is_plain(found):
         found = found.astype(found.dtype.newbyteorder("="), order="C")
-    given = _dense(torch.as_tensor(found), "from_callback")
+    try:
+        whole = torch.as_tensor(found)
+    except RuntimeError:
+        kind = type(found).__name__
+        raise TypeError(f"the callback gives a tensor, a NumPy array or numbers, got {kind}") from None
+    given = dense(whole, "from_callback")
     values = _settled(cast(given, dtype).to(device.torch_device))
     if tuple(values.shape) != shape:
         raise ValueError(f"the callback for {index} must give shape {shape}, got {tuple(values.shape)}")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index as as_index
 
 from array_api_dist import _dtypes as dt
 from array_api_dist import _shapes
+from array_api_dist._arguments import integer
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
-from array_api_dist._shapes import completed_shape, normalize_axes, normalize_axis, normalize_shape
+from array_api_dist._shapes import (
+    completed_shape,
+    named_axes,
+    normalize_axes,
+    normalize_axis,
+    normalize_shape,
+)
 from array_api_dist._validation import block_of, new_shape, same_device
 from array_api_dist.engine import rearrangement, reshaping
 from array_api_dist.engine.agreement import agreed
@@ -91,6 +97,23 @@ def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     return tuple(broadcast_to(each, common) for each in arrays)
 
 
+def _promoted_sequence(arrays: Sequence[Array], function: str) -> list[Block]:
+    """Return the blocks of ``arrays`` in their common data type.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence of arrays.
+    ValueError
+        If it is empty.
+    """
+    if not isinstance(arrays, Sequence):
+        raise TypeError(f"{function} takes a sequence of arrays, got {type(arrays).__name__}")
+    if not arrays:
+        raise ValueError(f"{function} takes at least one array, got none")
+    return promoted(*arrays, accepts=dt.ALL, function=function)
+
+
 def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     """Return the arrays one after another along ``axis`` (flattened first for None), in their common data type.
 
@@ -110,9 +133,7 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     which each element moves at most once, and one for each operand that must first be laid along the common
     axis.
     """
-    if not arrays:
-        raise ValueError("concat takes at least one array, got none")
-    blocks = promoted(*arrays, accepts=dt.ALL, function="concat")
+    blocks = _promoted_sequence(arrays, "concat")
     if axis is None:
         blocks, axis = [_flat(block) for block in blocks], 0
     if blocks[0].ndim == 0:
@@ -132,7 +153,7 @@ def expand_dims(x: Array, /, axis: int | tuple[int, ...]) -> Array:
     """Return ``x`` with new axes of length 1 at ``axis`` of the result. Communication: none."""
     block = block_of(x, dt.ALL, "expand_dims")
     count = len(axis) if isinstance(axis, tuple) else 1
-    return _separate(rearrangement.expand_dims(block, normalize_axes(axis, block.ndim + count)))
+    return _separate(rearrangement.expand_dims(block, named_axes(axis, block.ndim + count)))
 
 
 def flip(x: Array, /, *, axis: int | tuple[int, ...] | None = None) -> Array:
@@ -150,7 +171,7 @@ def flip(x: Array, /, *, axis: int | tuple[int, ...] | None = None) -> Array:
 def moveaxis(x: Array, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Array:
     """Return ``x`` with the axes ``source`` at the positions ``destination``. Communication: none."""
     block = block_of(x, dt.ALL, "moveaxis")
-    origins, places = normalize_axes(source, block.ndim), normalize_axes(destination, block.ndim)
+    origins, places = named_axes(source, block.ndim), named_axes(destination, block.ndim)
     if len(origins) != len(places):
         raise ValueError(f"source and destination name equally many axes, got {source} and {destination}")
     order = [axis for axis in range(block.ndim) if axis not in origins]
@@ -162,7 +183,7 @@ def moveaxis(x: Array, source: int | tuple[int, ...], destination: int | tuple[i
 def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
     """Return ``x`` with its axes in the order ``axes``. Communication: none."""
     block = block_of(x, dt.ALL, "permute_dims")
-    order = normalize_axes(axes, block.ndim)
+    order = named_axes(axes, block.ndim)
     if len(order) != block.ndim:
         raise ValueError(f"axes must name each of the {block.ndim} axes once, got {axes}")
     return _separate(rearrangement.permute_dims(block, order))
@@ -196,7 +217,7 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     block, along = (_flat(block), 0) if axis is None else (block, normalize_axis(axis, block.ndim))
     if isinstance(repeats, Array):
         return _separate(_repeat_by_array(block, repeats, along))
-    count = as_index(repeats)
+    count = integer(repeats, "repeats")
     if count < 0:
         raise ValueError(f"repeats must not be negative, got {count}")
     new_shape((*block.shape[:along], block.shape[along] * count, *block.shape[along + 1 :]))
@@ -240,8 +261,7 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     Memory: the result, and a copy of a part that is not dense.
     """
     block = block_of(x, dt.ALL, "reshape")
-    given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    target = completed_shape(block.size, given)
+    target = completed_shape(block.size, shape)
     needs_copy = ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
     if copy is False and not reshaping.stays(block, target):
         raise needs_copy
@@ -271,11 +291,13 @@ def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ..
     if axis is None:
         if isinstance(shift, tuple):
             raise ValueError(f"shift is one integer when axis is None, got {shift}")
-        return _separate(reshaping.roll(block, as_index(shift)))
+        return _separate(reshaping.roll(block, integer(shift, "shift")))
     given = axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(normalize_axis(each, block.ndim) for each in given)
     # 1, 1.0 and True are one key of what is decided once: whatever comes after would be taken for an integer.
-    shifts = tuple(map(as_index, shift)) if isinstance(shift, tuple) else (as_index(shift),) * len(axes)
+    shifts = tuple(
+        integer(each, "shift") for each in (shift if isinstance(shift, tuple) else (shift,) * len(axes))
+    )
     if len(shifts) != len(axes):
         raise ValueError(f"shift and axis have the same length, got {shift} and {axis}")
     return _separate(rearrangement.roll(block, shifts, axes))
@@ -295,7 +317,7 @@ def squeeze(x: Array, /, axis: int | tuple[int, ...]) -> Array:
     allgather of up to 64 KiB or where no other axis is as long as the ranks are many.
     """
     block = block_of(x, dt.ALL, "squeeze")
-    axes = normalize_axes(axis, block.ndim)
+    axes = named_axes(axis, block.ndim)
     if any(block.shape[each] != 1 for each in axes):
         raise ValueError(f"squeezed axes have length 1, got axes {axes} of shape {block.shape}")
     return _separate(rearrangement.squeeze(block, axes))
@@ -309,9 +331,7 @@ def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
     Communication: none when all are replicated or partitioned alike; else one exchange for each operand that
     lies otherwise than the largest.
     """
-    if not arrays:
-        raise ValueError("stack takes at least one array, got none")
-    blocks = promoted(*arrays, accepts=dt.ALL, function="stack")
+    blocks = _promoted_sequence(arrays, "stack")
     if any(block.shape != blocks[0].shape for block in blocks):
         raise ValueError(f"stack takes arrays of one shape, got {[block.shape for block in blocks]}")
     along = normalize_axis(axis, blocks[0].ndim + 1)

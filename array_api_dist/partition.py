@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from array_api_dist._arguments import told
 from array_api_dist._array import Array
 from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED, Partition, Shape
@@ -58,7 +59,7 @@ def _checked(placement: Placement) -> Placement:
         if placement not in POLICIES:
             raise ValueError(f"a placement policy is one of {', '.join(POLICIES)}, got {placement!r}")
     elif placement is not None and not isinstance(placement, (int, np.integer)):
-        raise TypeError(f"a placement is a policy, an axis or None, got {placement!r}")
+        raise TypeError(f"a placement is a policy, an axis or None, got {told(placement)}")
     return placement
 
 
@@ -120,7 +121,7 @@ def partition_along(partition: Partition | int | None, shape: Shape, device: Dev
         partition.check(shape, device.ranks)
         return partition
     if not isinstance(partition, (int, np.integer)):
-        raise TypeError(f"a partition is a Partition, an axis or None, got {partition!r}")
+        raise TypeError(f"a partition is a Partition, an axis or None, got {told(partition)}")
     axis = normalize_axis(partition, len(shape))
     return Partition.even(axis, shape[axis], device.ranks)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import one_of
 from array_api_dist._array import Array, apply, as_operand, promoted
 from array_api_dist._shapes import normalize_axes, normalize_axis
 from array_api_dist._validation import block_of, same_device
@@ -128,8 +129,7 @@ def searchsorted(
     ordered = block_of(x1, dt.REAL, "searchsorted", "x1")
     if ordered.ndim != 1:
         raise ValueError(f"searchsorted takes a vector x1, got shape {ordered.shape}")
-    if side not in ("left", "right"):
-        raise ValueError(f"side is 'left' or 'right', got {side!r}")
+    one_of(side, ("left", "right"), "side")
     if sorter is not None:
         positions = block_of(sorter, dt.INTEGER, "searchsorted", "sorter")
         same_device("searchsorted", ordered, positions)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import prod as product
 
 from array_api_dist import _dtypes as dt
+from array_api_dist import _host_values
 from array_api_dist._array import Array
 from array_api_dist._block import Block
 from array_api_dist._dtypes import DType
@@ -121,7 +122,9 @@ def std(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
     2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "std")
-    rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=True)
+    rule = reduction.variance_of(
+        TORCH[block.dtype], float(_host_values.real_number(correction, "correction")), root=True
+    )
     return _reduced(rule, block, axis, keepdims=keepdims)
 
 
@@ -135,7 +138,9 @@ def var(x: Array, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bo
     2009; from 1 MiB on one reduce-scatter).
     """
     block = block_of(x, dt.REAL_FLOATING, "var")
-    rule = reduction.variance_of(TORCH[block.dtype], float(correction), root=False)
+    rule = reduction.variance_of(
+        TORCH[block.dtype], float(_host_values.real_number(correction, "correction")), root=False
+    )
     return _reduced(rule, block, axis, keepdims=keepdims)
 
 

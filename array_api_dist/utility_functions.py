@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from array_api_dist import _dtypes as dt
+from array_api_dist._arguments import integer
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
 from array_api_dist._shapes import normalize_axes, normalize_axis
@@ -74,14 +75,15 @@ def diff(
     if block.ndim == 0:
         raise ValueError("diff needs at least one axis, got an array with 0")
     along = normalize_axis(axis, block.ndim)
-    if n < 0:
-        raise ValueError(f"n must not be negative, got {n}")
+    times = integer(n, "n")
+    if times < 0:
+        raise ValueError(f"n must not be negative, got {times}")
     parts = promoted(
         *[each for each in (prepend, x, append) if each is not None], accepts=dt.NUMERIC, function="diff"
     )
     _check_joinable(parts, block, along)
     joined = rearrangement.concat(parts, along) if len(parts) > 1 else parts[0]
-    for _ in range(n):
+    for _ in range(times):
         if joined.shape[along] == 0:
             break
         joined = rearrangement.diff(joined, along)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import torch
 
+from array_api_dist._arguments import told
+
 _VERSIONED: Final = b"dltensor_versioned"
 
 # DLManagedTensorVersioned of every DLPack 1.x: a version of 8 bytes, two pointers, the flags.
@@ -20,6 +22,39 @@ _pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _is_valid = ctypes.pythonapi.PyCapsule_IsValid
 _is_valid.restype = ctypes.c_int
 _is_valid.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+def check_request(
+    tensor: torch.Tensor, *, stream: object, max_version: object, dl_device: object, copy: object
+) -> None:
+    """Refuse what no tensor of this kind of memory can be asked for.
+
+    Raises
+    ------
+    TypeError
+        If a stream is no integer, a version or a device no pair of integers, or ``copy`` no truth value.
+    BufferError
+        If a stream of host memory is asked for, which has none.
+    """
+    for value, name in ((max_version, "max_version"), (dl_device, "dl_device")):
+        if value is not None and not _is_pair(value):
+            raise TypeError(f"{name} must be a tuple of two integers or None, got {told(value)}")
+    if copy is not None and not isinstance(copy, bool):
+        raise TypeError(f"copy must be True, False or None, got {told(copy)}")
+    if stream is None:
+        return
+    if not isinstance(stream, int):
+        raise TypeError(f"stream must be an integer or None, got {told(stream)}")
+    if not tensor.is_cuda:
+        raise BufferError(f"stream must be None for host memory, got {stream}")
+
+
+def _is_pair(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+    )
 
 
 def exported(
