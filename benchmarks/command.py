@@ -249,6 +249,8 @@ def plot(
     with refusals():
         found = load(results)
         others = [load(each) for each in also or ()]
+        if docs and not found.rows:
+            raise ValueError(f"the page needs results of at least one case, got none in {results}")
     _tell(_published(found, output_directory(out or results.parent)))
     if docs:
         from benchmarks.pages import renew

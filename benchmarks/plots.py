@@ -27,7 +27,9 @@ _BARS_HIGH: Final = 15
 
 
 def draw(results: Results, out: Path, prefix: str = "", groups: Collection[str] | None = None) -> list[Path]:
-    """Draw all plots, bars of some groups only if they are named; return their files."""
+    """Draw all plots, bars of some groups only if they are named; return their files, none where there are no rows."""
+    if not results.rows:
+        return []
     out.mkdir(parents=True, exist_ok=True)
     known = {case.name: case for case in CASES}
     names = cases(results)

@@ -214,6 +214,22 @@ def test_what_was_not_reached_is_named_and_the_rest_is_drawn(tmp_path) -> None:
     assert all(f"{row.case}, {row.label}: not reached" in markdown(found) for row in missing)
 
 
+def test_results_without_rows_are_tables_alone(tmp_path) -> None:
+    file = tmp_path / "results.json"
+    replace(results(1.0), rows=()).save(file)
+    done = CliRunner().invoke(app, ["plot", str(file)])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "results.md"}
+    refused = CliRunner().invoke(app, ["plot", str(file), "--docs"])
+    assert refused.exit_code == 2
+    assert "the page needs results of at least one case" in " ".join(refused.output.replace("│", "").split())
+
+
+def test_results_of_failures_alone_are_drawn(tmp_path) -> None:
+    failed = tuple(replace(row, seconds=(), error="did not start") for row in results(1.0).rows)
+    assert draw(replace(results(1.0), rows=failed), tmp_path)
+
+
 def test_the_page_has_its_marks() -> None:
     assert BEGIN in PAGE.read_text()
     assert END in PAGE.read_text()
