@@ -69,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if device.rank == 0:
         print(_table([*_described(facts), *_told(figures)]), flush=True)
         failure = _write(options.json, facts, figures)
-    device.communicator.agree(failure)
+    try:
+        device.communicator.agree(failure)
+    except OSError as error:
+        if device.rank == 0:
+            print(f"python -m array_api_dist: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
