@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 
 from conformance.launch import BAD_OUTCOMES, Job, exit_on_sigterm, run
-from conformance.options import names, rank_numbers, report_file
+from conformance.options import devices, partitions, rank_numbers, report_file
 from conformance.plugin import MODULE_VARIABLE
 from conformance.report import Result, read_json, results_table, write_json
 from conformance.suite import SUITE_VARIABLE, find_suite
@@ -38,11 +38,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--ranks", type=rank_numbers, default=[1, 2], help="numbers of ranks (default: 1,2)")
     made.add_argument(
         "--partition",
-        type=names,
+        type=partitions,
         default=["none", "first", "last", "uneven", "mixed"],
         help="default partitions of new arrays (default: none,first,last,uneven,mixed)",
     )
-    made.add_argument("--device", type=names, default=["cpu"], help="cpu, cpu:staged, cuda (default: cpu)")
+    made.add_argument("--device", type=devices, default=["cpu"], help="cpu, cpu:staged, cuda (default: cpu)")
     made.add_argument(
         "--suite", type=Path, help=f"a checkout of array-api-tests (default: ${SUITE_VARIABLE}, else a clone)"
     )

@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
+
+# As array_api_dist has them, which imports torch: only the ranks need that.
+PARTITIONS: Final = ("auto", "none", "first", "last", "uneven", "mixed")
+DEVICES: Final = ("cpu", "cpu:staged", "cuda")
 
 
 def names(text: str) -> list[str]:
     """Return the comma-separated parts of an option."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def partitions(text: str) -> list[str]:
+    """Return the comma-separated default partitions in an option.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If one is none of array_api_dist's.
+    """
+    return _known(text, PARTITIONS, "partitions")
+
+
+def devices(text: str) -> list[str]:
+    """Return the comma-separated devices in an option.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If one is none of array_api_dist's.
+    """
+    return _known(text, DEVICES, "devices")
+
+
+def _known(text: str, known: Collection[str], what: str) -> list[str]:
+    found = names(text)
+    if not found or not set(found) <= set(known):
+        raise ArgumentTypeError(f"{what} are among {', '.join(known)}, comma-separated, got {text!r}")
+    return found
 
 
 def rank_numbers(text: str) -> list[int]:

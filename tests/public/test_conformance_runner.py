@@ -14,14 +14,16 @@ from hypothesis import given, register_random, settings
 from hypothesis import strategies as st
 from processes import left_after_sigterm, marked
 
+from array_api_dist._device import available_kinds
 from array_api_dist._partition import REPLICATED, Partition
+from array_api_dist._placement import POLICIES
 from array_api_dist.device import Device
 from array_api_dist.partition import _serials as serials
 from conformance import suite
 from conformance.__main__ import LISTS, main, xfails
 from conformance.journal import Outcome
 from conformance.launch import complete
-from conformance.options import report_file
+from conformance.options import DEVICES, PARTITIONS, report_file
 from conformance.plugin import Serials, is_spread
 from conformance.report import Result, read_json, results_table, write_json
 
@@ -303,3 +305,22 @@ def test_a_command_that_takes_too_long_or_fails_is_told(tmp_path: Path) -> None:
         complete([sys.executable, "-c", "raise SystemExit(3)"], os.environ)
     with pytest.raises(ChildProcessError, match="ValueError: the reason"):
         complete([sys.executable, "-c", "raise ValueError('the reason')"], os.environ)
+
+
+def test_the_options_know_every_partition_and_device() -> None:
+    assert set(PARTITIONS) == set(POLICIES)
+    assert set(DEVICES) >= set(available_kinds())
+
+
+@pytest.mark.parametrize(
+    "option", ["--partition=rows", "--partition=", "--device=tpu", "--partition=none,rows"]
+)
+def test_an_unknown_partition_or_device_is_a_usage_error(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == 2
+    name, given_text = option.removeprefix("--").split("=")
+    assert f"argument --{name}: {name}s are among" in (told := capsys.readouterr().err)
+    assert f"got {given_text!r}" in told
