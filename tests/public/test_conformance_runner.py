@@ -249,6 +249,19 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_runs(
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "program", [PROGRAMS[0], [*PROGRAMS[2], "--library", "scipy"]], ids=lambda program: program[0]
+)
+def test_a_launcher_that_is_missing_is_told_in_one_line(
+    program: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPIEXEC", "/none/mpirun")
+    done = started(*program, "--ranks", "2")
+    assert done.returncode == 1
+    assert "/none/mpirun" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_looking_whether_a_report_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
     there = tmp_path / "there.json"
     there.write_text("kept", encoding="utf-8")
