@@ -31,6 +31,7 @@ from array_api_dist.collectives.packing import (
 )
 from array_api_dist.collectives.protocol import Operator, Piece, Request, State
 from array_api_dist.collectives.rounds import Parcels, Round
+from array_api_dist.collectives.steps import Steps
 from array_api_dist.kernels.moving import movable
 
 BUFFER_NBYTES: Final = 1 << 26
@@ -60,6 +61,7 @@ class BaseCommunicator(ABC):
         self._buffers = Buffers(is_pinned=staged and torch.accelerator.is_available())
         self._lockstep: Lockstep | None = None
         self._owner = Owner()
+        self._steps = Steps(self._owner)
 
     def _start_lockstep(self) -> None:
         if is_lockstep_wanted():
@@ -133,6 +135,7 @@ class BaseCommunicator(ABC):
         # A lone rank has no order to keep, and its collectives are copies.
         if self.ranks > 1 and current_thread() is not self._owner.thread:
             self._owner.refuse(collective)
+        self._steps.begun += 1
         if self._lockstep is not None:
             self._lockstep.check(collective, tensors, detail)
 

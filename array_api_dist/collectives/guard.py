@@ -18,9 +18,13 @@ from mpi4py import MPI
 
 from array_api_dist.collectives.lockstep import Lockstep
 from array_api_dist.collectives.ownership import is_owner
+from array_api_dist.collectives.watch import Watch
 
 EXIT_PATIENCE_SECONDS: Final = 5.0
 """How long a rank that ends with an error status waits for its peers to end too before it ends the job."""
+
+TELL_SECONDS: Final = 2.0
+"""How long a rank that ended waits for its peers before it tells them."""
 
 NOTICE_SECONDS: Final = 30.0
 """How long a rank that ended well waits for its peers before it says so, once."""
@@ -133,38 +137,49 @@ def _compare_ends() -> None:
         _abort_on_exception(type(error), error, error.__traceback__)
 
 
-def _leave_together(world: MPI.Intracomm) -> None:
+_left: list[MPI.Intracomm] = []
+
+
+def _leave_together(world: MPI.Intracomm, watch: Watch | None) -> None:
     """Wait for the other ranks to end as well; a rank that ended with an error status does so for a moment only.
 
     Peers of a rank that failed may wait for it in a collective for ever: then the job ends with it. Peers of one that
-    ended well go on with what needs no other rank (rank 0 writes a report), for as long as they like.
+    ended well go on with what needs no other rank (rank 0 writes a report), for as long as they like, unless they
+    come to a collective that it does not come to any more.
     """
-    if MPI.Is_finalized():
+    if MPI.Is_finalized() or _left:
         return
+    _left.append(world)
     sys.stdout.flush()
     failed = bool(_last_exit) and _last_exit[0].has_failed
     if not failed:
         _compare_ends()
     request = world.Ibarrier()
-    deadline = time.monotonic() + (EXIT_PATIENCE_SECONDS if failed else NOTICE_SECONDS)
+    started = time.monotonic()
+    has_noticed = False
     pause = 0.0001
     while not request.Test():
-        if not failed and time.monotonic() > deadline:
-            sys.stderr.write(
-                f"[rank {MPI.COMM_WORLD.Get_rank()}] has ended and waits for ranks that go on: if one of them waits for "
-                "it in a collective, the job never ends (ARRAY_API_DIST_LOCKSTEP=1 shows where ranks part)\n"
-            )
-            sys.stderr.flush()
-            deadline = float("inf")
-        if failed and time.monotonic() > deadline:
-            rank = MPI.COMM_WORLD.Get_rank()
-            sys.stderr.write(
-                f"[rank {rank}] ended with status {_last_exit[0].status} while others go on: ending the job\n"
-            )
-            sys.stderr.flush()
+        waited = time.monotonic() - started
+        if watch is not None and not failed and waited > TELL_SECONDS:
+            watch.tell()
+        if failed and waited > EXIT_PATIENCE_SECONDS:
+            _say(f"ended with status {_last_exit[0].status} while others go on: ending the job")
             MPI.COMM_WORLD.Abort(1)
+        if not failed and not has_noticed and waited > NOTICE_SECONDS:
+            _say(
+                "has ended and waits for ranks that go on: if one of them waits for it in a call of MPI, the job never "
+                "ends (ARRAY_API_DIST_LOCKSTEP=1 shows where ranks part)"
+            )
+            has_noticed = True
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
+    if watch is not None:
+        watch.end()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"[rank {MPI.COMM_WORLD.Get_rank()}] {text}\n")
+    sys.stderr.flush()
 
 
 def _own_cores() -> set[int]:
@@ -200,5 +215,11 @@ def install() -> None:
     threading.excepthook = _abort_on_thread_exception
     sys.exit = _note_status(sys.exit)
     share_threads()
-    # mpi4py's own finalisation is registered before, and so runs after.
-    atexit.register(_leave_together, world)
+    # A thread beside the collectives' own calls MPI: as mpi4py asks for unless it is told otherwise.
+    is_allowed = MPI.Query_thread() == MPI.THREAD_MULTIPLE
+    watch = Watch(world) if is_allowed and _peers() else None
+    # mpi4py's own finalisation is registered before, and so runs after. A program that finalizes MPI itself first has
+    # the attributes of this communicator deleted (MPI 4.1, 11.2.4).
+    atexit.register(_leave_together, world, watch)
+    key = MPI.Comm.Create_keyval(delete_fn=lambda *_: _leave_together(world, watch))
+    MPI.COMM_SELF.Set_attr(key, world)

@@ -19,6 +19,7 @@ from array_api_dist.collectives.base import BUFFER_NBYTES, BaseCommunicator
 from array_api_dist.collectives.packing import packed
 from array_api_dist.collectives.protocol import Operator, Request
 from array_api_dist.collectives.rounds import Parcels
+from array_api_dist.collectives.steps import keep
 from array_api_dist.kernels.order_keys import comparable, from_comparable
 
 MESSAGE_NBYTES: Final = 1 << 30
@@ -97,7 +98,9 @@ class MpiCommunicator(BaseCommunicator):
         node = comm.Split_type(MPI.COMM_TYPE_SHARED)
         self._node_rank, self._node_ranks = node.Get_rank(), node.Get_size()
         node.Free()
-        self._group: Hashable = ("MPI", tuple(_world_ranks(comm)))
+        members = tuple(_world_ranks(comm))
+        self._group: Hashable = ("MPI", members)
+        keep(members, self._steps)
         self._start_lockstep()
         if self._lockstep is not None and self._ranks == MPI.COMM_WORLD.Get_size():
             guard.compare_at_end(self._lockstep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from threading import Thread, current_thread
+from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import Final
 from weakref import WeakSet
@@ -45,7 +45,7 @@ class Owner:
         before = self.thread
         # First: what the owner begins from here on is refused, and what it is in is seen on its stack.
         self.thread = current_thread()
-        if before is not self.thread and _is_inside(before):
+        if before is not self.thread and is_inside(before):
             self.thread = before
             raise RuntimeError(
                 "a device is taken over between operations: "
@@ -61,10 +61,12 @@ def is_owner(thread: Thread | None) -> bool:
     return any(owner.thread is thread for owner in list(_owners))
 
 
-def _is_inside(thread: Thread) -> bool:
+def is_inside(thread: Thread) -> bool:
     """Return whether a function of the package is on the stack of ``thread``."""
-    # A thread that has ended has no stack, and may have left its number to another.
-    frame: FrameType | None = sys._current_frames().get(thread.ident or 0) if thread.is_alive() else None
+    # A thread that has ended has no stack, and may have left its number to another; the main one runs what is
+    # registered with atexit when Python already says that it has.
+    is_there = thread.is_alive() or thread is main_thread()
+    frame: FrameType | None = sys._current_frames().get(thread.ident or 0) if is_there else None
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith(_PACKAGE) and module not in _PROGRAMS:

@@ -25,6 +25,7 @@ from array_api_dist.partition import repartition
 x = repartition(xp.arange(10), 0)
 rank = x.device.rank
 """
+ALONE = "from array_api_dist.device import Device\nfrom mpi4py import MPI\nalone = Device('cpu', comm=MPI.COMM_SELF)\n"
 
 
 def run(program: str, **variables: str) -> tuple[int, str, float]:
@@ -76,6 +77,40 @@ def test_an_exit_with_an_error_on_one_rank_ends_the_job() -> None:
     status, output, _ = run("if rank == 1: sys.exit(3)\nprint(float(xp.sum(x)))")
     assert status != 0
     assert "[rank 1] ended with status 3 while others go on" in output
+
+
+ENDED = {
+    "raise SystemExit": "if rank == 1: raise SystemExit(3)",
+    "exit": "if rank == 1: exit(3)",
+    "success": "if rank == 1: sys.exit(0)",
+    "a hook that ends nothing": "sys.excepthook = sys.__excepthook__\nif rank == 1: raise KeyError",
+    "finalization": "from mpi4py import MPI\nif rank == 1: MPI.Finalize()",
+    "atexit": "import atexit\n@atexit.register\ndef last():\n    if rank == 1: raise KeyError\n    xp.sum(x)\nsys.exit()",
+    "callback": "from array_api_dist.local import from_callback\n"
+    "def part(index):\n    if rank == 1: raise SystemExit(0)\n    return xp.ones(5)\n"
+    "from_callback(10, part, partition=0)",
+    "other communicator": "from mpi4py import MPI\nfrom array_api_dist.device import Device\n"
+    "x = repartition(xp.arange(10, device=Device('cpu', comm=MPI.COMM_WORLD.Dup())), 0)\nif rank == 1: sys.exit(0)",
+    "other thread": "from threading import Thread\nif rank == 1: sys.exit(0)\n"
+    "def work():\n    x.device.take_over()\n    xp.sum(x)\nthread = Thread(target=work)\nthread.start()\nthread.join()",
+}
+
+
+@pytest.mark.parametrize("how", ENDED)
+def test_a_rank_that_waits_in_a_collective_for_one_that_has_ended_ends_the_job(how: str) -> None:
+    status, output, seconds = run(ENDED[how] + "\nxp.sum(x)")
+    assert status != 0
+    assert "[rank 0] waits in a collective for rank 1, which has ended: ending the job" in output
+    assert "[rank 0]   File " in output
+    assert seconds < guard.NOTICE_SECONDS
+
+
+def test_a_program_that_finalizes_mpi_itself_ends_well() -> None:
+    status, output, _ = run(
+        "from mpi4py import MPI\nxp.sum(x)\nif rank == 0: time.sleep(4)\nMPI.Finalize()\nprint('done')"
+    )
+    assert status == 0, output
+    assert output.count("done") == 2
 
 
 CAUGHT = """
@@ -157,8 +192,8 @@ def test_a_caught_exit_keeps_nothing_alive() -> None:
 
 def test_a_rank_that_ended_well_waits_for_a_slower_one() -> None:
     status, output, seconds = run(
-        "from array_api_dist.collectives import guard\nguard.NOTICE_SECONDS = 1\n"
-        "if rank == 0: time.sleep(7)\nprint('done', rank)"
+        ALONE + "from array_api_dist.collectives import guard\nguard.NOTICE_SECONDS = 1\n"
+        "if rank == 0: time.sleep(7)\nelse: xp.sum(repartition(xp.arange(3, device=alone), 0))\nprint('done', rank)"
     )
     assert status == 0, output
     assert output.count("[rank 1] has ended and waits for ranks that go on") == 1
