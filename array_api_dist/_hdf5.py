@@ -101,10 +101,27 @@ def found(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     return member
 
 
+def require_closed(target: Path) -> None:
+    """Raise OSError if a file is open to write: what is written there would be lost with the old file."""
+    try:
+        with h5py.File(str(target), "r") as file:
+            # In this process: an open file is shared, with its mode.
+            is_open = file.mode != "r"
+    except BlockingIOError:
+        is_open = True
+    except OSError:
+        # Of its copy it will be said what is wrong.
+        return
+    if is_open:
+        raise OSError(f"an array is saved to a file that is not open to write elsewhere, got {target}")
+
+
 def holds_only(target: Path, dataset: str) -> bool:
     """Return whether a file holds the data set that is to be replaced, and nothing else worth a copy."""
     try:
         with h5py.File(str(target), "r") as file:
+            if cast_type("Any", file).userblock_size:
+                return False
             member: object = file
             for name in dataset.strip("/").split("/"):
                 if not isinstance(member, h5py.Group) or list(member) != [name] or len(member.attrs):

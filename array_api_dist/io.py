@@ -259,7 +259,8 @@ def save_hdf5(path: Location, dataset: str, x: Array) -> None:
     Raises
     ------
     OSError
-        On every rank, if a rank cannot write, or ``path`` is a device, a folder or anything else but a file.
+        On every rank, if a rank cannot write, or ``path`` is a device, a folder or anything else but a file, or a file
+        that is open to write (of which HDF5's locks tell, where the file system has them).
     TypeError
         On every rank, if ``dataset`` is no string.
     ValueError
@@ -325,8 +326,10 @@ def _target(path: Path) -> Path:
 
 def _begin(temporary: Path, target: Path, dataset: str, block: Block) -> None:
     """Make the file that the ranks write to, with all that is kept of the old one."""
-    if target.exists() and not _hdf5.holds_only(target, dataset):
-        shutil.copy(target, temporary)
+    if target.exists():
+        _hdf5.require_closed(target)
+        if not _hdf5.holds_only(target, dataset):
+            shutil.copy(target, temporary)
     with h5py.File(str(temporary), "a") as file:
         _hdf5.created(file, dataset, block.shape, _host(block.local.new_empty(0)).dtype)
 

@@ -154,7 +154,7 @@ def from_callback(
     ValueError
         On every rank, if a callback gives another shape; any error of a callback is raised on every rank.
     TypeError
-        On every rank, if a callback gives a tensor that is sparse or holds no values.
+        On every rank, if a callback gives no numbers, or a tensor that is sparse or holds no values.
 
     Notes
     -----
@@ -201,11 +201,12 @@ def _called_back(
     if isinstance(found, np.ndarray) and not _is_plain(found):
         found = found.astype(found.dtype.newbyteorder("="), order="C")
     try:
-        whole = torch.as_tensor(found)
-    except RuntimeError:
-        kind = type(found).__name__
-        raise TypeError(f"the callback gives a tensor, a NumPy array or numbers, got {kind}") from None
-    given = dense(whole, "from_callback")
+        tensor = torch.as_tensor(found)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"the callback for {index} must give numbers or booleans, got {type(found).__name__}: {error}"
+        ) from error
+    given = dense(tensor, "from_callback")
     values = _settled(cast(given, dtype).to(device.torch_device))
     if tuple(values.shape) != shape:
         raise ValueError(f"the callback for {index} must give shape {shape}, got {tuple(values.shape)}")

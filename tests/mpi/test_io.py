@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -411,3 +414,49 @@ def test_no_memory_for_a_part_is_an_error_on_every_rank(
         monkeypatch.setattr(io, "_read_part", lambda *_: (_ for _ in ()).throw(MemoryError("no memory left")))
     with pytest.raises(MemoryError, match="no memory left"):
         load_hdf5(mpi_tmp_path / "a.h5", "x")
+
+
+WRITER = """
+import sys
+import h5py
+with h5py.File(sys.argv[1], "a") as file:
+    print("open", flush=True)
+    sys.stdin.read()
+    file["late"] = 1
+"""
+
+
+@pytest.mark.parametrize("where", ["in this process", "in another one"])
+def test_a_file_that_is_open_to_write_is_not_replaced(mpi_tmp_path: Path, where: str) -> None:
+    path = mpi_tmp_path / "a.h5"
+    write_on_first(path, x=np.arange(3))
+    with ExitStack() as open_elsewhere:
+        if WORLD.rank == 0 and where == "in this process":
+            open_elsewhere.enter_context(h5py.File(path, "a"))["late"] = 1
+        elif WORLD.rank == 0:
+            command = [sys.executable, "-c", WRITER, str(path)]
+            writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            open_elsewhere.enter_context(writer)
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "open\n"
+        WORLD.Barrier()
+        with pytest.raises(OSError, match=r"not open to write elsewhere, got .*a\.h5"):
+            save_hdf5(path, "x", xp.arange(6))
+        WORLD.Barrier()
+    WORLD.Barrier()
+    with h5py.File(path) as file:
+        assert sorted(file) == ["late", "x"]
+    assert [entry.name for entry in mpi_tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_what_stands_before_the_hdf5_in_a_file_is_kept(mpi_tmp_path: Path) -> None:
+    path = mpi_tmp_path / "a.mat"
+    if WORLD.rank == 0:
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file["x"] = np.arange(3)
+        with path.open("r+b") as file:
+            file.write(b"MATLAB 7.3 MAT-file")
+    WORLD.Barrier()
+    save_hdf5(path, "x", xp.arange(6))
+    assert path.read_bytes().startswith(b"MATLAB 7.3 MAT-file")
+    assert same(load_hdf5(path, "x"), np.arange(6))

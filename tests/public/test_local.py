@@ -130,3 +130,9 @@ def test_a_placement_is_a_policy_or_an_axis() -> None:
         pass
     with pytest.raises(ValueError, match="policy is one of"), default_partition("frist"):
         pass
+
+
+@pytest.mark.parametrize("given", [None, ["a", "b", "c"], np.asarray(["a", "b", "c"]), object()])
+def test_a_callback_that_gives_no_numbers_is_named(given: object) -> None:
+    with pytest.raises(TypeError, match=r"must give numbers or booleans, got (NoneType|list|ndarray|object)"):
+        from_callback(3, lambda _: given)
