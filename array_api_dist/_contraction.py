@@ -129,18 +129,14 @@ def matmul(left: Shape, right: Shape) -> Contraction:
             f"got shapes {left} and {right}"
         )
     batch = broadcast_shapes(left[:-2], right[:-2])
-    rows, columns, inner = len(batch), len(batch) + 1, len(batch) + 2
-    left_labels = (*_batch_labels(left[:-2], batch), *((rows,) if len(left) > 1 else ()), inner)
-    right_labels = (*_batch_labels(right[:-2], batch), inner, *((columns,) if len(right) > 1 else ()))
-    result = (
-        *range(len(batch)),
-        *((rows,) if len(left) > 1 else ()),
-        *((columns,) if len(right) > 1 else ()),
-    )
-    m = left[-2] if len(left) > 1 else 1
-    n = right[-1] if len(right) > 1 else 1
-    contracted = left[len(left) - 1]
-    return Contraction(left_labels, right_labels, result, (*batch, m, n, contracted))
+    columns = right[-1:] if len(right) > 1 else ()
+    # A vector has no other axis, and so no label: work split along one that no operand has would be done by every rank.
+    lengths = (*batch, *left[-2:-1], *columns, left[-1])
+    *result, inner = range(len(lengths))
+    first_column = len(result) - len(columns)
+    left_labels = (*_batch_labels(left[:-2], batch), *result[len(batch) : first_column], inner)
+    right_labels = (*_batch_labels(right[:-2], batch), inner, *result[first_column:])
+    return Contraction(left_labels, right_labels, tuple(result), lengths)
 
 
 @lru_cache(maxsize=4096)

@@ -85,6 +85,26 @@ def test_matmul_under_every_pair_of_partitions(ranks: int, left_shape: Shape, ri
         torch.testing.assert_close(joined(result), expected)
 
 
+@pytest.mark.parametrize(
+    ("left_shape", "right_shape"),
+    [((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (2, 3, 1)), ((2, 1, 3), (3,))],
+)
+def test_a_product_of_fewer_elements_than_ranks_is_added_up_once(
+    left_shape: Shape, right_shape: Shape
+) -> None:
+    left, right = made(left_shape), made(right_shape)
+    cases = list(pairs(left, right, 8))
+
+    def body(device: Device) -> list[Block]:
+        return [
+            contraction.matmul(part_of(left, first, device), part_of(right, second, device))
+            for first, second in cases
+        ]
+
+    for result in zip(*on_ranks(8, body), strict=True):
+        torch.testing.assert_close(joined(result), left @ right)
+
+
 @pytest.mark.usefixtures("thresholds")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_products_of_integers_are_exact_and_wrap(dtype: torch.dtype) -> None:

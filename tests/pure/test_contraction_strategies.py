@@ -122,6 +122,14 @@ def test_matmul_has_the_standard_shape(left: Shape, right: Shape, shape: Shape) 
     assert rules.matmul(left, right).shape == shape
 
 
+@pytest.mark.parametrize("left", [(3,), (2, 3), (1, 2, 3)])
+@pytest.mark.parametrize("right", [(3,), (3, 4), (5, 3, 4)])
+def test_every_label_is_an_axis_of_an_operand(left: Shape, right: Shape) -> None:
+    contraction = rules.matmul(left, right)
+    labels = {*contraction.left, *contraction.right} - {None}
+    assert labels == set(range(len(contraction.lengths)))
+
+
 @pytest.mark.parametrize(
     ("left", "right"), [((), (3,)), ((3,), (4,)), ((2, 3), (2, 3)), ((2, 3, 3), (4, 3, 3))]
 )
