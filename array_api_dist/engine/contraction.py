@@ -118,7 +118,8 @@ def outer(left: Block, right: Block) -> Block:
     """
     if left.ndim != 1 or right.ndim != 1:
         raise ValueError(f"outer takes one-dimensional operands, got shapes {left.shape} and {right.shape}")
-    return tensordot(left, right, 0)
+    # As products of matrices they would be sums, which begin at 0 and so have no -0.
+    return _contracted(rules.tensordot, left, right, products.outer, (), ())
 
 
 def cross(left: Block, right: Block, axis: int = -1) -> Block:

@@ -216,6 +216,22 @@ def test_cross_under_every_pair_of_partitions(
         torch.testing.assert_close(joined(result), expected)
 
 
+def test_an_outer_product_keeps_the_sign_of_zero() -> None:
+    left, right = torch.tensor([-0.0, 0.0, 2.0]), torch.tensor([1.0, -0.0, -3.0])
+    cases = list(pairs(left, right, 2))
+
+    def body(device: Device) -> list[Block]:
+        return [
+            contraction.outer(part_of(left, first, device), part_of(right, second, device))
+            for first, second in cases
+        ]
+
+    expected = left[:, None] * right
+    for result in zip(*on_ranks(2, body), strict=True):
+        assert torch.equal(joined(result), expected)
+        assert torch.equal(torch.signbit(joined(result)), torch.signbit(expected))
+
+
 def test_outer_takes_vectors_only() -> None:
     def body(device: Device) -> str:
         matrix = part_of(made((2, 2)), Partition.even(0, 2, device.ranks), device)
