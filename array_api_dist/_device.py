@@ -102,6 +102,9 @@ class Device:
     Notes
     -----
     Two devices are equal when kind and communicator are. Arrays on different devices don't mix.
+
+    Messages travel on a duplicate of ``comm``, which is freed with it when no device or array of any rank needs it then.
+    Otherwise these live on, and MPI has it back at its end only: ``del`` them before ``comm.Free()``.
     """
 
     __slots__ = ("_communicator", "_kind", "_torch_device")

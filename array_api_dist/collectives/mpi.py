@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -56,6 +57,9 @@ _EXTREMES: Final[dict[str, np.ufunc]] = {"MIN": np.minimum, "MAX": np.maximum}
 # Of so few ranks so few bytes are compared in less time than they are turned into integers and back.
 _FEW_RANKS: Final = 8
 _FEW_NBYTES: Final = 1 << 12
+
+# What sys.getrefcount gives for an object that one attribute and one argument refer to.
+_ONE_OWNER: Final = 2
 
 
 def _buffer(data: torch.Tensor) -> MPI.buffer:
@@ -134,6 +138,13 @@ class MpiCommunicator(BaseCommunicator):
     def mpi(self) -> MPI.Intracomm:
         """The duplicate that the collectives go through: what others do with it is collective, too."""
         return self._comm
+
+    def free(self, *, is_used: bool) -> None:
+        """Give the duplicate back to MPI, unless a rank says that it is used. Collective."""
+        mine, every = np.asarray(is_used), np.empty((), np.bool_)
+        self._comm.Allreduce(mine, every, MPI.LOR)
+        if not every:
+            self._comm.Free()
 
     def take_over(self) -> None:
         """Let this thread start the collectives from here on, if MPI does."""
@@ -241,10 +252,26 @@ def _world_ranks(comm: MPI.Intracomm) -> list[int]:
         world.Free()
 
 
+class _Attribute:
+    """What MPI keeps beside the user's communicator: the one reference to ours that is not an array's or device's."""
+
+    __slots__ = ("communicator",)
+
+    def __init__(self, communicator: MpiCommunicator) -> None:
+        self.communicator = communicator
+
+
+def _let_go(_comm: MPI.Comm, _key: int, kept: _Attribute) -> None:
+    """Free our duplicate when the user's communicator is freed, which every rank does at the same point."""
+    # A library may have no more than some two thousand communicators; freeing one at a time of its own choosing no rank may.
+    is_used = sys.getrefcount(kept.communicator) > _ONE_OWNER
+    kept.communicator.free(is_used=is_used)
+
+
 @lru_cache(maxsize=2)
 def _keyval(*, staged: bool) -> int:
     """Return the key under which MPI itself keeps our communicator beside the user's."""
-    return MPI.Comm.Create_keyval()
+    return MPI.Comm.Create_keyval(delete_fn=_let_go)
 
 
 def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunicator:
@@ -273,9 +300,9 @@ def mpi_communicator(comm: MPI.Intracomm | None, *, staged: bool) -> MpiCommunic
     key = _keyval(staged=staged)
     found = comm.Get_attr(key)
     if found is None:
-        found = MpiCommunicator(comm, staged=staged)
+        found = _Attribute(MpiCommunicator(comm, staged=staged))
         comm.Set_attr(key, found)
-    return cast("MpiCommunicator", found)
+    return cast("_Attribute", found).communicator
 
 
 def is_cuda_aware() -> bool:

@@ -14,6 +14,7 @@ from mpi4py import MPI
 
 import array_api_dist as xp
 from array_api_dist._array import Array
+from array_api_dist.collectives.lockstep import is_lockstep_wanted
 from array_api_dist.device import Device, ProcessorKind, default_device_set, register_kind
 from array_api_dist.partition import default_partition, repartition
 
@@ -125,6 +126,26 @@ def test_a_device_outlives_the_group_it_was_made_of_and_is_no_other_group_s() ->
         group.Free()
     assert [int(xp.sum(x)) for x in kept] == [21, 21, 21]
     assert kept[0].device != kept[2].device
+
+
+@pytest.mark.skipif(is_lockstep_wanted(), reason="lockstep mode keeps every communicator")
+@pytest.mark.parametrize("kind", ["cpu", "cpu:staged"])
+@pytest.mark.parametrize("users", sorted({0, 1, MPI.COMM_WORLD.size}))
+def test_a_freed_group_takes_its_duplicate_along_unless_a_rank_has_an_array_there(
+    kind: str, users: int
+) -> None:
+    world = MPI.COMM_WORLD
+    group = world.Dup()
+    array = repartition(xp.arange(7, device=Device(kind, comm=group)), 0)
+    assert int(xp.sum(array)) == 21
+    duplicate = array.device.communicator.mpi
+    kept = array if world.rank < users else None
+    del array
+    group.Free()
+    assert bool(duplicate) == (users > 0)
+    if users == world.size:
+        assert kept is not None
+        assert int(xp.sum(kept)) == 21
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
