@@ -137,6 +137,11 @@ def _added_up(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return sums
 
 
+def outer(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return all products of two vectors."""
+    return _in_working_type(left, right, lambda a, b: a[:, None] * b)
+
+
 def cross(left: torch.Tensor, right: torch.Tensor, axis: int) -> torch.Tensor:
     """Return the cross products of the 3-vectors along ``axis`` (negative), the other axes broadcast."""
 

@@ -79,6 +79,13 @@ def test_dot_products_conjugate_the_first_and_broadcast(dtype, axis) -> None:
     assert products.vecdot(a[:0], b, axis).shape == (0, 3)
 
 
+@pytest.mark.parametrize("dtype", NUMERIC, ids=str)
+def test_outer_products_are_numpys(dtype) -> None:
+    a, b = _values(dtype, (4,)), _values(dtype, (3,), 1)
+    _same(products.outer(a, b), np.multiply.outer(a.numpy(), b.numpy()), dtype)
+    assert products.outer(a[:0], b).shape == (0, 3)
+
+
 @pytest.mark.parametrize("axis", [-1, -2])
 @pytest.mark.parametrize("dtype", NUMERIC, ids=str)
 def test_cross_products_are_those_of_the_components(dtype, axis) -> None:
