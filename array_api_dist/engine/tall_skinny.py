@@ -9,7 +9,7 @@ import torch
 
 from array_api_dist import _matrices as rules
 from array_api_dist._block import Block
-from array_api_dist.collectives import Piece
+from array_api_dist.collectives import Piece, operators
 from array_api_dist.engine.matrices import copied
 from array_api_dist.kernels import factors
 
@@ -23,7 +23,8 @@ def triangle(block: Block) -> Block:
 def qr(block: Block) -> tuple[Block, Block]:
     """Return Q, partitioned as ``block`` along its rows, and R, replicated, with the signs of reflections.
 
-    Communication: as :func:`any_qr`; the first K rows of Q that rank 0 lacks to it, and a broadcast of K signs.
+    Communication: as :func:`any_qr`; the first K rows of Q that rank 0 lacks to it, and a broadcast of K signs. Where
+    columns start with almost all of their length, a broadcast of K rows of Q and some allreduces of K lengths, too.
     """
     part, upper, multiplier = _parts(block)
     # Not in place: both may be seen by others.
@@ -97,7 +98,26 @@ def _signs(block: Block, part: torch.Tensor, multiplier: torch.Tensor) -> torch.
     else:
         slots[0].copy_(own)
         signs = factors.signs_of_top(top)
-    return block.communicator.broadcast(signs, 0)
+    signs = block.communicator.broadcast(signs, 0)
+    if bool((signs == 0).any()):
+        signs = _settled_signs(block, part, multiplier, top)
+    return signs
+
+
+def _settled_signs(
+    block: Block, part: torch.Tensor, multiplier: torch.Tensor, top: torch.Tensor
+) -> torch.Tensor:
+    """Return the signs where columns start with almost all of their length: what the ranks hold below decides."""
+    top = block.communicator.broadcast(top, 0)
+    rank, beyond = block.device.rank, min(block.partition.bounds[block.device.rank + 1], top.shape[-1])
+    first = beyond - min(block.partition.bounds[rank], top.shape[-1])
+    below = part.narrow(-2, first, part.shape[-2] - first) @ multiplier
+
+    def rests(made: factors.Elimination) -> torch.Tensor:
+        own = made.rests_in(below)
+        return block.communicator.allreduce((own if rank else own + made.rests,), operators.SUM)[0]
+
+    return factors.settled(top, rests).signs
 
 
 def _merged(block: Block, own: torch.Tensor, *, with_factor: bool) -> tuple[torch.Tensor, torch.Tensor]:

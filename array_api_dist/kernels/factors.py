@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import torch
@@ -128,51 +129,101 @@ def _reflections(x: Tensor) -> tuple[Tensor, Tensor]:
     factor = torch.linalg.householder_product(held.narrow(-1, 0, order), tau)
     upper = torch.triu(held.narrow(-2, 0, order))
     turn(factor, upper, diagonal_phases(upper))
-    signs, is_left, eliminated = _eliminated(factor.narrow(-2, 0, order))
-    below = factor.narrow(-2, order, factor.shape[-2] - order)
-    below = torch.linalg.solve_triangular(eliminated.triu(), below, upper=True, left=False)
-    vectors = torch.cat((eliminated.tril(-1), below.masked_fill(is_left.unsqueeze(-2), 0)), -2)
-    held = torch.cat((upper * signs.unsqueeze(-1), held.new_zeros((*below.shape[:-1], held.shape[-1]))), -2)
+    top, below = factor.narrow(-2, 0, order), factor.narrow(-2, order, factor.shape[-2] - order)
+    made = settled(top, lambda found: found.rests_in(below) + found.rests)
+    left = made.is_left.unsqueeze(-2)
+    vectors = torch.cat((made.matrix.tril(-1), made.vectors_in(below).masked_fill(left, 0)), -2)
+    zeros = held.new_zeros((*below.shape[:-1], held.shape[-1]))
+    held = torch.cat((upper * made.signs.unsqueeze(-1), zeros), -2)
     held.narrow(-1, 0, order).add_(vectors)
-    pivots = eliminated.diagonal(0, -2, -1)
-    return held, (-signs * pivots).masked_fill(is_left, 0)
+    pivots = made.matrix.diagonal(0, -2, -1)
+    return held, (-made.signs * pivots).masked_fill(made.is_left, 0)
+
+
+class Elimination(NamedTuple):
+    """Q less the signs of R's diagonal, eliminated, which gives the reflections (Ballard et al. 2014, TSQR-HR).
+
+    Attributes
+    ----------
+    signs, is_left : Tensor, shape (..., K)
+        The signs, and which columns are not reflected.
+    matrix : Tensor, shape (..., K, K)
+        Of the first K rows: below the diagonal the vectors; the diagonal has 1 for columns that are not reflected.
+    rests : Tensor, shape (..., K)
+        The squared lengths of what those rows hold below the diagonal and of its imaginary part, as a share of the column's.
+    """
+
+    signs: Tensor
+    is_left: Tensor
+    matrix: Tensor
+    rests: Tensor
+
+    def vectors_in(self, below: Tensor) -> Tensor:
+        """Return the rows of the vectors, where reflected, that belong to rows ``below`` (..., M, K) of Q."""
+        vectors: Tensor = torch.linalg.solve_triangular(self.matrix.triu(), below, upper=True, left=False)
+        return vectors
+
+    def rests_in(self, below: Tensor) -> Tensor:
+        """Return the squared lengths of what rows ``below`` (..., M, K) of Q hold, as a share of the column's."""
+        pivots = self.matrix.diagonal(0, -2, -1).unsqueeze(-2)
+        return (self.vectors_in(below) * pivots).abs().square().sum(-2)
+
+
+def settled(top: Tensor, rests: Callable[[Elimination], Tensor]) -> Elimination:
+    """Return the elimination in which those columns are left whose rest is nothing.
+
+    A first number of almost the column's length does not tell: a rest of 1e-8 changes it by less than a rounding.
+
+    Parameters
+    ----------
+    top : Tensor, shape (..., K, K)
+        The first rows of Q where R's diagonal is positive.
+    rests : callable
+        Gives the squared lengths (..., K) of the rests of all columns after an elimination.
+    """
+    nothing, is_reflected = _nothing(top), None
+    while True:
+        made = _eliminated(top, is_reflected)
+        found = rests(made) > nothing * nothing
+        # The columns that precede one decide it: each round settles one more at least.
+        if torch.equal(found, torch.zeros_like(found) if is_reflected is None else is_reflected):
+            return made
+        is_reflected = found
 
 
 def signs_of_top(top: Tensor) -> Tensor:
-    """Return the signs (..., K) that :func:`reflections` give R's diagonal.
+    """Return the signs (..., K) that :func:`reflections` give R's diagonal, 0 where their rests decide.
 
     Parameters
     ----------
     top : Tensor, shape (..., K, K)
         The first rows of Q where R's diagonal is positive.
     """
-    return _eliminated(top)[0]
+    made = _eliminated(top, None)
+    return made.signs.masked_fill(made.is_left, 0)
 
 
-def _eliminated(top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Eliminate Q less the signs of R's diagonal, which gives the reflections (Ballard et al. 2014, TSQR-HR).
-
-    Returns
-    -------
-    signs, is_left : Tensor, shape (..., K)
-        The signs, and which columns are not reflected.
-    eliminated : Tensor, shape (..., K, K)
-        Below the diagonal the vectors; the diagonal has 1 for columns that are not reflected.
-    """
+def _eliminated(top: Tensor, is_reflected: Tensor | None) -> Elimination:
+    """Eliminate; of the columns that start with almost all of their length those are left that are not reflected."""
     rest, order, nothing = top.clone(), top.shape[-1], _nothing(top)
     signs = top.real.new_empty(top.shape[:-1])
+    lengths = torch.empty_like(signs)
     is_left = torch.empty_like(signs, dtype=torch.bool)
     for start in range(0, order, _PANEL):
         width = min(_PANEL, order - start)
         panel = rest[..., start:, start : start + width]
         for column in range(width):
             pivot = panel[..., column, column]
-            first = pivot.real
+            first = pivot.real.clone()
+            turned = (pivot - first).abs().square()
             left = first.abs() > 1 - nothing
+            if is_reflected is not None:
+                left = left & ~is_reflected[..., start + column]
             sign = torch.where(left, torch.sgn(first), torch.where(first < -nothing, 1.0, -1.0))
             signs[..., start + column], is_left[..., start + column] = sign, left
             pivot.copy_(torch.where(left, 1.0, pivot - sign))
             below = panel[..., column + 1 :, column]
+            lengths[..., start + column] = below.abs().square().sum(-1) + turned
             below.div_(pivot.unsqueeze(-1)).masked_fill_(left.unsqueeze(-1), 0)
             right = panel[..., column, column + 1 :]
             panel[..., column + 1 :, column + 1 :] -= below.unsqueeze(-1) * right.unsqueeze(-2)
@@ -180,7 +231,7 @@ def _eliminated(top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         lower = panel[..., :width, :]
         beside.copy_(torch.linalg.solve_triangular(lower, beside, upper=False, unitriangular=True))
         rest[..., start + width :, start + width :] -= panel[..., width:, :] @ beside
-    return signs, is_left, rest
+    return Elimination(signs, is_left, rest, lengths)
 
 
 def _nothing(x: Tensor) -> float:

@@ -128,6 +128,7 @@ def test_signs_that_rounding_could_decide_do_not_hang_on_the_cut(ranks: int) -> 
         of_zeros_and_ones(30, 4), of_zeros_and_ones(9, 7), torch.eye(9, dtype=torch.float64).roll(1, 0),
         torch.eye(24, 3, dtype=torch.float64),
         of_zeros_and_ones(30, 4).mT,
+        torch.eye(30, 4, dtype=torch.float64) + 1e-9 * of_zeros_and_ones(30, 4),
     ):  # fmt: skip
         expected = kernels.qr(whole)
         for factor, upper in found(engine.qr, whole, ranks):

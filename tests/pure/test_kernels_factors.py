@@ -55,7 +55,34 @@ def test_columns_that_lapack_leaves_or_that_start_with_zero_have_its_signs(name:
         assert close(upper, expected.R)
         assert close(factor, expected.Q)
         assert close(factors.qr(x + error, complete=True)[1][: x.shape[1]], expected.R)
-        assert torch.equal(factors.signs_of_top(positive(x)[: x.shape[1]] + error), signs(expected.R))
+        assert torch.equal(told_signs(positive(x) + error), signs(expected.R))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=str)
+@pytest.mark.parametrize("rest", [1e-12, 1e-10, 1e-8, 1e-5, 1e-3])
+@pytest.mark.parametrize("shape", [(40, 40), (40, 5), (5, 40), (3, 40, 5)], ids=str)
+def test_what_is_small_beside_a_columns_first_number_stays(
+    rest: float, shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    x = made(shape, dtype) * rest
+    x.diagonal(0, -2, -1).add_(1)
+    for complete in (False, True):
+        factor, upper = factors.qr(x, complete=complete)
+        assert torch.allclose(factor @ upper, x, rtol=0, atol=5e-15)
+        assert close(factor.mH @ factor, torch.eye(factor.shape[-1], dtype=dtype))
+        assert torch.equal(signs(upper), signs(torch.linalg.qr(x).R))
+    if shape[-1] == 5:
+        assert torch.equal(told_signs(positive(x)), signs(torch.linalg.qr(x).R))
+
+
+def told_signs(factor: torch.Tensor) -> torch.Tensor:
+    """Return the signs that the first rows of Q tell, those of the columns whose rests decide with the others."""
+    order = factor.shape[-1]
+    top, below = factor[..., :order, :], factor[..., order:, :]
+    told = factors.signs_of_top(top)
+    found = factors.settled(top, lambda made: made.rests_in(below) + made.rests).signs
+    assert torch.equal(torch.where(told == 0, found, told), found)
+    return found
 
 
 def positive(x: torch.Tensor) -> torch.Tensor:
@@ -74,7 +101,7 @@ def test_the_first_rows_of_q_tell_the_signs_of_reflections(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     x = made(shape, dtype)
-    assert torch.equal(factors.signs_of_top(positive(x)[..., : shape[-1], :]), signs(torch.linalg.qr(x).R))
+    assert torch.equal(told_signs(positive(x)), signs(torch.linalg.qr(x).R))
 
 
 @pytest.mark.parametrize("full", [False, True])
