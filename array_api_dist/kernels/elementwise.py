@@ -211,7 +211,9 @@ SIGNBIT: Final = Kernel("signbit", torch.signbit, _rows(_REAL, predicates.signbi
 SIN: Final = Kernel("sin", torch.sin)
 SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
 SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))
-SQUARE: Final = Kernel("square", torch.square, _same_bits(torch.square))
+SQUARE: Final = Kernel(
+    "square", torch.square, {**_same_bits(torch.square), **_rows(_COMPLEX, special.square_complex)}
+)
 SUBTRACT: Final = Kernel(
     "subtract", torch.sub, {**_same_bits(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
 )

@@ -143,6 +143,17 @@ def reciprocal_complex(x: Tensor) -> Tensor:
     return torch.divide(x.new_ones(()), x)
 
 
+def square_complex(x: Tensor) -> Tensor:
+    """Return ``x * x``; torch's own is NaN or infinite, by the place in its loop, where both squares overflow."""
+    squares = torch.square(x)
+    if _is_settled(torch.view_as_real(squares)):
+        return squares
+    a, b = x.real, x.imag
+    half = a * b
+    # A zero real part is positive, as a difference of equal squares.
+    return torch.complex((a - b).mul_(a + b).add_(0.0), half.add_(half))
+
+
 def power_complex(x1: Tensor, x2: Tensor) -> Tensor:
     """Return ``exp(x2 * log(x1))``; 1 for an exponent of zero, and 0 for a base of zero and a real part above it."""
     powers = torch.pow(x1, x2)

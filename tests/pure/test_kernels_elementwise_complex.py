@@ -354,3 +354,13 @@ def test_sign_has_modulus_one_for_great_and_small_numbers(dtype: torch.dtype) ->
     limits = torch.finfo(dtype)
     values = _grid(dtype, [limits.max, -limits.max, limits.tiny, -limits.tiny, 1.0, limits.tiny / 4])
     np.testing.assert_allclose(np.abs(_run(kernels.SIGN, values)), 1, rtol=4 * limits.eps)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
+def test_squares_overflow_alike_at_every_place(dtype: torch.dtype) -> None:
+    large = torch.finfo(dtype).max / 2
+    x = torch.full((37,), complex(large, large / 2), dtype=dtype)
+    for values in (x, x[:1], torch.stack([x, x], -1)[:, 0]):
+        squares = kernels.SQUARE.for_dtype(dtype)(values)
+        assert bool((squares.real == torch.inf).all())
+        assert bool((squares.imag == torch.inf).all())
