@@ -17,8 +17,8 @@ class Steps:
     __slots__ = ("begun", "owner")
 
     def __init__(self, owner: Owner) -> None:
-        self.owner = owner
-        self.begun = 0
+        self.owner: Owner = owner
+        self.begun: int = 0
 
 
 _kept: Final[list[tuple[Group, Steps]]] = []
