@@ -25,6 +25,8 @@ from array_api_dist.kernels import order_keys, predicates
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
+from array_api_dist.kernels.reductions import count_nonzero
+from array_api_dist.kernels.searching import count as count_true
 from array_api_dist.kernels.searching import positions
 
 RUNS_AT_ONCE: Final = 1 << 16
@@ -59,7 +61,7 @@ def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
     first = next(bites)
     if first[1].numel() == mask.numel():
         return _picked_at_once(*first, axis).view(local.dtype)
-    shape = _selected_shape(tuple(local.shape), axis, mask.ndim, int(mask.sum()))
+    shape = _selected_shape(tuple(local.shape), axis, mask.ndim, count_true(mask))
     result = torch.empty(shape, dtype=first[0].dtype, device=local.device)
     reached = 0
     for some, where in itertools.chain((first,), bites):
@@ -100,7 +102,7 @@ def _bunches(
     outer, total = outer_size(tuple(mask.shape), axis), 0
     rows = mask.reshape(outer, -1) if mask.numel() else mask.new_zeros((outer, 1))
     for first in range(0, outer, RUNS_AT_ONCE):
-        mine = rows[first : first + RUNS_AT_ONCE].sum(1)
+        mine = count_nonzero(rows[first : first + RUNS_AT_ONCE], (1,))
         (before,) = communicator.exscan((mine,), operators.SUM, (torch.zeros_like(mine),))
         (totals,) = communicator.allreduce((mine,), operators.SUM)
         starts = totals.cumsum(0).sub_(totals).add_(before).add_(total)
@@ -117,7 +119,7 @@ def _places(
 
     Communication: as ``_bunches``.
     """
-    places = torch.empty(int(mask.sum()), dtype=position_type(whole), device=mask.device)
+    places = torch.empty(count_true(mask), dtype=position_type(whole), device=mask.device)
     length = mask.numel() // max(outer_size(tuple(mask.shape), axis), 1)
     reached = total = 0
     for starts, mine, so_far in _bunches(communicator, mask, axis):
@@ -347,7 +349,7 @@ def _assign_whole(block: Block, mask: torch.Tensor, axis: int, value: Block) -> 
     if value.size == 1:
         _write(block.local, mask, axis, replicate(value).local)
         return
-    count = int(mask.sum())
+    count = count_true(mask)
     _refuse_other_count(value, axis, count)
     shape = _selected_shape(block.shape, axis, mask.ndim, count)
     target = Layout(shape, after_selection(block.partition, axis, mask.ndim))
@@ -365,7 +367,7 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
     if value.shape[axis] == 1:
         return replicate(value).local
     if outer_size(tuple(mask.shape), over) <= 1:
-        partition = gathered_partition(block, axis, int(mask.sum()))
+        partition = gathered_partition(block, axis, count_true(mask))
         _refuse_other_count(value, axis, partition.length)
         return redistribute(value, partition).local
     places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))

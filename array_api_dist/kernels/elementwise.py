@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from array_api_dist.kernels import predicates, unsigned
+from array_api_dist.kernels import host_loops, predicates, unsigned
 from array_api_dist.kernels import special_values as special
+from array_api_dist.kernels.host_loops import with_one_exponent
 
 Function: TypeAlias = Callable[..., Tensor]
 Rows: TypeAlias = Mapping[torch.dtype, Function]
@@ -28,6 +31,7 @@ _LACKING: Final = (torch.uint16, torch.uint32, torch.uint64)
 _INTEGER: Final = _SIGNED + _UNSIGNED
 _REAL: Final = (torch.float32, torch.float64)
 _COMPLEX: Final = (torch.complex64, torch.complex128)
+_FLOATING: Final = _REAL + _COMPLEX
 # Those that torch compares on every device, and those that it only tells apart.
 _COMPARED: Final = (torch.bool, torch.uint8, *_SIGNED, *_REAL)
 _TOLD_APART: Final = (*_COMPARED, *_LACKING)
@@ -68,12 +72,22 @@ def _same_bits(function: Function) -> dict[torch.dtype, Function]:
     return _rows(_LACKING, unsigned.as_signed(function))
 
 
-def _comparing(function: Function) -> dict[torch.dtype, Function]:
-    return _unsigned(unsigned.compared_wide(function), unsigned.in_order(function))
+def _on_host(here: Function, narrow: Function, wide: Function) -> dict[torch.dtype, Function]:
+    """Return the rows of those types: NumPy's loop on the host, elsewhere what torch can compute with."""
+    return _unsigned(host_loops.on_host(here, narrow), host_loops.on_host(here, wide))
 
 
-def _choosing(function: Function) -> dict[torch.dtype, Function]:
-    return _unsigned(unsigned.widened(function), unsigned.chosen_in_order(function))
+def _by_numpy(ufunc: np.ufunc, dtype: torch.dtype | None = None) -> Function:
+    return partial(host_loops.computed, ufunc, dtype=dtype)
+
+
+def _comparing(ufunc: np.ufunc, function: Function) -> dict[torch.dtype, Function]:
+    here = _by_numpy(ufunc, torch.bool)
+    return _on_host(here, unsigned.compared_wide(function), unsigned.in_order(function))
+
+
+def _choosing(ufunc: np.ufunc, function: Function) -> dict[torch.dtype, Function]:
+    return _on_host(_by_numpy(ufunc), unsigned.widened(function), unsigned.chosen_in_order(function))
 
 
 def _everywhere(answer: bool) -> Function:
@@ -90,17 +104,19 @@ def _integral(function: Function, name: str) -> Kernel:
     return Kernel(name, function, _rows(_INTEGER, _SAME))
 
 
+def _moduli() -> dict[torch.dtype, Function]:
+    return {dtype: host_loops.faster(torch.abs, np.abs, dtype.to_real()) for dtype in _COMPLEX}
+
+
 # A new tensor on the same storage, so that its owners can be counted.
 _SAME: Final = torch.detach
 
-ABS: Final = Kernel("abs", torch.abs, _rows(_UNSIGNED, _SAME))
+ABS: Final = Kernel("abs", torch.abs, {**_rows(_UNSIGNED, _SAME), **_moduli()})
 ACOS: Final = Kernel("acos", torch.acos, _rows(_COMPLEX, special.acos_complex))
 ACOSH: Final = Kernel("acosh", torch.acosh, _rows(_COMPLEX, special.acosh_complex))
-ADD: Final = Kernel(
-    "add", torch.add, {**_same_bits(torch.add), **_rows(_COMPLEX, special.by_component(torch.add))}
-)
+ADD: Final = Kernel("add", torch.add, {**_same_bits(torch.add), **_rows(_COMPLEX, special.add_complex)})
 ASIN: Final = Kernel("asin", torch.asin)
-ASINH: Final = Kernel("asinh", torch.asinh)
+ASINH: Final = Kernel("asinh", torch.asinh, _rows(_REAL, host_loops.faster(torch.asinh, np.arcsinh)))
 ATAN: Final = Kernel("atan", torch.atan)
 ATAN2: Final = Kernel("atan2", torch.atan2)
 ATANH: Final = Kernel("atanh", torch.atanh)
@@ -113,13 +129,17 @@ BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or, _same_bits(torch.bitw
 BITWISE_RIGHT_SHIFT: Final = Kernel(
     "bitwise_right_shift",
     torch.bitwise_right_shift,
-    _unsigned(unsigned.widened(torch.bitwise_right_shift), unsigned.right_shift),
+    _on_host(_by_numpy(np.right_shift), unsigned.widened(torch.bitwise_right_shift), unsigned.right_shift),
 )
 BITWISE_XOR: Final = Kernel("bitwise_xor", torch.bitwise_xor, _same_bits(torch.bitwise_xor))
 CEIL: Final = _integral(torch.ceil, "ceil")
-CLIP: Final = Kernel("clip", torch.clamp, _choosing(torch.clamp))
-CLIP_MAX: Final = Kernel("clip", torch.minimum, _choosing(torch.minimum))
-CLIP_MIN: Final = Kernel("clip", torch.maximum, _choosing(torch.maximum))
+CLIP: Final = Kernel(
+    "clip",
+    special.clip,
+    _on_host(host_loops.clip, unsigned.widened(torch.clamp), unsigned.chosen_in_order(torch.clamp)),
+)
+CLIP_MAX: Final = Kernel("clip", torch.minimum, _choosing(np.minimum, torch.minimum))
+CLIP_MIN: Final = Kernel("clip", torch.maximum, _choosing(np.maximum, torch.maximum))
 CONJ: Final = Kernel("conj", _SAME, _rows(_COMPLEX, torch.conj_physical))
 COPYSIGN: Final = Kernel("copysign", torch.copysign)
 COS: Final = Kernel("cos", torch.cos)
@@ -134,27 +154,35 @@ FLOOR_DIVIDE: Final = Kernel(
     special.floor_divide,
     {
         **_rows(_INTEGER, special.floor_divide_integers),
-        **_unsigned(unsigned.widened(special.floor_divide_integers), unsigned.floor_divide),
+        **_on_host(
+            _by_numpy(np.floor_divide), unsigned.widened(special.floor_divide_integers), unsigned.floor_divide
+        ),
     },
 )
-GREATER: Final = Kernel("greater", torch.gt, {**_comparing(torch.gt), **_rows(_COMPARED, predicates.greater)})
+GREATER: Final = Kernel(
+    "greater", torch.gt, {**_comparing(np.greater, torch.gt), **_rows(_COMPARED, predicates.greater)}
+)
 GREATER_EQUAL: Final = Kernel(
-    "greater_equal", torch.ge, {**_comparing(torch.ge), **_rows(_COMPARED, predicates.greater_equal)}
+    "greater_equal",
+    torch.ge,
+    {**_comparing(np.greater_equal, torch.ge), **_rows(_COMPARED, predicates.greater_equal)},
 )
 HYPOT: Final = Kernel("hypot", torch.hypot)
 IMAG: Final = Kernel("imag", torch.imag)
 ISFINITE: Final = Kernel(
-    "isfinite", torch.isfinite, {**_rows(_INTEGER, _everywhere(True)), **_rows(_REAL, predicates.isfinite)}
+    "isfinite",
+    torch.isfinite,
+    {**_rows(_INTEGER, _everywhere(True)), **_rows(_FLOATING, predicates.isfinite)},
 )
 ISINF: Final = Kernel(
-    "isinf", torch.isinf, {**_rows(_INTEGER, _everywhere(False)), **_rows(_REAL, predicates.isinf)}
+    "isinf", torch.isinf, {**_rows(_INTEGER, _everywhere(False)), **_rows(_FLOATING, predicates.isinf)}
 )
 ISNAN: Final = Kernel(
-    "isnan", torch.isnan, {**_rows(_INTEGER, _everywhere(False)), **_rows(_REAL, predicates.isnan)}
+    "isnan", torch.isnan, {**_rows(_INTEGER, _everywhere(False)), **_rows(_FLOATING, predicates.isnan)}
 )
-LESS: Final = Kernel("less", torch.lt, {**_comparing(torch.lt), **_rows(_COMPARED, predicates.less)})
+LESS: Final = Kernel("less", torch.lt, {**_comparing(np.less, torch.lt), **_rows(_COMPARED, predicates.less)})
 LESS_EQUAL: Final = Kernel(
-    "less_equal", torch.le, {**_comparing(torch.le), **_rows(_COMPARED, predicates.less_equal)}
+    "less_equal", torch.le, {**_comparing(np.less_equal, torch.le), **_rows(_COMPARED, predicates.less_equal)}
 )
 LOG: Final = Kernel("log", torch.log)
 LOG10: Final = Kernel("log10", torch.log10)
@@ -165,8 +193,8 @@ LOGICAL_AND: Final = Kernel("logical_and", torch.logical_and)
 LOGICAL_NOT: Final = Kernel("logical_not", torch.logical_not)
 LOGICAL_OR: Final = Kernel("logical_or", torch.logical_or)
 LOGICAL_XOR: Final = Kernel("logical_xor", torch.logical_xor)
-MAXIMUM: Final = Kernel("maximum", torch.maximum, _choosing(torch.maximum))
-MINIMUM: Final = Kernel("minimum", torch.minimum, _choosing(torch.minimum))
+MAXIMUM: Final = Kernel("maximum", torch.maximum, _choosing(np.maximum, torch.maximum))
+MINIMUM: Final = Kernel("minimum", torch.minimum, _choosing(np.minimum, torch.minimum))
 MULTIPLY: Final = Kernel("multiply", torch.mul, _same_bits(torch.mul))
 NEGATIVE: Final = Kernel(
     "negative", torch.neg, {**_same_bits(torch.neg), **_rows(_COMPLEX, special.by_component(torch.neg))}
@@ -176,10 +204,12 @@ NOT_EQUAL: Final = Kernel("not_equal", torch.ne, _rows(_TOLD_APART, predicates.n
 POSITIVE: Final = Kernel("positive", _SAME)
 POW: Final = Kernel(
     "pow",
-    torch.pow,
+    special.power,
     {
-        **_rows(_INTEGER, special.power_integers),
-        **_unsigned(unsigned.widened(special.power_integers), unsigned.power),
+        **_rows(_INTEGER, with_one_exponent(special.power_integers)),
+        **_unsigned(
+            with_one_exponent(unsigned.widened(special.power_integers)), with_one_exponent(unsigned.power)
+        ),
         **_rows(_COMPLEX, special.power_complex),
     },
 )
@@ -190,7 +220,7 @@ REMAINDER: Final = Kernel(
     special.remainder,
     {
         **_rows(_INTEGER, special.remainder_integers),
-        **_unsigned(unsigned.widened(special.remainder_integers), unsigned.remainder),
+        **_on_host(host_loops.remainder, unsigned.widened(special.remainder_integers), unsigned.remainder),
     },
 )
 ROUND: Final = Kernel(
@@ -202,7 +232,7 @@ SIGN: Final = Kernel(
     "sign",
     torch.sign,
     {
-        **_rows(_LACKING, unsigned.sign),
+        **_rows(_LACKING, host_loops.on_host(_by_numpy(np.sign), unsigned.sign)),
         **_rows(_REAL, special.sign),
         **_rows(_COMPLEX, special.sign_complex),
     },
@@ -212,14 +242,19 @@ SIN: Final = Kernel("sin", torch.sin)
 SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
 SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))
 SQUARE: Final = Kernel(
-    "square", torch.square, {**_same_bits(torch.square), **_rows(_COMPLEX, special.square_complex)}
+    "square",
+    torch.square,
+    {
+        **_rows(_INTEGER, unsigned.as_signed(special.square_integers)),
+        **_rows(_COMPLEX, special.square_complex),
+    },
 )
 SUBTRACT: Final = Kernel(
-    "subtract", torch.sub, {**_same_bits(torch.sub), **_rows(_COMPLEX, special.by_component(torch.sub))}
+    "subtract", torch.sub, {**_same_bits(torch.sub), **_rows(_COMPLEX, special.subtract_complex)}
 )
 TAN: Final = Kernel("tan", torch.tan, _rows(_COMPLEX, special.tan_complex))
 TANH: Final = Kernel("tanh", torch.tanh, _rows(_COMPLEX, special.tanh_complex))
-TRUNC: Final = _integral(torch.trunc, "trunc")
+TRUNC: Final = _integral(host_loops.faster(torch.trunc, np.trunc), "trunc")
 WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))
 
 IN_PLACE: Final[Mapping[Function, Callable[[Tensor, Tensor], Tensor]]] = {

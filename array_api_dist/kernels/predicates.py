@@ -1,4 +1,4 @@
-"""Comparisons and predicates of real numbers by NumPy's loops, on the same memory.
+"""Comparisons and predicates by NumPy's loops, on the same memory.
 
 On CPUs torch's own take up to six times as long on a thread (isfinite fifteen times): those from wide numbers to
 truth values are not vectorised.
@@ -13,33 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from array_api_dist.kernels.host_loops import faster
 from array_api_dist.kernels.moving import movable
 
 Function: TypeAlias = Callable[..., Tensor]
 
-# Up to this many elements a call's overhead is all that counts.
-_FEW: Final = 1 << 12
-# From this many elements on torch's threads make up for its loops, if there are more than so many.
-_MANY: Final = 1 << 18
-_THREADS: Final = 3
-
 
 def _by_numpy(function: Function, ufunc: np.ufunc) -> Function:
-    """Return ``function``, computed by the ``ufunc`` where that is faster."""
+    vectorised = faster(function, ufunc, torch.bool)
 
     def apply(*operands: Tensor) -> Tensor:
         first = operands[0]
-        count = max(x.numel() for x in operands)
-        if count <= _FEW or not first.is_cpu or (count >= _MANY and torch.get_num_threads() > _THREADS):
-            return function(*operands)
         if first.element_size() == 1 and all(x.shape == first.shape for x in operands):
             # Of bytes torch's loops use vectors, but for those that are broadcast.
             return function(*operands)
-        result = torch.empty(np.broadcast_shapes(*[x.shape for x in operands]), dtype=torch.bool)
-        # A NaN that is compared is no news.
-        with np.errstate(invalid="ignore"):
-            ufunc(*[x.numpy() for x in operands], out=result.numpy())
-        return result
+        return vectorised(*operands)
 
     return apply
 

@@ -64,6 +64,12 @@ def _isin_complex(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     return wanted[found.numbers[: len(flat)]].reshape(tensor.shape)
 
 
+def count(mask: torch.Tensor) -> int:
+    """Return how many truth values hold."""
+    # torch converts each to an integer first.
+    return int(np.count_nonzero(mask.numpy()) if mask.is_cpu else mask.sum())
+
+
 def positions(mask: torch.Tensor) -> torch.Tensor:
     """Return where truth values hold, an int64 vector of row-major positions."""
     flat = mask.reshape(-1)

@@ -6,15 +6,23 @@ one infinite component into two NaNs.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from array_api_dist.kernels import host_loops
+from array_api_dist.kernels.tiles import is_single
+
 # Components: the function acts on the real and the imaginary parts apart.
+
+# Exponents with which torch multiplies or divides, if it has them as Python's numbers.
+_PRODUCTS: Final = (0.0, 1.0, 2.0, 3.0, -1.0)
 
 
 def _by_component(kernel: Callable[..., Tensor], *operands: Tensor) -> Tensor:
@@ -25,9 +33,32 @@ def by_component(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return the real ``kernel`` for complex operands, applied to the real and the imaginary parts apart.
 
     torch adds ``alpha * x2`` with a complex ``alpha`` of 1, and negates as ``0 - x`` in its vectorised loops: both
-    lose zeros' signs, and the first makes ``inf + 0j`` into ``inf + nan j``.
+    lose zeros' signs, and the first makes ``inf + 0j`` into ``inf + nan j``. One number beside many is slow that way.
     """
     return partial(_by_component, kernel)
+
+
+def add_complex(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the sums."""
+    for terms, number in ((x1, x2), (x2, x1)):
+        if _is_harmless(number):
+            return torch.add(terms, number)
+    return _by_component(torch.add, x1, x2)
+
+
+def subtract_complex(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the differences."""
+    if host_loops.is_one_number(x1) or host_loops.is_one_number(x2):
+        return add_complex(x1, _by_component(torch.neg, x2))
+    return _by_component(torch.sub, x1, x2)
+
+
+def _is_harmless(x: Tensor) -> bool:
+    """Return whether ``x`` is one number that torch's product with a complex ``alpha`` of 1 leaves as it is."""
+    if not host_loops.is_one_number(x):
+        return False
+    value: complex = x.item()
+    return cmath.isfinite(value) and repr(value * (1 + 0j)) == repr(value)
 
 
 # Integers: torch raises when a divisor is zero, on the rank that holds it.
@@ -35,19 +66,45 @@ def by_component(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def floor_divide_integers(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the quotients, rounded down; 0 where the divisor is."""
+    if _divides_faster_on_host(x1, x2):
+        return host_loops.computed(np.floor_divide, x1, x2)
     zero = x2 == 0
     return torch.floor_divide(x1, x2 | zero).masked_fill_(zero, 0)
 
 
 def remainder_integers(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the remainders, with the divisor's sign; 0 where the divisor is."""
+    if _divides_faster_on_host(x1, x2):
+        return host_loops.remainder(x1, x2)
     return torch.remainder(x1, x2 | (x2 == 0))
+
+
+def _divides_faster_on_host(x1: Tensor, x2: Tensor) -> bool:
+    """Return whether NumPy is the faster one: with one divisor, and where torch has one thread."""
+    return x1.is_cpu and (x2.ndim == 0 or is_single())
+
+
+def square_integers(x: Tensor) -> Tensor:
+    """Return the squares; torch's own takes them for powers."""
+    return torch.mul(x, x)
 
 
 def power_integers(x1: Tensor, x2: Tensor) -> Tensor:
     """Return the powers; those with a negative exponent are rounded towards zero."""
     # torch refuses a negative exponent of no dimensions, and that alone.
     return torch.pow(x1[None], x2[None])[0]
+
+
+def power(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the powers of real numbers; one exponent for all, where it is a common one, takes no logarithm."""
+    exponent = float(x2) if host_loops.is_one_number(x2) else math.nan
+    if exponent in _PRODUCTS:
+        return torch.pow(x1, exponent)
+    if exponent != 0.5:
+        return torch.pow(x1, x2)
+    # Of the negative zero the root is that, and of the least number NaN.
+    roots, is_least = sqrt(x1).add_(0.0), x1 == -math.inf
+    return roots.masked_fill_(is_least, math.inf) if is_least.numpy().any() else roots
 
 
 # Division of real numbers.
@@ -97,12 +154,21 @@ def _has_finite_sum(x: Tensor) -> bool:
 # Real functions.
 
 
-def sign(x: Tensor) -> Tensor:
-    """Return -1, 0, 1, or NaN for NaN, which torch takes for 0."""
+def _sign(x: Tensor) -> Tensor:
     return torch.sign(x).masked_fill_(torch.isnan(x), math.nan)
 
 
-@np.errstate(invalid="ignore")
+sign: Final = host_loops.faster(_sign, np.sign)
+"""-1, 0, 1, or NaN for NaN, which torch takes for 0."""
+
+
+def clip(x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
+    """Return what is nearest to ``x`` in [least, greatest]; torch's own looks at one element at a time of tensors."""
+    if host_loops.is_one_number(least) and host_loops.is_one_number(greatest):
+        return torch.clamp(x, least.item(), greatest.item())
+    return torch.minimum(torch.maximum(x, least), greatest)
+
+
 def sqrt(x: Tensor) -> Tensor:
     """Return the square roots, rounded as IEEE 754 asks.
 
@@ -110,9 +176,7 @@ def sqrt(x: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return torch.sqrt(x)
-    result = torch.empty_like(x)
-    np.sqrt(x.numpy(), out=result.numpy())
-    return result
+    return host_loops.computed(np.sqrt, x)
 
 
 def cosh(x: Tensor) -> Tensor:
@@ -156,9 +220,19 @@ def square_complex(x: Tensor) -> Tensor:
 
 def power_complex(x1: Tensor, x2: Tensor) -> Tensor:
     """Return ``exp(x2 * log(x1))``; 1 for an exponent of zero, and 0 for a base of zero and a real part above it."""
+    if x1.is_cpu:
+        if x2.ndim == 0 and (special := _POWERS.get(x2.item())) is not None:
+            return special(x1)
+        # Those of integers are products: tens of times as fast as torch's, and more exact.
+        return host_loops.computed(np.power, x1, x2)
     powers = torch.pow(x1, x2)
     powers = torch.where((x1 == 0) & (x2.real > 0), 0, powers)
     return torch.where(x2 == 0, 1, powers)
+
+
+_POWERS: Final[dict[complex, Callable[[Tensor], Tensor]]] = {
+    2: square_complex, -1: reciprocal_complex, 0.5: torch.sqrt,
+}  # fmt: skip
 
 
 def sign_complex(x: Tensor) -> Tensor:

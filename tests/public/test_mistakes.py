@@ -89,7 +89,7 @@ MISTAKES: list[tuple[str, type[Exception], Mistake]] = [
     # Beside the standard
     ("the kind of a device must be a string, got list", TypeError, lambda x: PublicDevice(["cpu"])),
     ("function must be callable, got None", TypeError, lambda x: from_callback((4, 3), None)),
-    ("the callback gives a tensor, a NumPy array or numbers", TypeError, lambda x: from_callback(3, lambda index: index)),
+    ("must give numbers or booleans, got tuple", TypeError, lambda x: from_callback(3, lambda index: index)),
     ("a partition is a Partition, an axis or None, got Array", TypeError, lambda x: repartition(x, x)),
     ("bounds must be a tuple of integers, got Array", TypeError, lambda x: Partition(0, x)),
     ("axis and bounds of a partition must be integers, got Array", TypeError, lambda x: Partition(x, (0, 4))),

@@ -269,6 +269,38 @@ def test_sums_are_those_of_the_components(
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("kernel", [kernels.ADD, kernels.SUBTRACT], ids=_name)
+def test_one_number_beside_many_is_added_as_if_it_were_many(
+    kernel: kernels.Kernel, dtype: torch.dtype
+) -> None:
+    values = torch.from_numpy(_special(dtype))
+    for one in values:
+        alike, number = one.expand_as(values).clone(), one.clone()
+        for found, expected in (
+            (kernel.for_dtype(dtype)(values, number), kernel.for_dtype(dtype)(values, alike)),
+            (kernel.for_dtype(dtype)(number, values), kernel.for_dtype(dtype)(alike, values)),
+        ):
+            parts, truth = torch.view_as_real(found), torch.view_as_real(expected)
+            assert torch.equal(parts.isnan(), truth.isnan())
+            is_number = ~truth.isnan()
+            assert torch.equal(parts[is_number], truth[is_number])
+            assert torch.equal(parts[is_number].signbit(), truth[is_number].signbit())
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("exponent", [0, 1, 2, -1, 0.5, 3, -2, 2.5, 1j])
+def test_one_exponent_for_all_agrees_with_numpy(exponent: complex, dtype: torch.dtype) -> None:
+    values = _finite(dtype)
+    values = values[np.abs(values) > 0]
+    powers = kernels.POW.for_dtype(dtype)(torch.from_numpy(values), torch.tensor(exponent, dtype=dtype))
+    with np.errstate(all="ignore"):
+        expected = np.power(values.astype(np.complex128), exponent).astype(values.dtype)
+    is_finite = np.isfinite(expected)
+    error = np.abs(powers.numpy() - expected)[is_finite]
+    assert (error <= 50 * torch.finfo(dtype).eps * np.abs(expected[is_finite])).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_products_and_quotients_of_finite_numbers_are_the_textbooks(dtype: torch.dtype) -> None:
     left, right = (x.ravel().copy() for x in np.meshgrid(_finite(dtype), _finite(dtype)))
     divisible = right != 0

@@ -95,6 +95,27 @@ def test_arithmetic_is_exact_and_wraps(
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize(("kernel", "exact"), ARITHMETIC, ids=lambda row: getattr(row, "name", ""))
+def test_one_integer_beside_many_is_computed_with_exactly(
+    kernel: kernels.Kernel, exact: Callable[[int, int], int], dtype: dt.DType
+) -> None:
+    function, values = kernel.for_dtype(TORCH[dtype]), _values(dtype)
+    many = torch.tensor(values, dtype=TORCH[dtype])
+    for value in values:
+        one = torch.tensor(value, dtype=TORCH[dtype])
+        assert function(many, one).tolist() == [_wrapped(exact(each, value), dtype) for each in values]
+        assert function(one, many).tolist() == [_wrapped(exact(value, each), dtype) for each in values]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 6, 21, 127])
+def test_one_exponent_for_all_is_exact_and_wraps(exponent: int, dtype: dt.DType) -> None:
+    values = torch.tensor(_values(dtype), dtype=TORCH[dtype])
+    powers = kernels.POW.for_dtype(TORCH[dtype])(values, torch.tensor(exponent, dtype=TORCH[dtype]))
+    assert powers.tolist() == [_wrapped(value**exponent, dtype) for value in _values(dtype)]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
 @pytest.mark.parametrize(("kernel", "exact"), UNARY, ids=lambda row: getattr(row, "name", ""))
 def test_functions_of_one_integer_are_exact(
     kernel: kernels.Kernel, exact: Callable[[int], int], dtype: dt.DType

@@ -155,6 +155,23 @@ def test_functions_of_two_numbers_agree_with_numpy(
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("kernel", "truth"), BINARY, ids=_name)
+def test_one_number_beside_many_agrees_with_numpy(
+    kernel: kernels.Kernel, truth: Callable[..., np.ndarray], dtype: torch.dtype
+) -> None:
+    values = _values(dtype)
+    for one in [*values.reshape(-1, 1)[:, 0], np.asarray(-1, values.dtype)]:
+        number, alike = np.asarray(one), np.full_like(values, one)
+        with np.errstate(all="ignore"):
+            after, before = truth(values, alike), truth(alike, values)
+        ulps = 0 if kernel.name in EXACT else 8
+        tensors = torch.from_numpy(values), torch.from_numpy(number.copy())
+        function = kernel.for_dtype(dtype)
+        _assert_same(function(*tensors).numpy(), after, ulps)
+        _assert_same(function(*tensors[::-1]).numpy(), before, ulps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("kernel", [row[0] for row in UNARY], ids=_name)
 def test_special_values_are_found_at_every_position(kernel: kernels.Kernel, dtype: torch.dtype) -> None:
     """torch computes the body of a block by other instructions than its tail and its strided elements."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from array_api_dist.kernels import predicates
+from array_api_dist.kernels import host_loops, predicates
 
 SPECIAL = [0.0, -0.0, 1.5, -1.5, float("nan"), float("inf"), -float("inf")]
 COMPARISONS = {
@@ -29,7 +29,7 @@ CASES = [(name, dtype) for name in COMPARISONS for dtype in DTYPES] + [
 
 @pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["by NumPy", "by torch"])
 def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predicates, "_FEW", request.param)
+    monkeypatch.setattr(host_loops, "_FEW", request.param)
 
 
 def made(dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:

@@ -1,0 +1,92 @@
+"""NumPy's loops on the host's memory: where torch has none that is vectorised, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from array_api_dist.kernels.moving import movable, moved_back
+
+# Up to this many elements a call's overhead is all that counts.
+_FEW: Final = 1 << 12
+# From this many elements on torch's threads make up for its loops, if there are more than so many.
+_MANY: Final = 1 << 18
+_THREADS: Final = 3
+
+
+def computed(ufunc: Callable[..., Any], *operands: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return what ``ufunc`` gives for tensors of the host, in ``dtype``, by default theirs."""
+    first = operands[0]
+    if any(operand.shape != first.shape for operand in operands):
+        shape = np.broadcast_shapes(*[operand.shape for operand in operands])
+        first = next((operand for operand in operands if operand.shape == shape), first.expand(shape))
+    result = torch.empty_like(first, dtype=dtype)
+    arrays: list[Any] = [operand.numpy() for operand in operands]
+    with np.errstate(all="ignore"):
+        ufunc(*arrays, out=result.numpy())
+    return result
+
+
+def faster(
+    function: Callable[..., Tensor], ufunc: np.ufunc, dtype: torch.dtype | None = None
+) -> Callable[..., Tensor]:
+    """Return ``function``, whose loop torch has not vectorised, computed by ``ufunc`` where that is faster."""
+
+    def apply(*operands: Tensor) -> Tensor:
+        count = max(x.numel() for x in operands)
+        threads_help = count >= _MANY and torch.get_num_threads() > _THREADS
+        if count <= _FEW or not operands[0].is_cpu or threads_help:
+            return function(*operands)
+        return computed(ufunc, *operands, dtype=dtype)
+
+    return apply
+
+
+def on_host(kernel: Callable[..., Tensor], elsewhere: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return ``kernel`` for tensors of the host, ``elsewhere`` for those of an accelerator."""
+    return lambda *operands: kernel(*operands) if operands[0].is_cpu else elsewhere(*operands)
+
+
+def clip(x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
+    """Return what is nearest to ``x`` in [least, greatest]."""
+    return computed(np.clip, x, least, greatest)
+
+
+def is_one_number(x: Tensor) -> bool:
+    """Return whether ``x`` has no axes, and its value can be had without waiting for an accelerator."""
+    return x.ndim == 0 and x.is_cpu
+
+
+def remainder(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return the remainders of integers, with the divisor's sign; 0 where the divisor is."""
+    if not is_one_number(x2) or movable(x2).item() == 0:
+        return computed(np.remainder, x1, x2)
+    # NumPy divides by one number with products and shifts; its remainders are those of the processor's divisions.
+    multiples = movable(computed(np.floor_divide, x1, x2)).mul_(movable(x2))
+    return moved_back(torch.sub(movable(x1), multiples, out=multiples), x1.dtype)
+
+
+def with_one_exponent(kernel: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the power ``kernel`` for integers, of which one exponent for all, not negative, is a few products."""
+
+    def apply(x1: Tensor, x2: Tensor) -> Tensor:
+        exponent = int(movable(x2)) if is_one_number(x2) else -1
+        return moved_back(_power(movable(x1), exponent), x1.dtype) if exponent >= 0 else kernel(x1, x2)
+
+    return apply
+
+
+def _power(x: Tensor, exponent: int) -> Tensor:
+    """Return the product of those squares of squares that the bits of the exponent name, the first one first."""
+    if exponent == 0:
+        return torch.ones_like(x)
+    result = x.clone() if exponent == 1 else x
+    for bit in f"{exponent:b}"[1:]:
+        result = result * result
+        if bit == "1":
+            result *= x
+    return result
