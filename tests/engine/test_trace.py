@@ -207,6 +207,7 @@ def test_a_trace_that_an_error_leaves_is_closed() -> None:
 # ---- memory
 
 
+@pytest.mark.usefixtures("host_memory")
 def test_the_peak_of_known_operations() -> None:
     x, y = xp.ones((N, N)), xp.ones((N, 10))
     whole = N * N * 8
@@ -239,6 +240,7 @@ def test_the_peak_sees_what_a_kernel_allocates_inside() -> None:
     assert (found.rows[0].peak_extra_bytes or 0) >= 2 * N * 20 * 8
 
 
+@pytest.mark.usefixtures("host_memory")
 def test_the_peak_is_that_of_one_call() -> None:
     x = xp.ones(N)
     with trace() as found:
@@ -269,6 +271,7 @@ def test_the_peak_of_an_exchange_is_its_result_and_the_buffers_in_use(ranks: int
         assert part < first <= part + 2 * (ranks - 1) * buffers
 
 
+@pytest.mark.usefixtures("host_memory")
 def test_the_peak_of_an_allgather_is_the_whole_array() -> None:
     def body(device: Device) -> int | None:
         x = repartition(xp.ones((512, 512), device=device), 0)
