@@ -78,7 +78,8 @@ def from_local(
         None: the tensor is the whole array, equal on every rank.
     device : Device, optional
     copy : bool, optional
-        False lets the array share the tensor's memory.
+        False lets the array share the tensor's memory, to which nobody may write from then on: elements that were
+        read may have been kept.
 
     Returns
     -------
