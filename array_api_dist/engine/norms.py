@@ -15,12 +15,36 @@ from array_api_dist.collectives import State, operators
 from array_api_dist.engine import factorization, reduction
 from array_api_dist.engine.reduction import Reduction
 from array_api_dist.kernels import reductions as kernels
+from array_api_dist.kernels.elementwise import ABS
 
 MatrixOrder: TypeAlias = float | Literal["fro", "nuc"]
 
 
 def _absolute(block: Block) -> Block:
-    return block.with_local(torch.abs(block.local))
+    return block.with_local(ABS.for_dtype(block.local.dtype)(block.local))
+
+
+@lru_cache(maxsize=8)
+def _square_sum(dtype: torch.dtype) -> Reduction:
+    """Return the sum of squares of both components, accumulated in double precision, and its root, of real ``dtype``."""
+    wide = kernels.WIDE.get(dtype, dtype)
+
+    def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
+        parts, along = (
+            (torch.view_as_real(tensor), (*axes, tensor.ndim)) if tensor.is_complex() else (tensor, axes)
+        )
+        return (kernels.sum(torch.square(parts.to(wide)), along, wide),)
+
+    def finish(state: State, count: int) -> torch.Tensor:
+        return torch.sqrt(state[0]).to(dtype)
+
+    return Reduction(
+        "vector_norm",
+        local,
+        operators.SUM,
+        lambda tensor, axes, count: finish(local(tensor, axes), count),
+        finish,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -33,10 +57,7 @@ def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
         return (kernels.sum(magnitudes, axes, wide),)
 
     def finish(state: State, count: int) -> torch.Tensor:
-        (total,) = state
-        if order != 1:
-            total = torch.sqrt(total) if order == 2 else total.pow(1 / order)
-        return total.to(dtype)
+        return (state[0] if order == 1 else state[0].pow(1 / order)).to(dtype)
 
     return Reduction(
         "vector_norm",
@@ -57,6 +78,9 @@ def vector_norm(block: Block, axes: tuple[int, ...], order: float = 2, *, keepdi
     ValueError
         On every rank, before communication: the least magnitude of no elements is asked for.
     """
+    if order == 2:
+        rule = _square_sum(block.local.dtype.to_real())
+        return reduction.reduce(rule, block, axes, keepdims=keepdims)
     magnitudes = _absolute(block)
     if order == 0:
         counts = reduction.reduce(reduction.COUNT_NONZERO, magnitudes, axes, keepdims=keepdims)

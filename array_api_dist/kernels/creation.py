@@ -137,9 +137,9 @@ def eye_slice(
     n_rows: int, n_cols: int, k: int, rows: slice, columns: slice, dtype: torch.dtype, device: torch.device
 ) -> torch.Tensor:
     """Return the part [rows, columns] of a matrix of ones on the k-th diagonal."""
-    row = torch.arange(rows.start, rows.stop, device=device)[:, None]
-    column = torch.arange(columns.start, columns.stop, device=device)
-    return cast(column - row == k, dtype)
+    part = torch.zeros(rows.stop - rows.start, columns.stop - columns.start, dtype=dtype, device=device)
+    movable(part).diagonal(rows.start + k - columns.start).fill_(1)
+    return part
 
 
 def _triangle(tensor: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
@@ -62,6 +63,10 @@ def argsort(
     """
     if tensor.is_complex():
         return _argsort_complex(tensor, axis)
+    if tensor.is_cpu and tensor.element_size() <= _RADIX_NBYTES:
+        values = tensor.numpy()
+        # Of integers and truth values: the complement turns the order round.
+        return torch.from_numpy(np.argsort(~values if descending else values, axis=axis, kind="stable"))
     if tensor.device.type == "cpu" and tensor.numel() > FEW:
         return packed_argsort(tensor, axis, descending=descending, merges=merges)
     return torch.argsort(order_key(tensor, descending=descending), dim=axis, stable=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,10 @@ import torch
 from array_api_dist.kernels.distinct import unique
 from array_api_dist.kernels.moving import SIGNED
 from array_api_dist.kernels.order_keys import order_key, pieces
+from array_api_dist.kernels.powers import SHORT_INTEGERS
+
+_TABLED: Final = SHORT_INTEGERS | {torch.int64}
+"""What a table may say of which integers there are: its places are counted in int64."""
 
 
 def searchsorted(ordered: torch.Tensor, values: torch.Tensor, side: Literal["left", "right"]) -> torch.Tensor:
@@ -47,12 +52,41 @@ def isin(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
         return result
     if tensor.is_complex():
         return _isin_complex(tensor, ordered)
-    known, shape = _comparable(ordered), tensor.shape or (1,)
+    is_among = _among_close(ordered, tensor.numel()) or _among(ordered)
+    shape = tensor.shape or (1,)
     for piece in pieces(shape, where=tensor.device):
-        wanted = _comparable(tensor.view(shape).narrow(*piece))
-        at = searchsorted(known, wanted, "left").clamp_(max=len(known) - 1)
-        result.view(shape).narrow(*piece).copy_(known[at] == wanted)
+        result.view(shape).narrow(*piece).copy_(is_among(tensor.view(shape).narrow(*piece)))
     return result
+
+
+def _among(ordered: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what tells which values stand in ``ordered``, by looking each up."""
+    known = _comparable(ordered)
+
+    def is_among(values: torch.Tensor) -> torch.Tensor:
+        wanted = _comparable(values)
+        return known[searchsorted(known, wanted, "left").clamp_(max=len(known) - 1)] == wanted
+
+    return is_among
+
+
+def _among_close(ordered: torch.Tensor, count: int) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return what tells it of ``count`` integers by a table, None where that has more places than they are."""
+    if not ordered.is_cpu or ordered.dtype not in _TABLED:
+        return None
+    low, places = int(ordered[0]), int(ordered[-1]) - int(ordered[0]) + 1
+    if places > count:
+        return None
+    table = torch.zeros(places, dtype=torch.bool)
+    table[ordered.to(torch.int64) - low] = True
+
+    def is_among(values: torch.Tensor) -> torch.Tensor:
+        # What is too far away to be subtracted comes out of the range, too.
+        place = values.to(torch.int64) - low
+        is_inside = (place >= 0) & (place < places)
+        return table[place.clamp_(0, places - 1)] & is_inside
+
+    return is_among
 
 
 def _isin_complex(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
