@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from conformance.launch import BAD_OUTCOMES, Job, run  # noqa: E402 - found by the line above
+from conformance.launch import BAD_OUTCOMES, Job, exit_on_sigterm, run  # noqa: E402 - found by the line above
+from conformance.options import rank_numbers  # noqa: E402
 from conformance.report import Row, table  # noqa: E402
 
 SPACE = re.compile(
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--ranks", default="1,2,3,4", help="with commas (default: %(default)s)")
+    parser.add_argument(
+        "--ranks", type=rank_numbers, default="1,2,3,4", help="with commas (default: %(default)s)"
+    )
     options, rest = parser.parse_known_args(arguments)
-    every_rank = [int(ranks) for ranks in options.ranks.split(",")]
+    every_rank = options.ranks
     with tempfile.TemporaryDirectory(prefix="array-api-dist-ml-") as directory:
         columns = {ranks: spaces_of(ranks, directory, rest) for ranks in every_rank}
     names = sorted({name for column in columns.values() for name in column})
@@ -62,4 +65,5 @@ def told(counts: Counter[str] | None) -> str:
 
 
 if __name__ == "__main__":
+    exit_on_sigterm()
     sys.exit(main())
