@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import inf, prod
 from typing import Literal, TypeAlias
@@ -24,6 +25,18 @@ def _absolute(block: Block) -> Block:
     return block.with_local(ABS.for_dtype(block.local.dtype)(block.local))
 
 
+def _summed(
+    local: Callable[[torch.Tensor, tuple[int, ...]], State], finish: Callable[[State, int], torch.Tensor]
+) -> Reduction:
+    return Reduction(
+        "vector_norm",
+        local,
+        operators.SUM,
+        lambda tensor, axes, count: finish(local(tensor, axes), count),
+        finish,
+    )
+
+
 @lru_cache(maxsize=8)
 def _square_sum(dtype: torch.dtype) -> Reduction:
     """Return the sum of squares of both components, accumulated in double precision, and its root, of real ``dtype``."""
@@ -38,13 +51,7 @@ def _square_sum(dtype: torch.dtype) -> Reduction:
     def finish(state: State, count: int) -> torch.Tensor:
         return torch.sqrt(state[0]).to(dtype)
 
-    return Reduction(
-        "vector_norm",
-        local,
-        operators.SUM,
-        lambda tensor, axes, count: finish(local(tensor, axes), count),
-        finish,
-    )
+    return _summed(local, finish)
 
 
 @lru_cache(maxsize=64)
@@ -59,13 +66,7 @@ def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
     def finish(state: State, count: int) -> torch.Tensor:
         return (state[0] if order == 1 else state[0].pow(1 / order)).to(dtype)
 
-    return Reduction(
-        "vector_norm",
-        local,
-        operators.SUM,
-        lambda tensor, axes, count: finish(local(tensor, axes), count),
-        finish,
-    )
+    return _summed(local, finish)
 
 
 def vector_norm(block: Block, axes: tuple[int, ...], order: float = 2, *, keepdims: bool = False) -> Block:
