@@ -18,17 +18,22 @@ _MANY: Final = 1 << 18
 _THREADS: Final = 3
 
 
-def computed(ufunc: Callable[..., Any], *operands: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+@np.errstate(all="ignore")
+def computed(
+    ufunc: Callable[..., Any], first: Tensor, *others: Tensor, dtype: torch.dtype | None = None
+) -> Tensor:
     """Return what ``ufunc`` gives for tensors of the host, in ``dtype``, by default theirs."""
-    first = operands[0]
-    if any(operand.shape != first.shape for operand in operands):
-        shape = np.broadcast_shapes(*[operand.shape for operand in operands])
-        first = next((operand for operand in operands if operand.shape == shape), first.expand(shape))
-    result = torch.empty_like(first, dtype=dtype)
-    arrays: list[Any] = [operand.numpy() for operand in operands]
-    with np.errstate(all="ignore"):
-        ufunc(*arrays, out=result.numpy())
+    result = torch.empty_like(_whole(first, *others) if others else first, dtype=dtype)
+    ufunc(first.numpy(), *[other.numpy() for other in others], out=result.numpy())
     return result
+
+
+def _whole(first: Tensor, *others: Tensor) -> Tensor:
+    """Return the operand that has the shape of the result; the first one, broadcast, where none has."""
+    if all(other.shape == first.shape for other in others):
+        return first
+    shape = np.broadcast_shapes(first.shape, *[other.shape for other in others])
+    return next((operand for operand in (first, *others) if operand.shape == shape), first.expand(shape))
 
 
 def faster(
