@@ -43,8 +43,7 @@ CUMULATIVE_PROD: Final = Scan(
 
 
 def _identity_slab(rule: Scan, block: Block, axis: int, dtype: torch.dtype) -> torch.Tensor:
-    shape = (*block.local.shape[:axis], 1, *block.local.shape[axis + 1 :])
-    return torch.full(shape, rule.identity, dtype=torch.int64, device=block.local.device).to(dtype)
+    return scans.identity_slab(block.local, axis, rule.identity, dtype)
 
 
 def _last_slab(rule: Scan, block: Block, scanned: torch.Tensor, axis: int) -> torch.Tensor:

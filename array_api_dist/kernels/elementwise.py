@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def _on_host(here: Function, narrow: Function, wide: Function) -> dict[torch.dty
     return _unsigned(host_loops.on_host(here, narrow), host_loops.on_host(here, wide))
 
 
-def _by_numpy(ufunc: np.ufunc, dtype: torch.dtype | None = None) -> Function:
+def _by_numpy(ufunc: Callable[..., Any], dtype: torch.dtype | None = None) -> Function:
     return partial(host_loops.computed, ufunc, dtype=dtype)
 
 
@@ -136,7 +136,7 @@ CEIL: Final = _integral(torch.ceil, "ceil")
 CLIP: Final = Kernel(
     "clip",
     special.clip,
-    _on_host(host_loops.clip, unsigned.widened(torch.clamp), unsigned.chosen_in_order(torch.clamp)),
+    _on_host(_by_numpy(np.clip), unsigned.widened(torch.clamp), unsigned.chosen_in_order(torch.clamp)),
 )
 CLIP_MAX: Final = Kernel("clip", torch.minimum, _choosing(np.minimum, torch.minimum))
 CLIP_MIN: Final = Kernel("clip", torch.maximum, _choosing(np.maximum, torch.maximum))

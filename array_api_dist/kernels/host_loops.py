@@ -56,11 +56,6 @@ def on_host(kernel: Callable[..., Tensor], elsewhere: Callable[..., Tensor]) -> 
     return lambda *operands: kernel(*operands) if operands[0].is_cpu else elsewhere(*operands)
 
 
-def clip(x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
-    """Return what is nearest to ``x`` in [least, greatest]."""
-    return computed(np.clip, x, least, greatest)
-
-
 def is_one_number(x: Tensor) -> bool:
     """Return whether ``x`` has no axes, and its value can be had without waiting for an accelerator."""
     return x.ndim == 0 and x.is_cpu

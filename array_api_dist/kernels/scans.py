@@ -27,7 +27,7 @@ def cumulative_sum(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torch
     """Return the running sums along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
     if _is_accumulated_short(values):
-        return sums_from(values, axis, _wide_slab(values, axis, 0))
+        return sums_from(values, axis, identity_slab(values, axis, 0, WIDE[dtype]))
     found = _summed_by_rows(values, axis) if _has_many_rows(values, axis) else None
     return moved_back(torch.cumsum(values, axis, dtype=values.dtype) if found is None else found, dtype)
 
@@ -64,7 +64,7 @@ def cumulative_prod(tensor: torch.Tensor, axis: int, dtype: torch.dtype) -> torc
     """Return the running products along ``axis`` in ``dtype``."""
     values = movable(cast(tensor, dtype))
     if _is_accumulated_short(values):
-        return products_from(values, axis, _wide_slab(values, axis, 1))
+        return products_from(values, axis, identity_slab(values, axis, 1, WIDE[dtype]))
     return moved_back(torch.cumprod(values, axis, dtype=values.dtype), dtype)
 
 
@@ -73,9 +73,10 @@ def _is_accumulated_short(values: torch.Tensor) -> bool:
     return values.dtype in WIDE and not values.is_cpu
 
 
-def _wide_slab(values: torch.Tensor, axis: int, identity: int) -> torch.Tensor:
+def identity_slab(values: torch.Tensor, axis: int, identity: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return a slab across ``axis``, in ``dtype``, of what a scan of ``values`` begins with."""
     shape = (*values.shape[:axis], 1, *values.shape[axis + 1 :])
-    return values.new_full(shape, identity, dtype=WIDE[values.dtype])
+    return torch.full(shape, identity, dtype=torch.int64, device=values.device).to(dtype)
 
 
 def sums_from(values: torch.Tensor, axis: int, before: torch.Tensor) -> torch.Tensor:
