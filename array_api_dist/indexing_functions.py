@@ -42,7 +42,7 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
     up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
     and of the result (above 64 MiB of these an allreduce of 8 bytes, and more exchanges of less if one rank
     would have to answer more than twice its share).
-    Memory: 24 bytes an index, or 8 and the result twice.
+    Memory: 24 bytes an index, or 16 and the result twice.
     Standard: 2025.12, indexing functions, take.
     """
     block = block_of(x, dt.ALL, "take")
@@ -86,7 +86,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     up to 64 KiB of replicated indices; else an all-to-all of counts and two exchanges, of 8 bytes an index
     and of the result (above 64 MiB of these an allreduce of 8 bytes, and more exchanges of less if one rank
     would have to answer more than twice its share).
-    Memory: 24 bytes an index, or 8 and the result twice.
+    Memory: 24 bytes an index, or 16 and the result twice.
     Standard: 2025.12, indexing functions, take_along_axis.
     """
     block = block_of(x, dt.ALL, "take_along_axis")

@@ -210,8 +210,7 @@ def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> Arr
     Communication: none for one count (but one exchange to flatten the array); an array of counts moves to the
     partition of ``x``; where ``axis`` is partitioned the ranks agree that none is negative, one allgather of P
     totals follows, and one exchange if the result is lopsided.
-    Memory: the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it
-    moves.
+    Memory: the result, twice where it moves; the flattened array, where it moves.
     """
     block = block_of(x, dt.ALL, "repeat")
     block, along = (_flat(block), 0) if axis is None else (block, normalize_axis(axis, block.ndim))

@@ -31,6 +31,7 @@ from array_api_dist.engine.routing import (
     wrapped,
 )
 from array_api_dist.engine.selection import nonzero
+from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 
 __all__ = ["as_indices", "gather", "nonzero", "take", "take_along_axis"]
@@ -161,7 +162,7 @@ def _zipped_slabs(
     """Return the slabs at zipped ``indices``: axes of shape ``lead`` first, then those not indexed."""
     if len(axes) == 1:
         flat = indices[0].expand(lead).reshape(-1)
-        found = movable(local).index_select(axes[0], flat).view(local.dtype).movedim(axes[0], 0)
+        found = slabs(local, axes[0], flat).movedim(axes[0], 0)
         return found.reshape(*lead, *found.shape[1:])
     source = movable(local).permute(with_rest(axes, local.ndim))
     found = source[tuple(index.expand(lead) for index in indices)]
@@ -234,11 +235,11 @@ def _contributed(block: Block, axes: tuple[int, ...], indices: Sequence[torch.Te
     mine = torch.nonzero((inside >= 0) & (inside < local.shape[axes[0]])).squeeze(1)
     lengths = [local.shape[axis] for axis in axes]
     offsets = ravel([index[mine] for index in (inside, *indices[1:])], lengths)
-    slabs = slabs_at(local, axes, offsets)
+    own = slabs_at(local, axes, offsets)
     along = axes[0] if len(axes) == 1 else 0
-    shape = (*slabs.shape[:along], indices[0].numel(), *slabs.shape[along + 1 :])
+    shape = (*own.shape[:along], indices[0].numel(), *own.shape[along + 1 :])
     result = torch.zeros(shape, dtype=local.dtype, device=local.device)
-    movable(result).index_copy_(along, mine, movable(slabs))
+    movable(result).index_copy_(along, mine, movable(own))
     # Bits, not values: each element comes from one rank, and the others add zeros.
     (bits,) = block.communicator.allreduce((_bits(result),), operators.SUM)
     return _from_bits(bits, local.dtype)

@@ -6,9 +6,9 @@ positions that some rank alone has seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Final
 
@@ -18,6 +18,7 @@ from array_api_dist._indexing import NOWHERE, out_of_bounds
 from array_api_dist._partition import Partition, Shape
 from array_api_dist._shapes import row_major_strides
 from array_api_dist.collectives import Communicator, Piece, operators
+from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces_of
 from array_api_dist.kernels.packed_order import group_type, grouped_argsort
@@ -273,19 +274,24 @@ def forward_together(parcels: Sequence[tuple[Route, torch.Tensor]]) -> list[torc
 
 def _cut(tensor: torch.Tensor, axis: int, counts: Sequence[int]) -> list[Piece]:
     """Return the piece of ``tensor`` for each rank, consecutive along ``axis``."""
-    offsets = accumulate(counts, initial=0)
+    return _pieces(tensor, axis, pairwise(accumulate(counts, initial=0)))
+
+
+def _pieces(tensor: torch.Tensor, axis: int, places: Iterable[tuple[int, int]]) -> list[Piece]:
+    """Return the piece of ``tensor`` for each rank, which begins and ends there along ``axis``."""
     return [
-        Piece(peer, tensor.narrow(axis, offset, count))
-        for peer, (offset, count) in enumerate(zip(offsets, counts, strict=False))
-        if count
+        Piece(peer, tensor.narrow(axis, first, last - first))
+        for peer, (first, last) in enumerate(places)
+        if first < last
     ]
 
 
 def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list[int]]:
     """Return the stable order of items by the rank they go to (None: as they are), and the count for each rank."""
-    counts = [int(count) for count in torch.bincount(owners, minlength=ranks).tolist()]
     if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
-        return None, counts
+        bounds = torch.arange(ranks + 1, dtype=owners.dtype, device=owners.device)
+        return None, torch.searchsorted(owners, bounds).diff().tolist()
+    counts = torch.bincount(owners, minlength=ranks).tolist()
     return grouped_argsort(owners, counts), counts
 
 
@@ -336,15 +342,8 @@ def fetch(
         offsets = offsets[order]
     slab_axis = axes[0] if len(axes) == 1 else 0
     rounds = _rounds(route, (8 + _slab_nbytes(local, axes)) * total, total)
-    if rounds == 1:
-        asked = route.forward(offsets)
-        del offsets
-        found = slabs_at(local, axes, asked)
-        del asked
-        answers = route.backward(found, slab_axis)
-        del found
-    else:
-        answers = answered(route, offsets, lambda asked: slabs_at(local, axes, asked), rounds, slab_axis)
+    answers = answered(route, offsets, lambda asked: slabs_at(local, axes, asked), rounds, slab_axis)
+    del offsets
     if order is None:
         return answers
     result = torch.empty_like(answers)
@@ -363,15 +362,27 @@ def answered(
 
     Communication: two exchanges a round.
     """
-    like = answer(items[:0])
-    answers = like.new_empty((*like.shape[:axis], len(items), *like.shape[axis + 1 :]))
+    communicator, rank = route.communicator, route.communicator.rank
+    answers = None
     for number in range(rounds):
         part, places = route.part(number, rounds)
-        asked = part.forward(narrowed(items, places))
-        found = part.backward(answer(asked), axis)
-        sizes = [last - first for first, last in places]
-        for (first, last), some in zip(places, torch.split(found, sizes, axis), strict=True):
-            movable(answers).narrow(axis, first, last - first).copy_(movable(some))
+        # What a rank asks of itself is not copied on its way.
+        first, last = places[rank]
+        own = answer(items[first:last])
+        if answers is None:
+            shape = (*own.shape[:axis], len(items), *own.shape[axis + 1 :])
+            answers = own if last - first == len(items) else own.new_empty(shape)
+        if own is not answers:
+            movable(answers).narrow(axis, first, last - first).copy_(movable(own))
+        del own
+        places[rank] = (0, 0)
+        received = [0 if peer == rank else count for peer, count in enumerate(part.received)]
+        asked = items.new_empty((sum(received), *items.shape[1:]))
+        communicator.exchange(_pieces(items, 0, places), _cut(asked, 0, received))
+        found = answer(asked)
+        del asked
+        communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
+    assert answers is not None, "there is at least one round"
     return answers
 
 
@@ -402,10 +413,9 @@ def _rounds(route: Route, nbytes: int, total: int) -> int:
 
 def slabs_at(local: torch.Tensor, axes: tuple[int, ...], offsets: torch.Tensor) -> torch.Tensor:
     """Return the slabs at row-major ``offsets`` over ``axes``: along the only axis, else along a new first one."""
-    source = movable(local)
     if len(axes) == 1:
-        return source.index_select(axes[0], offsets).view(local.dtype)
-    source = source.permute(with_rest(axes, local.ndim))
+        return slabs(local, axes[0], offsets)
+    source = movable(local).permute(with_rest(axes, local.ndim))
     if len(axes) == local.ndim:
         return torch.take(source, offsets).view(local.dtype)
     found = unravel(offsets, [local.shape[axis] for axis in axes])

@@ -22,6 +22,7 @@ from array_api_dist.engine.rearrangement import gathered_partition
 from array_api_dist.engine.redistribution import evened, evened_together, redistribute, replicate
 from array_api_dist.engine.routing import Route, answered, narrowed, outer_size, to_row_major
 from array_api_dist.kernels import order_keys, predicates
+from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
@@ -73,7 +74,7 @@ def _picked(local: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
 
 def _picked_at_once(source: torch.Tensor, mask: torch.Tensor, axis: int) -> torch.Tensor:
     if mask.ndim == 1:
-        return source.index_select(axis, positions(mask))
+        return slabs(source, axis, positions(mask))
     if mask.ndim == source.ndim and source.is_cpu and source.is_contiguous():
         return source.view(-1).index_select(0, positions(mask))
     if mask.ndim == source.ndim:
@@ -179,15 +180,15 @@ def _put_in_order(
     target = Partition.even(axis, total, communicator.ranks)
     route = Route.agreed(communicator, _cut_at(places, target))
     start = target.bounds[communicator.rank]
-    slabs = movable(local)
-    result = slabs.new_empty(
+    chosen = movable(local)
+    result = chosen.new_empty(
         (*local.shape[:axis], target.counts[communicator.rank], *local.shape[axis + 1 :])
     )
     rounds = route.rounds(_at_once(local, axis), total)
     for number in range(rounds):
         part, spans = route.part(number, rounds)
         arrived = part.forward(narrowed(places, spans)).to(torch.int64).sub_(start)
-        result.index_copy_(axis, arrived, part.forward(narrowed(slabs, spans, axis), axis))
+        result.index_copy_(axis, arrived, part.forward(narrowed(chosen, spans, axis), axis))
     return result.view(local.dtype), target
 
 
@@ -373,7 +374,7 @@ def _values_here(block: Block, mask: torch.Tensor, axis: int, over: int, value: 
     places, total = _places(communicator, mask, over, prod(block.shape[axis : axis + mask.ndim]))
     _refuse_other_count(value, axis, total)
     if value.partition.axis is None:
-        return movable(value.local).index_select(axis, places).view(value.local.dtype)
+        return slabs(value.local, axis, places)
     if value.partition.axis != axis:
         value = redistribute(value, Partition.even(axis, value.shape[axis], communicator.ranks))
     return _fetched(value, axis, places, total)
@@ -391,7 +392,7 @@ def _fetched(value: Block, axis: int, places: torch.Tensor, total: int) -> torch
     found = answered(
         route,
         places,
-        lambda asked: local.index_select(axis, asked.to(torch.int64).sub_(start)),
+        lambda asked: slabs(local, axis, asked.to(torch.int64).sub_(start)),
         rounds,
         axis,
     )

@@ -1,12 +1,32 @@
-"""Turning, rolling and repeating the elements of one tensor of any data type."""
+"""Taking, turning, rolling and repeating the elements of one tensor of any data type."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
+
+
+def slabs(tensor: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tensor:
+    """Return the slabs of ``tensor`` at ``places`` along ``axis``, laid out in memory as they are there."""
+    source = movable(tensor)
+    if source.is_contiguous() or not source.is_cpu:
+        return moved_back(_slabs(source, axis, places), tensor.dtype)
+    strides = source.stride()
+    order = sorted(range(source.ndim), key=lambda each: -strides[each])
+    found = _slabs(source.permute(order), order.index(axis), places)
+    return moved_back(found.permute(sorted(range(source.ndim), key=order.__getitem__)), tensor.dtype)
+
+
+def _slabs(source: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tensor:
+    lanes = source.ndim - 1
+    # torch copies each slab by a call of its own, even of one element, but for vectors and matrices of float32.
+    if lanes == 0 or axis < lanes or not source.is_cpu or (lanes == 1 and source.dtype == torch.float32):
+        return source.index_select(axis, places)
+    return torch.gather(source, axis, places.to(torch.int64).expand(*source.shape[:-1], -1))
 
 
 def flip(tensor: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
@@ -34,9 +54,12 @@ def roll(tensor: torch.Tensor, shifts: Mapping[int, int]) -> torch.Tensor:
 
 
 def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:
-    """Return each slab along ``axis`` ``repeats`` times (one count, or one a slab)."""
-    counts = repeats if isinstance(repeats, int) else repeats.to(torch.int64)
-    return moved_back(torch.repeat_interleave(movable(tensor), counts, dim=axis), tensor.dtype)
+    """Return each slab along ``axis`` ``repeats`` times (one count, or one int64 a slab)."""
+    if isinstance(repeats, int) or not tensor.is_cpu:
+        return moved_back(torch.repeat_interleave(movable(tensor), repeats, dim=axis), tensor.dtype)
+    # torch writes the place of each copy down first.
+    values = tensor.resolve_conj().resolve_neg().numpy()
+    return torch.from_numpy(np.repeat(values, repeats.numpy(), axis=axis))
 
 
 def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:

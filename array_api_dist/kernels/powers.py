@@ -1,4 +1,4 @@
-"""Sums of values and of their squares in double precision, tile by tile, of any layout.
+"""Sums of values and of their squares in double precision, and of integers, tile by tile, of any layout.
 
 torch itself would convert the whole tensor first, at several times the time and the memory of the reduction.
 """
@@ -12,10 +12,15 @@ import torch
 
 from array_api_dist.kernels.tiles import Tiled, tile_sum
 
-# What float64 holds exactly, times a whole tile: sums of these need no integer arithmetic.
 SHORT_INTEGERS: Final = {
     torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
 }  # fmt: skip
+"""What int64 and float64 hold."""
+
+# Those whose sums over a tile on the host int32 holds: the narrower, the faster.
+_BYTES: Final = {torch.bool, torch.int8, torch.uint8}
+# Those that torch does not add up.
+_UNSIGNED: Final = {torch.uint16, torch.uint32}
 
 
 def finite(values: torch.Tensor) -> torch.Tensor:
@@ -32,15 +37,11 @@ def origin_of(tiled: Tiled) -> torch.Tensor:
 
 
 def power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None = None) -> list[torch.Tensor]:
-    """Return the sums of the first ``order`` (1 or 2) powers of what is reduced, less ``origin``.
-
-    Integers give int64 sums: float64 holds those of one tile exactly.
-    """
+    """Return the sums of the first ``order`` (1 or 2) powers of what is reduced, less ``origin``."""
     device = tiled.view.device
     space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=device)
     ones = torch.ones(max(tiled.tile_shape(), default=1), dtype=torch.float64, device=device)
-    exact = tiled.view.dtype in SHORT_INTEGERS
-    sums = [tiled.result(torch.int64 if exact else torch.float64) for _ in range(order)]
+    sums = [tiled.result(torch.float64) for _ in range(order)]
     for cut in tiled.cuts():
         part = tiled.view[cut]
         tile = space[: part.numel()].view(part.shape).copy_(part)
@@ -49,7 +50,19 @@ def power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None = None) -> 
                 tuple(slice(None) if gone else s for s, gone in zip(cut, tiled.reduced, strict=True))
             ]
         for total in sums:
-            total[tiled.kept(cut)] += tile_sum(tile, tiled.reduced, ones).to(total.dtype)
+            total[tiled.kept(cut)] += tile_sum(tile, tiled.reduced, ones)
             if total is not sums[-1]:
                 tile.square_()
     return sums
+
+
+def integer_sums(tiled: Tiled) -> torch.Tensor:
+    """Return the int64 sums of short integers."""
+    total = tiled.result(torch.int64)
+    axes = tuple(axis for axis, gone in enumerate(tiled.reduced) if gone)
+    dtype = torch.int32 if tiled.view.dtype in _BYTES and tiled.view.is_cpu else torch.int64
+    is_converted = tiled.view.dtype in _UNSIGNED
+    for cut in tiled.cuts():
+        part = tiled.view[cut].to(dtype) if is_converted else tiled.view[cut]
+        total[tiled.kept(cut)] += torch.sum(part, axes, dtype=dtype)
+    return total

@@ -18,7 +18,7 @@ from array_api_dist.kernels import predicates
 from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
-from array_api_dist.kernels.powers import SHORT_INTEGERS, power_sums
+from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums
 from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
@@ -165,8 +165,10 @@ def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return in_wide_rows(tensor, axes, torch.sum)
     if is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
         return torch.sum(tensor.to(torch.float64), axes)
+    if tensor.dtype in SHORT_INTEGERS:
+        return _sum_of_short(tensor, axes).to(torch.float64)
     tiled = tiles_of(tensor, axes)
-    return tiled.restored(power_sums(tiled, 1)[0]).to(torch.float64)
+    return tiled.restored(power_sums(tiled, 1)[0])
 
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
@@ -174,10 +176,17 @@ def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.
     if tensor.dtype is torch.bool and is_small(tensor):
         return cast(torch.sum(tensor, axes), dtype)
     if tensor.dtype in SHORT_INTEGERS and not is_small(tensor):
-        tiled = tiles_of(tensor, axes)
-        return cast(tiled.restored(power_sums(tiled, 1)[0]), dtype)
+        return cast(in_wide_rows(tensor, axes, _sum_of_short), dtype)
     values = movable(tensor) if tensor.dtype == torch.uint64 else tensor.to(torch.int64)
     return cast(in_wide_rows(values, axes, torch.sum), dtype)
+
+
+def _sum_of_short(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums of short integers, or of such sums, in int64."""
+    if tensor.dtype == torch.int64:
+        return torch.sum(tensor, axes)
+    tiled = tiles_of(tensor, axes)
+    return tiled.restored(integer_sums(tiled))
 
 
 def prod(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:

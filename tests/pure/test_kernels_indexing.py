@@ -1,4 +1,4 @@
-"""Turning, rolling and repeating the elements of one tensor against NumPy, for every data type."""
+"""Taking, turning, rolling and repeating the elements of one tensor against NumPy, for every data type."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def _same(result: torch.Tensor, expected: np.ndarray, dtype: dt.DType) -> None:
 
 
 @EVERY_DTYPE
+@pytest.mark.parametrize("places", [[], [0], [2, 0, 2, 1, 1]], ids=str)
+def test_slabs_are_those_that_numpy_takes(dtype, places) -> None:
+    for values in (_values(dtype), _values(dtype).contiguous(), _values(dtype, (1, 9, 3, 4))[:, ::2].mT):
+        for axis in range(values.ndim):
+            where = torch.tensor(places, dtype=torch.int64) % values.shape[axis]
+            expected = values.numpy().take(where.numpy(), axis)
+            _same(indexing.slabs(values, axis, where), expected, dtype)
+            _same(indexing.slabs(values, axis, where.to(torch.int32)), expected, dtype)
+
+
+@EVERY_DTYPE
 def test_flip_roll_tile_and_repeat_are_numpys(dtype) -> None:
     values = _values(dtype)
     array = values.numpy()
@@ -46,6 +57,8 @@ def test_flip_roll_tile_and_repeat_are_numpys(dtype) -> None:
 @EVERY_DTYPE
 def test_empty_parts_can_be_moved(dtype) -> None:
     nothing = _values(dtype, (0, 3))
+    assert indexing.slabs(nothing, 1, torch.tensor([2, 0])).shape == (0, 2)
+    assert indexing.slabs(nothing, 0, torch.empty(0, dtype=torch.int64)).shape == (0, 3)
     assert indexing.flip(nothing, (0, 1)).shape == (0, 3)
     assert indexing.roll(nothing, {0: 2}).shape == (0, 3)
     assert indexing.tile(nothing, (2, 2)).shape == (0, 6)

@@ -95,6 +95,18 @@ def test_sums_of_integers_are_exact_in_wider_types(dtype: torch.dtype) -> None:
     )
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)], ids=str)
+@pytest.mark.parametrize("name", ["int8", "int16", "int32", "uint8", "uint16", "uint32"])
+def test_sums_of_many_extreme_integers_are_exact(name: str, axes: tuple[int, ...]) -> None:
+    for extreme in (np.iinfo(name).min, np.iinfo(name).max):
+        for shape in ((70_000, 10), (3, 200_000)):
+            values = np.full(shape, extreme, dtype=name)
+            values[0, 0] = 1
+            for each in (values, values.T):
+                total = kernels.sum(torch.from_numpy(each), axes, torch.int64)
+                np.testing.assert_array_equal(total, each.sum(axes, dtype=np.int64))
+
+
 def test_the_sum_of_floats_as_integers_casts_first() -> None:
     assert kernels.sum(torch.tensor([0.75, 0.75]), (0,), torch.int64).item() == 0
 
