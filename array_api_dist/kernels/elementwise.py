@@ -104,6 +104,11 @@ def _integral(function: Function, name: str) -> Kernel:
     return Kernel(name, function, _rows(_INTEGER, _SAME))
 
 
+def _real(function: Function, ufunc: np.ufunc) -> dict[torch.dtype, Function]:
+    """Return the rows of real numbers, by the widest vectors where there are such."""
+    return _rows(_REAL, host_loops.by_vectors(function, ufunc))
+
+
 def _moduli() -> dict[torch.dtype, Function]:
     return {dtype: host_loops.faster(torch.abs, np.abs, dtype.to_real()) for dtype in _COMPLEX}
 
@@ -112,14 +117,18 @@ def _moduli() -> dict[torch.dtype, Function]:
 _SAME: Final = torch.detach
 
 ABS: Final = Kernel("abs", torch.abs, {**_rows(_UNSIGNED, _SAME), **_moduli()})
-ACOS: Final = Kernel("acos", torch.acos, _rows(_COMPLEX, special.acos_complex))
-ACOSH: Final = Kernel("acosh", torch.acosh, _rows(_COMPLEX, special.acosh_complex))
+ACOS: Final = Kernel(
+    "acos", torch.acos, {**_real(torch.acos, np.arccos), **_rows(_COMPLEX, special.acos_complex)}
+)
+ACOSH: Final = Kernel(
+    "acosh", torch.acosh, {**_real(torch.acosh, np.arccosh), **_rows(_COMPLEX, special.acosh_complex)}
+)
 ADD: Final = Kernel("add", torch.add, {**_same_bits(torch.add), **_rows(_COMPLEX, special.add_complex)})
-ASIN: Final = Kernel("asin", torch.asin)
-ASINH: Final = Kernel("asinh", torch.asinh, _rows(_REAL, host_loops.faster(torch.asinh, np.arcsinh)))
-ATAN: Final = Kernel("atan", torch.atan)
-ATAN2: Final = Kernel("atan2", torch.atan2)
-ATANH: Final = Kernel("atanh", torch.atanh)
+ASIN: Final = Kernel("asin", torch.asin, _real(torch.asin, np.arcsin))
+ASINH: Final = Kernel("asinh", torch.asinh, _real(torch.asinh, np.arcsinh))
+ATAN: Final = Kernel("atan", torch.atan, _real(torch.atan, np.arctan))
+ATAN2: Final = Kernel("atan2", torch.atan2, _real(torch.atan2, np.arctan2))
+ATANH: Final = Kernel("atanh", torch.atanh, _real(torch.atanh, np.arctanh))
 BITWISE_AND: Final = Kernel("bitwise_and", torch.bitwise_and, _same_bits(torch.bitwise_and))
 BITWISE_INVERT: Final = Kernel("bitwise_invert", torch.bitwise_not, _same_bits(torch.bitwise_not))
 BITWISE_LEFT_SHIFT: Final = Kernel(
@@ -143,11 +152,13 @@ CLIP_MIN: Final = Kernel("clip", torch.maximum, _choosing(np.maximum, torch.maxi
 CONJ: Final = Kernel("conj", _SAME, _rows(_COMPLEX, torch.conj_physical))
 COPYSIGN: Final = Kernel("copysign", torch.copysign)
 COS: Final = Kernel("cos", torch.cos)
-COSH: Final = Kernel("cosh", torch.cosh, _rows(_REAL, special.cosh))
+COSH: Final = Kernel("cosh", torch.cosh, _real(special.cosh, np.cosh))
 DIVIDE: Final = Kernel("divide", torch.divide)
 EQUAL: Final = Kernel("equal", torch.eq, _rows(_TOLD_APART, predicates.equal))
-EXP: Final = Kernel("exp", torch.exp)
-EXPM1: Final = Kernel("expm1", torch.expm1, _rows(_COMPLEX, special.expm1_complex))
+EXP: Final = Kernel("exp", torch.exp, _real(torch.exp, np.exp))
+EXPM1: Final = Kernel(
+    "expm1", torch.expm1, {**_real(torch.expm1, np.expm1), **_rows(_COMPLEX, special.expm1_complex)}
+)
 FLOOR: Final = _integral(torch.floor, "floor")
 FLOOR_DIVIDE: Final = Kernel(
     "floor_divide",
@@ -184,10 +195,12 @@ LESS: Final = Kernel("less", torch.lt, {**_comparing(np.less, torch.lt), **_rows
 LESS_EQUAL: Final = Kernel(
     "less_equal", torch.le, {**_comparing(np.less_equal, torch.le), **_rows(_COMPARED, predicates.less_equal)}
 )
-LOG: Final = Kernel("log", torch.log)
-LOG10: Final = Kernel("log10", torch.log10)
-LOG1P: Final = Kernel("log1p", torch.log1p, _rows(_COMPLEX, special.log1p_complex))
-LOG2: Final = Kernel("log2", torch.log2)
+LOG: Final = Kernel("log", torch.log, _real(torch.log, np.log))
+LOG10: Final = Kernel("log10", torch.log10, _real(torch.log10, np.log10))
+LOG1P: Final = Kernel(
+    "log1p", torch.log1p, {**_real(torch.log1p, np.log1p), **_rows(_COMPLEX, special.log1p_complex)}
+)
+LOG2: Final = Kernel("log2", torch.log2, _real(torch.log2, np.log2))
 LOGADDEXP: Final = Kernel("logaddexp", torch.logaddexp)
 LOGICAL_AND: Final = Kernel("logical_and", torch.logical_and)
 LOGICAL_NOT: Final = Kernel("logical_not", torch.logical_not)
@@ -239,7 +252,7 @@ SIGN: Final = Kernel(
 )
 SIGNBIT: Final = Kernel("signbit", torch.signbit, _rows(_REAL, predicates.signbit))
 SIN: Final = Kernel("sin", torch.sin)
-SINH: Final = Kernel("sinh", torch.sinh, _rows(_REAL, special.sinh))
+SINH: Final = Kernel("sinh", torch.sinh, _real(special.sinh, np.sinh))
 SQRT: Final = Kernel("sqrt", torch.sqrt, _rows(_REAL, special.sqrt))
 SQUARE: Final = Kernel(
     "square",
@@ -252,8 +265,10 @@ SQUARE: Final = Kernel(
 SUBTRACT: Final = Kernel(
     "subtract", torch.sub, {**_same_bits(torch.sub), **_rows(_COMPLEX, special.subtract_complex)}
 )
-TAN: Final = Kernel("tan", torch.tan, _rows(_COMPLEX, special.tan_complex))
-TANH: Final = Kernel("tanh", torch.tanh, _rows(_COMPLEX, special.tanh_complex))
+TAN: Final = Kernel("tan", torch.tan, {**_real(torch.tan, np.tan), **_rows(_COMPLEX, special.tan_complex)})
+TANH: Final = Kernel(
+    "tanh", torch.tanh, {**_real(torch.tanh, np.tanh), **_rows(_COMPLEX, special.tanh_complex)}
+)
 TRUNC: Final = _integral(host_loops.faster(torch.trunc, np.trunc), "trunc")
 WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))
 

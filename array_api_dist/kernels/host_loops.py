@@ -1,7 +1,8 @@
-"""NumPy's loops on the host's memory: where torch has none that is vectorised, or none at all."""
+"""NumPy's loops on the host's memory: where torch has none that is vectorised, none as fast, or none at all."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ _FEW: Final = 1 << 12
 # From this many elements on torch's threads make up for its loops, if there are more than so many.
 _MANY: Final = 1 << 18
 _THREADS: Final = 3
+# What NumPy calls processors with AVX-512.
+_WIDEST: Final = {"AVX512_SKX", "X86_V4"}
 
 
 @np.errstate(all="ignore")
@@ -23,6 +26,9 @@ def computed(
     ufunc: Callable[..., Any], first: Tensor, *others: Tensor, dtype: torch.dtype | None = None
 ) -> Tensor:
     """Return what ``ufunc`` gives for tensors of the host, in ``dtype``, by default theirs."""
+    if first.numel() <= _FEW:
+        # Memory of torch's own takes two calls more.
+        return torch.from_numpy(np.asarray(ufunc(first.numpy(), *[other.numpy() for other in others])))
     result = torch.empty_like(_whole(first, *others) if others else first, dtype=dtype)
     ufunc(first.numpy(), *[other.numpy() for other in others], out=result.numpy())
     return result
@@ -49,6 +55,34 @@ def faster(
         return computed(ufunc, *operands, dtype=dtype)
 
     return apply
+
+
+def by_vectors(function: Callable[..., Tensor], ufunc: np.ufunc) -> Callable[..., Tensor]:
+    """Return ``function`` of real numbers, on the host computed by ``ufunc`` if that has the widest vectors.
+
+    Those loops are two to five times as fast as torch's, and give the same bits wherever an element lies. More than a
+    few threads of torch's make up for that.
+    """
+    if not _has_widest_vectors(ufunc):
+        return function
+
+    def apply(*operands: Tensor) -> Tensor:
+        if operands[0].is_cpu and torch.get_num_threads() <= _THREADS:
+            return computed(ufunc, *operands)
+        return function(*operands)
+
+    return apply
+
+
+def _has_widest_vectors(ufunc: np.ufunc) -> bool:
+    """Return whether NumPy has loops of ``ufunc`` for this processor's vectors of 64 bytes, in both precisions."""
+    introspect = getattr(np.lib, "introspect", None)
+    # NumPy is built with Intel's vector library on Linux alone, and tells about its loops from 2.1 on.
+    if sys.platform != "linux" or introspect is None:
+        return False
+    loops = introspect.opt_func_info(func_name=f"^{ufunc.__name__}$").get(ufunc.__name__, {})
+    kinds = (kind * ufunc.nargs for kind in "fd")
+    return all(loops.get(kind, {}).get("current") in _WIDEST for kind in kinds)
 
 
 def on_host(kernel: Callable[..., Tensor], elsewhere: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -101,10 +101,13 @@ def power(x1: Tensor, x2: Tensor) -> Tensor:
     if exponent in _PRODUCTS:
         return torch.pow(x1, exponent)
     if exponent != 0.5:
-        return torch.pow(x1, x2)
+        return _power(x1, x2)
     # Of the negative zero the root is that, and of the least number NaN.
     roots, is_least = sqrt(x1).add_(0.0), x1 == -math.inf
     return roots.masked_fill_(is_least, math.inf) if is_least.numpy().any() else roots
+
+
+_power: Final = host_loops.by_vectors(torch.pow, np.power)
 
 
 # Division of real numbers.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -76,6 +76,15 @@ EXACT = {
     "abs", "add", "ceil", "conj", "copysign", "divide", "floor", "multiply", "negative", "nextafter", "positive", "real",
     "reciprocal", "remainder", "round", "sign", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True, params=[1, 4], ids=["one thread", "four threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whose loops compute on the host hangs on how many threads torch has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
 
 
 def _name(row: object) -> str:
