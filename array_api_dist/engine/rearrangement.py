@@ -13,9 +13,11 @@ from array_api_dist._block import Block
 from array_api_dist._exchange import Range, Segment, roll_plan, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
 from array_api_dist._shapes import reduced_shape
+from array_api_dist.collectives import Piece
 from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
-from array_api_dist.kernels import elementwise, indexing
+from array_api_dist.kernels import indexing
+from array_api_dist.kernels.elementwise import subtract_into
 
 SMALL_NBYTES: Final = 1 << 16
 """What one rank alone would hold is replicated up to this size, and spread evenly above it."""
@@ -262,9 +264,35 @@ def diff(block: Block, axis: int) -> Block:
     """
     count = block.shape[axis] - 1
     here = take_slice(block, axis, 0, 1, count)
+    local = torch.empty(here.local.shape, dtype=block.local.dtype, device=block.local.device)
+    result = here.with_local(local)
     if block.partition.axis != axis:
-        following = take_slice(block, axis, 1, 1, count)
-    else:
-        following = assemble((block,), (Segment(0, 1, count, 0),), count, axis, here.partition)
-    subtract = elementwise.SUBTRACT if block.local.dtype != torch.bool else elementwise.NOT_EQUAL
-    return here.with_local(subtract.for_dtype(block.local.dtype)(following.local, here.local))
+        subtract_into(local, take_slice(block, axis, 1, 1, count).local, here.local)
+        return result
+    if here.partition != block.partition.image_of_slice(0, 1, count):
+        moved = assemble((block,), (Segment(0, 1, count, 0),), count, axis, here.partition)
+        subtract_into(local, moved.local, here.local)
+        return result
+    following = _following_slab(block, axis)
+    held = block.local.shape[axis]
+    pairs, rest = max(held - 1, 0), following.shape[axis]
+    inner = block.local.narrow(axis, held - pairs, pairs)
+    subtract_into(local.narrow(axis, 0, pairs), inner, here.local.narrow(axis, 0, pairs))
+    subtract_into(local.narrow(axis, pairs, rest), following, here.local.narrow(axis, pairs, rest))
+    return result
+
+
+def _following_slab(block: Block, axis: int) -> torch.Tensor:
+    """Return the slab that follows this rank's part along the partitioned ``axis``: none after the last, or no part.
+
+    Communication: one exchange.
+    """
+    partition, length = block.partition, block.shape[axis]
+    start, stop = partition.interval(block.device.rank)
+    follows, precedes = start < stop < length, 0 < start < stop
+    slab = block.local.new_empty(with_axis_length(tuple(block.local.shape), axis, int(follows)))
+    block.communicator.exchange(
+        [Piece(partition.owner(start - 1), block.local.narrow(axis, 0, 1))] if precedes else [],
+        [Piece(partition.owner(stop), slab)] if follows else [],
+    )
+    return slab

@@ -21,6 +21,7 @@ from torch import Tensor
 from array_api_dist.kernels import host_loops, predicates, unsigned
 from array_api_dist.kernels import special_values as special
 from array_api_dist.kernels.host_loops import with_one_exponent
+from array_api_dist.kernels.moving import movable
 
 Function: TypeAlias = Callable[..., Tensor]
 Rows: TypeAlias = Mapping[torch.dtype, Function]
@@ -271,6 +272,16 @@ TANH: Final = Kernel(
 )
 TRUNC: Final = _integral(host_loops.faster(torch.trunc, np.trunc), "trunc")
 WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))
+
+
+def subtract_into(result: Tensor, x1: Tensor, x2: Tensor) -> None:
+    """Write the differences of numbers of one type to ``result``."""
+    if result.is_complex():
+        # As pairs of reals: see ``by_component``.
+        torch.sub(torch.view_as_real(x1), torch.view_as_real(x2), out=torch.view_as_real(result))
+    else:
+        torch.sub(movable(x1), movable(x2), out=movable(result))
+
 
 IN_PLACE: Final[Mapping[Function, Callable[[Tensor, Tensor], Tensor]]] = {
     torch.add: Tensor.add_,
