@@ -16,6 +16,7 @@ from array_api_dist.collectives import State, operators
 from array_api_dist.engine import factorization, reduction
 from array_api_dist.engine.reduction import Reduction
 from array_api_dist.kernels import reductions as kernels
+from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.elementwise import ABS
 
 MatrixOrder: TypeAlias = float | Literal["fro", "nuc"]
@@ -40,7 +41,7 @@ def _summed(
 @lru_cache(maxsize=8)
 def _square_sum(dtype: torch.dtype) -> Reduction:
     """Return the sum of squares of both components, accumulated in double precision, and its root, of real ``dtype``."""
-    wide = kernels.WIDE.get(dtype, dtype)
+    wide = WIDE.get(dtype, dtype)
 
     def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
         parts, along = (
@@ -57,7 +58,7 @@ def _square_sum(dtype: torch.dtype) -> Reduction:
 @lru_cache(maxsize=64)
 def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
     """Return the sum of magnitudes to the power ``order``, accumulated in double precision, and its root."""
-    wide = kernels.WIDE.get(dtype, dtype)
+    wide = WIDE.get(dtype, dtype)
 
     def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
         magnitudes = tensor if order == 1 else tensor.to(wide).pow(order)

@@ -18,6 +18,7 @@ from array_api_dist.collectives import Operator, State, operators
 from array_api_dist.kernels import moments as moment_kernels
 from array_api_dist.kernels import reductions as kernels
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import WIDE
 
 SCATTER_NBYTES: Final = 1 << 20
 """Results of at least this many bytes are reduce-scattered instead of replicated."""
@@ -79,7 +80,7 @@ def _accumulation(
         lambda tensor, axes: (partial(tensor, axes, dtype),),
         operator,
         lambda tensor, axes, count: whole(tensor, axes, dtype),
-        _only if dtype not in kernels.WIDE else lambda state, count: cast(state[0], dtype),
+        _only if dtype not in WIDE else lambda state, count: cast(state[0], dtype),
     )
 
 

@@ -13,6 +13,7 @@ from array_api_dist._partition import Partition
 from array_api_dist.collectives import Operator, operators
 from array_api_dist.kernels import reductions, scans
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import add_to
 
 
@@ -54,7 +55,7 @@ def _last_slab(rule: Scan, block: Block, scanned: torch.Tensor, axis: int) -> to
 
 def _scanned(rule: Scan, block: Block, axis: int, dtype: torch.dtype) -> torch.Tensor:
     """Return this rank's part of the running totals along the partitioned ``axis``."""
-    wide = reductions.WIDE.get(dtype)
+    wide = WIDE.get(dtype)
     if wide is None:
         local = rule.local(block.local, axis, dtype)
         before = _before(rule, block, _last_slab(rule, block, local, axis), axis)

@@ -1,4 +1,4 @@
-"""Sums of float32 in blocks: within a block in its own precision, over the blocks in double precision.
+"""Sums of float32 and complex64 in blocks: within a block in its own precision, over the blocks in double precision.
 
 Rows of a block are so few that adding them up one after another is as good as pairwise: BLAS may do it, which reads
 columns fastest. Along rows torch itself adds pairwise.
@@ -6,6 +6,7 @@ columns fastest. Along rows torch itself adds pairwise.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import Final
 
 import torch
 
+from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.powers import power_sums
 from array_api_dist.kernels.tiles import Tiled, cut_axis, row_sums
 
@@ -27,12 +29,12 @@ _AGAIN: Final = 1 << 18
 
 
 def block_sums(tiled: Tiled) -> torch.Tensor:
-    """Return the sums in float64."""
+    """Return the sums in double precision; complex ones run along or across memory."""
     if not any(tiled.reduced[-2:]):
         return tiled.restored(power_sums(tiled, 1)[0])
     sums = _tiled_sums(tiled, _sums)
-    if not math.isfinite((sums if sums.numel() == 1 else sums.sum()).item()):
-        # Of float32 a block may overflow where the whole need not.
+    if not cmath.isfinite((sums if sums.numel() == 1 else sums.sum()).item()):
+        # Of single precision a block may overflow where the whole need not.
         sums = _tiled_sums(tiled, _mended_sums)
     return tiled.restored(sums)
 
@@ -46,7 +48,7 @@ def block_means(tiled: Tiled) -> torch.Tensor | None:
 
 
 def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tensor]) -> torch.Tensor:
-    view, is_inner = tiled.view, tiled.reduced[-1]
+    view, is_inner, wide = tiled.view, tiled.reduced[-1], WIDE[tiled.view.dtype]
     along = view.ndim - 1 if is_inner else view.ndim - 2
     length = view.shape[along]
     block = _fitting(length, (_LENGTH if view.is_cpu else _LENGTH_ELSEWHERE) if is_inner else _ROWS)
@@ -54,9 +56,9 @@ def _tiled_sums(tiled: Tiled, sums_of: Callable[[torch.Tensor, int], torch.Tenso
     parts: list[torch.Tensor] = []
     if rest < length:
         blocks = cut_axis(view.narrow(along, 0, length - rest) if rest else view, along, block)
-        parts.append(sums_of(blocks, along + 1).sum(along, dtype=torch.float64))
+        parts.append(sums_of(blocks, along + 1).sum(along, dtype=wide))
     if rest:
-        parts.append(sums_of(view.narrow(along, length - rest, rest), along).to(torch.float64))
+        parts.append(sums_of(view.narrow(along, length - rest, rest), along).to(wide))
     sums = parts[0] if len(parts) == 1 else parts[0].add_(parts[1])
     others = [axis for axis in range(along) if tiled.reduced[axis]]
     return torch.sum(sums, others) if others else sums
@@ -81,7 +83,7 @@ def _sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
 
 def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
     rows, columns = blocks.shape[-2:]
-    if not blocks.is_cpu or columns <= _FEW_COLUMNS or columns.bit_count() == 1:
+    if not blocks.is_cpu or columns <= _FEW_COLUMNS or columns.bit_count() == 1 or blocks.is_complex():
         return torch.sum(blocks, -2)
     matrices = blocks.reshape(math.prod(blocks.shape[:-2]), rows, columns)
     ones = torch.ones(1, 1, rows, dtype=blocks.dtype).expand(len(matrices), 1, rows)
@@ -90,11 +92,11 @@ def _column_sums(blocks: torch.Tensor) -> torch.Tensor:
 
 def _mended_sums(blocks: torch.Tensor, along: int) -> torch.Tensor:
     """Return the sums, those that are not finite added up again in double precision."""
-    sums = _sums(blocks, along).to(torch.float64)
+    sums = _sums(blocks, along).to(WIDE[blocks.dtype])
     lanes = blocks.movedim(along, -1)
     for places in torch.split(
         torch.nonzero(~torch.isfinite(sums)), max(_AGAIN // max(lanes.shape[-1], 1), 1)
     ):
         place = places.unbind(1)
-        sums[place] = lanes[place].to(torch.float64).sum(-1)
+        sums[place] = lanes[place].to(sums.dtype).sum(-1)
     return sums

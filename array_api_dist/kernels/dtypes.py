@@ -11,6 +11,9 @@ from array_api_dist import _dtypes as dtypes
 TORCH: Final[dict[dtypes.DType, torch.dtype]] = {dtype: getattr(torch, dtype.name) for dtype in dtypes.DTYPES}
 STANDARD: Final[dict[torch.dtype, dtypes.DType]] = {ours: dtype for dtype, ours in TORCH.items()}
 
+WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+"""In what sums and products of the shorter floating types are accumulated."""
+
 
 def standard_dtype(tensor: torch.Tensor) -> dtypes.DType:
     """Return the standard's data type of ``tensor``.

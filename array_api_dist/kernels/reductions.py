@@ -17,6 +17,7 @@ import torch
 from array_api_dist.kernels import predicates
 from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums
 from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
@@ -25,9 +26,6 @@ NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
 
 _ACCUMULATORS: Final = {torch.float64, torch.int64}
-
-WIDE: Final = {torch.float32: torch.float64, torch.complex64: torch.complex128}
-"""In what sums and products of the shorter floating types are accumulated."""
 
 # Along axes of at most this many elements slabs are compared as wholes, as many elements of them at a time.
 _SHORT_AXIS: Final = 64
@@ -118,7 +116,7 @@ def _is_converted_whole(tensor: torch.Tensor) -> builtins.bool:
 def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the sums of floating values in double precision: of blocks pairwise in their own, of those in float64."""
     if tensor.is_complex():
-        return _of_parts(blocked_sum, tensor, axes)
+        return _blocked_complex_sum(tensor.resolve_conj(), axes)
     if not axes:
         return tensor.to(torch.float64)
     if _is_converted_whole(tensor):
@@ -128,6 +126,16 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         if tensor.dtype == torch.float32
         else in_wide_rows(tensor, axes, torch.sum)
     )
+
+
+def _blocked_complex_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    wide = WIDE.get(tensor.dtype)
+    if not tensor.is_cpu or (wide and is_small(tensor)):
+        return _of_parts(blocked_sum, tensor, axes)
+    if wide is None:
+        return in_wide_rows(tensor, axes, torch.sum) if axes else tensor
+    tiled = tiles_of(tensor, axes)
+    return block_sums(tiled) if builtins.any(tiled.reduced[-2:]) else _of_parts(blocked_sum, tensor, axes)
 
 
 def _of_parts(

@@ -9,8 +9,8 @@ from typing import Final
 import torch
 
 from array_api_dist.kernels.cast import cast
+from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import add_to, movable, moved_back
-from array_api_dist.kernels.reductions import WIDE
 from array_api_dist.kernels.tiles import cut_axis
 
 # So many rows are added up one after another, if they are at least so wide and more than a core's cache holds.

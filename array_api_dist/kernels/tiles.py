@@ -125,7 +125,7 @@ def is_single() -> bool:
 def row_sums(rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """Return the sums along the last axis, in the precision of the rows."""
     length = rows.shape[-1]
-    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and is_single():
+    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and is_single() and not rows.is_complex():
         return torch.mv(rows, torch.ones(length, dtype=rows.dtype), out=out)
     return torch.sum(rows, -1, out=out)
 

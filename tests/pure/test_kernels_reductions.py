@@ -150,6 +150,31 @@ def test_blocks_of_float32_may_overflow_where_the_whole_does_not(axes: tuple[int
     )
 
 
+@pytest.mark.parametrize(("shape", "order"), SHAPES)
+def test_large_complex_sums_are_those_of_their_parts(shape: tuple[int, ...], order: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    values = (torch.randn(shape, dtype=torch.complex64) + (100 - 50j)).permute(order)
+    for axes in [(axis,) for axis in range(values.ndim)] + [tuple(range(values.ndim))]:
+        exact = values.numpy().sum(axes, dtype=np.complex128)
+        np.testing.assert_allclose(kernels.blocked_sum(values, axes), exact, rtol=5e-7)
+        wide = values.to(torch.complex128)
+        np.testing.assert_allclose(kernels.blocked_sum(wide, axes), exact, rtol=1e-13)
+        conjugates = kernels.blocked_sum(values.conj(), axes)
+        np.testing.assert_array_equal(conjugates, kernels.blocked_sum(values, axes).conj().resolve_conj())
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_blocks_of_complex64_may_overflow_and_their_parts_stay_apart(axes: tuple[int, ...]) -> None:
+    values = torch.full((1000, 300), 3e38 + 1j, dtype=torch.complex64)
+    values[::2, ::2] *= -1.0
+    values[1::2, 1::2] *= -1.0
+    assert (kernels.blocked_sum(values, axes) == 0.0).all()
+    values[7, 3], values[8, 4] = complex(1, math.nan), complex(math.inf, 1)
+    with np.errstate(invalid="ignore"):
+        expected = values.numpy().astype(np.complex128).sum(axes)
+    np.testing.assert_array_equal(kernels.blocked_sum(values, axes), expected)
+
+
 def test_many_small_terms_are_not_lost_beside_a_large_one() -> None:
     values = torch.full((1 << 18,), 1.0)
     values[0] = 2.0**24
