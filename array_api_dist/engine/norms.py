@@ -40,14 +40,13 @@ def _summed(
 
 @lru_cache(maxsize=8)
 def _square_sum(dtype: torch.dtype) -> Reduction:
-    """Return the sum of squares of both components, accumulated in double precision, and its root, of real ``dtype``."""
-    wide = WIDE.get(dtype, dtype)
+    """Return the sum of squares of both components, in double precision, and its root, of real ``dtype``."""
 
     def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
         parts, along = (
             (torch.view_as_real(tensor), (*axes, tensor.ndim)) if tensor.is_complex() else (tensor, axes)
         )
-        return (kernels.sum(torch.square(parts.to(wide)), along, wide),)
+        return (kernels.sum_of_squares(parts, along),)
 
     def finish(state: State, count: int) -> torch.Tensor:
         return torch.sqrt(state[0]).to(dtype)

@@ -368,6 +368,12 @@ def answered(
         part, places = route.part(number, rounds)
         # What a rank asks of itself is not copied on its way.
         first, last = places[rank]
+        places[rank] = (0, 0)
+        received = [0 if peer == rank else count for peer, count in enumerate(part.received)]
+        asked = items.new_empty((sum(received), *items.shape[1:]))
+        communicator.exchange(_pieces(items, 0, places), _cut(asked, 0, received))
+        found = answer(asked)
+        del asked
         own = answer(items[first:last])
         if answers is None:
             shape = (*own.shape[:axis], len(items), *own.shape[axis + 1 :])
@@ -375,12 +381,6 @@ def answered(
         if own is not answers:
             movable(answers).narrow(axis, first, last - first).copy_(movable(own))
         del own
-        places[rank] = (0, 0)
-        received = [0 if peer == rank else count for peer, count in enumerate(part.received)]
-        asked = items.new_empty((sum(received), *items.shape[1:]))
-        communicator.exchange(_pieces(items, 0, places), _cut(asked, 0, received))
-        found = answer(asked)
-        del asked
         communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
     assert answers is not None, "there is at least one round"
     return answers

@@ -56,6 +56,25 @@ def power_sums(tiled: Tiled, order: int, origin: torch.Tensor | None = None) -> 
     return sums
 
 
+def sums_of_squares(tiled: Tiled) -> torch.Tensor:
+    """Return the sums of squares in double precision."""
+    space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=tiled.view.device)
+    total = tiled.result(torch.float64)
+    axes = tuple(axis for axis, gone in enumerate(tiled.reduced) if gone)
+    for cut in tiled.cuts():
+        part = tiled.view[cut]
+        if part.ndim == 1 and part.dtype == torch.float64:
+            total += torch.dot(part, part)
+            continue
+        tile = space[: part.numel()].view(part.shape)
+        if part.dtype == torch.float64:
+            torch.mul(part, part, out=tile)
+        else:
+            tile.copy_(part).square_()
+        total[tiled.kept(cut)] += torch.sum(tile, axes)
+    return total
+
+
 def integer_sums(tiled: Tiled) -> torch.Tensor:
     """Return the int64 sums of short integers."""
     total = tiled.result(torch.int64)

@@ -19,7 +19,7 @@ from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
-from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums
+from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums, sums_of_squares
 from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
@@ -177,6 +177,15 @@ def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return _sum_of_short(tensor, axes).to(torch.float64)
     tiled = tiles_of(tensor, axes)
     return tiled.restored(power_sums(tiled, 1)[0])
+
+
+def sum_of_squares(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums of the squares of real numbers over ``axes`` in double precision."""
+    if not axes or is_small(tensor):
+        squares = torch.square(tensor.to(torch.float64))
+        return torch.sum(squares, axes) if axes else squares
+    tiled = tiles_of(tensor, axes)
+    return tiled.restored(sums_of_squares(tiled))
 
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:

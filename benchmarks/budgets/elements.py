@@ -277,11 +277,9 @@ def _repeating_memory(problem: Problem) -> int:
     flattens = problem.times == 0 and len(x.shape) > 1
     if len(problem.operands) == 1:
         return max(_rearranged(problem), x.part(ranks) + result) if flattens else result
-    # The counts where the elements are, a position for each copy, and once more the result where it is evened out.
+    # The counts where the elements are, and once more the result where it is evened out.
     there = min(problem.result.size, 2 * problem.result.size * x.share(ranks) // max(x.size, 1))
-    copies = max(
-        there * (8 + x.itemsize), there * x.itemsize + result + buffered(there * x.itemsize + result)
-    )
+    copies = there * x.itemsize + result + buffered(there * x.itemsize + result)
     repeated = (x.part(ranks) if flattens else 0) + 16 * problem.operands[1].size + copies
     return max(_rearranged(problem), repeated) if flattens else repeated
 
@@ -292,7 +290,7 @@ REPEAT = Formula(
     "exchange if the result is lopsided",
     _repeating,
     _repeating_memory,
-    holds="the result (with an array of counts twice, and 8 bytes for each copy); the flattened array, where it moves",
+    holds="the result, twice where it moves; the flattened array, where it moves",
 )
 
 

@@ -80,8 +80,7 @@ def taken_memory(problem: Problem, x: Operand, answer: Operand, indices: Operand
     if x.axis is None or (indices.axis is None and answer.nbytes <= problem.limits.small):
         return copied + 3 * answer.part(ranks) + 25 * count
     return copied + max(
-        26 * count, 16 * count + 8 * asked, 8 * count + (8 + slab) * asked,
-        8 * count + slab * (asked + count), (8 + 2 * slab) * count,
+        26 * count, 16 * count + (8 + slab) * asked, 16 * count + slab * (asked + count), (8 + 2 * slab) * count,
     ) + buffered(slab * (asked + count))  # fmt: skip
 
 
@@ -99,7 +98,7 @@ TAKE = Formula(
     "these an allreduce of 8 bytes, and more exchanges of less if one rank would have to answer more than twice its share)",
     _taking,
     _taking_memory,
-    holds="24 bytes an index, or 8 and the result twice",
+    holds="24 bytes an index, or 16 and the result twice",
 )
 
 

@@ -150,6 +150,20 @@ def test_blocks_of_float32_may_overflow_where_the_whole_does_not(axes: tuple[int
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("shape", "order"), SHAPES)
+def test_sums_of_squares_are_those_of_double_precision(
+    shape: tuple[int, ...], order: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    values = (torch.randn(shape, dtype=dtype) * 1e30).permute(order)
+    for axes in [(), *((axis,) for axis in range(values.ndim)), tuple(range(values.ndim))]:
+        exact = np.square(values.numpy().astype(np.float64)).sum(axes)
+        total = kernels.sum_of_squares(values, axes)
+        assert total.dtype == torch.float64
+        np.testing.assert_allclose(total, exact, rtol=1e-13)
+
+
 @pytest.mark.parametrize(("shape", "order"), SHAPES)
 def test_large_complex_sums_are_those_of_their_parts(shape: tuple[int, ...], order: tuple[int, ...]) -> None:
     torch.manual_seed(0)
