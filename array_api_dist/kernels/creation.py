@@ -142,24 +142,19 @@ def eye_slice(
     return part
 
 
-def _triangle(tensor: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    source = movable(tensor)
-    return moved_back(
-        torch.where(keep, source, torch.zeros((), dtype=source.dtype, device=source.device)), tensor.dtype
-    )
-
-
-def _diagonals(tensor: torch.Tensor, row_offset: int, col_offset: int) -> torch.Tensor:
-    """Return the number of the diagonal on which each element of the last two axes lies in the whole matrix."""
-    rows = torch.arange(tensor.shape[-2], device=tensor.device)[:, None] + row_offset
-    return torch.arange(tensor.shape[-1], device=tensor.device) + col_offset - rows
+def _diagonal_of(tensor: torch.Tensor, k: int, row_offset: int, col_offset: int) -> int:
+    """Return which diagonal of a part that begins at the given offsets the k-th one is: any of those that it lacks alike."""
+    rows, columns = tensor.shape[-2:]
+    return min(max(k + row_offset - col_offset, -rows - 1), columns + 1)
 
 
 def tril(tensor: torch.Tensor, k: int, row_offset: int, col_offset: int) -> torch.Tensor:
     """Return the elements on and below the k-th diagonal, for a part that begins at the given offsets."""
-    return _triangle(tensor, _diagonals(tensor, row_offset, col_offset) <= k)
+    diagonal = _diagonal_of(tensor, k, row_offset, col_offset)
+    return moved_back(torch.tril(movable(tensor), diagonal), tensor.dtype)
 
 
 def triu(tensor: torch.Tensor, k: int, row_offset: int, col_offset: int) -> torch.Tensor:
     """Return the elements on and above the k-th diagonal, for a part that begins at the given offsets."""
-    return _triangle(tensor, _diagonals(tensor, row_offset, col_offset) >= k)
+    diagonal = _diagonal_of(tensor, k, row_offset, col_offset)
+    return moved_back(torch.triu(movable(tensor), diagonal), tensor.dtype)

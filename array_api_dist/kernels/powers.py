@@ -63,7 +63,7 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
     axes = tuple(axis for axis, gone in enumerate(tiled.reduced) if gone)
     for cut in tiled.cuts():
         part = tiled.view[cut]
-        if part.ndim == 1 and part.dtype == torch.float64:
+        if tiled.reduced == (True,) and part.dtype == torch.float64:
             total += torch.dot(part, part)
             continue
         tile = space[: part.numel()].view(part.shape)
@@ -71,7 +71,8 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
             torch.mul(part, part, out=tile)
         else:
             tile.copy_(part).square_()
-        total[tiled.kept(cut)] += torch.sum(tile, axes)
+        # torch takes no axes for all of them.
+        total[tiled.kept(cut)] += torch.sum(tile, axes) if axes else tile
     return total
 
 
@@ -83,5 +84,5 @@ def integer_sums(tiled: Tiled) -> torch.Tensor:
     is_converted = tiled.view.dtype in _UNSIGNED
     for cut in tiled.cuts():
         part = tiled.view[cut].to(dtype) if is_converted else tiled.view[cut]
-        total[tiled.kept(cut)] += torch.sum(part, axes, dtype=dtype)
+        total[tiled.kept(cut)] += torch.sum(part, axes, dtype=dtype) if axes else part
     return total
