@@ -117,6 +117,10 @@ def _moduli() -> dict[torch.dtype, Function]:
 # A new tensor on the same storage, so that its owners can be counted.
 _SAME: Final = torch.detach
 
+_AND: Final = predicates.of_truth_values(torch.bitwise_and)
+_OR: Final = predicates.of_truth_values(torch.bitwise_or)
+_XOR: Final = predicates.of_truth_values(torch.bitwise_xor)
+
 ABS: Final = Kernel("abs", torch.abs, {**_rows(_UNSIGNED, _SAME), **_moduli()})
 ACOS: Final = Kernel(
     "acos", torch.acos, {**_real(torch.acos, np.arccos), **_rows(_COMPLEX, special.acos_complex)}
@@ -130,18 +134,22 @@ ASINH: Final = Kernel("asinh", torch.asinh, _real(torch.asinh, np.arcsinh))
 ATAN: Final = Kernel("atan", torch.atan, _real(torch.atan, np.arctan))
 ATAN2: Final = Kernel("atan2", torch.atan2, _real(torch.atan2, np.arctan2))
 ATANH: Final = Kernel("atanh", torch.atanh, _real(torch.atanh, np.arctanh))
-BITWISE_AND: Final = Kernel("bitwise_and", torch.bitwise_and, _same_bits(torch.bitwise_and))
+BITWISE_AND: Final = Kernel(
+    "bitwise_and", torch.bitwise_and, {torch.bool: _AND, **_same_bits(torch.bitwise_and)}
+)
 BITWISE_INVERT: Final = Kernel("bitwise_invert", torch.bitwise_not, _same_bits(torch.bitwise_not))
 BITWISE_LEFT_SHIFT: Final = Kernel(
     "bitwise_left_shift", torch.bitwise_left_shift, _same_bits(torch.bitwise_left_shift)
 )
-BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or, _same_bits(torch.bitwise_or))
+BITWISE_OR: Final = Kernel("bitwise_or", torch.bitwise_or, {torch.bool: _OR, **_same_bits(torch.bitwise_or)})
 BITWISE_RIGHT_SHIFT: Final = Kernel(
     "bitwise_right_shift",
     torch.bitwise_right_shift,
     _on_host(_by_numpy(np.right_shift), unsigned.widened(torch.bitwise_right_shift), unsigned.right_shift),
 )
-BITWISE_XOR: Final = Kernel("bitwise_xor", torch.bitwise_xor, _same_bits(torch.bitwise_xor))
+BITWISE_XOR: Final = Kernel(
+    "bitwise_xor", torch.bitwise_xor, {torch.bool: _XOR, **_same_bits(torch.bitwise_xor)}
+)
 CEIL: Final = _integral(torch.ceil, "ceil")
 CLIP: Final = Kernel(
     "clip",
@@ -203,10 +211,10 @@ LOG1P: Final = Kernel(
 )
 LOG2: Final = Kernel("log2", torch.log2, _real(torch.log2, np.log2))
 LOGADDEXP: Final = Kernel("logaddexp", torch.logaddexp)
-LOGICAL_AND: Final = Kernel("logical_and", torch.logical_and)
+LOGICAL_AND: Final = Kernel("logical_and", _AND)
 LOGICAL_NOT: Final = Kernel("logical_not", torch.logical_not)
-LOGICAL_OR: Final = Kernel("logical_or", torch.logical_or)
-LOGICAL_XOR: Final = Kernel("logical_xor", torch.logical_xor)
+LOGICAL_OR: Final = Kernel("logical_or", _OR)
+LOGICAL_XOR: Final = Kernel("logical_xor", _XOR)
 MAXIMUM: Final = Kernel("maximum", torch.maximum, _choosing(np.maximum, torch.maximum))
 MINIMUM: Final = Kernel("minimum", torch.minimum, _choosing(np.minimum, torch.minimum))
 MULTIPLY: Final = Kernel("multiply", torch.mul, _same_bits(torch.mul))
@@ -289,7 +297,10 @@ IN_PLACE: Final[Mapping[Function, Callable[[Tensor, Tensor], Tensor]]] = {
     torch.mul: Tensor.mul_,
     torch.divide: Tensor.div_,
     torch.bitwise_and: Tensor.bitwise_and_,
+    _AND: predicates.of_truth_values(Tensor.bitwise_and_),
     torch.bitwise_or: Tensor.bitwise_or_,
+    _OR: predicates.of_truth_values(Tensor.bitwise_or_),
     torch.bitwise_xor: Tensor.bitwise_xor_,
+    _XOR: predicates.of_truth_values(Tensor.bitwise_xor_),
 }
 """What writes the values of a function to its first operand, where one pass does."""

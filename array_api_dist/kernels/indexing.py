@@ -55,11 +55,12 @@ def roll(tensor: torch.Tensor, shifts: Mapping[int, int]) -> torch.Tensor:
 
 def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:
     """Return each slab along ``axis`` ``repeats`` times (one count, or one int64 a slab)."""
-    if isinstance(repeats, int) or not tensor.is_cpu:
+    if not tensor.is_cpu:
         return moved_back(torch.repeat_interleave(movable(tensor), repeats, dim=axis), tensor.dtype)
     # torch writes the place of each copy down first.
     values = tensor.resolve_conj().resolve_neg().numpy()
-    return torch.from_numpy(np.repeat(values, repeats.numpy(), axis=axis))
+    counts = repeats if isinstance(repeats, int) else repeats.numpy()
+    return torch.from_numpy(np.repeat(values, counts, axis=axis))
 
 
 def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:

@@ -51,6 +51,11 @@ not_equal: Final = _by_numpy(torch.ne, np.not_equal)
 signbit: Final = _by_numpy(torch.signbit, np.signbit)
 
 
+def of_truth_values(bitwise: Function) -> Function:
+    """Return the ``bitwise`` function of two boolean tensors, as bytes: only those torch broadcasts by vectors."""
+    return lambda x1, x2: bitwise(x1.view(torch.uint8), x2.view(torch.uint8)).view(torch.bool)
+
+
 def truth(x: Tensor) -> Tensor:
     """Return which elements are not zero: a boolean tensor itself."""
     if x.dtype == torch.bool:
