@@ -108,10 +108,12 @@ def test_parts_of_an_eye_are_slices_of_the_whole(dtype, k) -> None:
 @pytest.mark.parametrize("k", [-9, -1, 0, 2, 9])
 @pytest.mark.parametrize("dtype", dt.DTYPES, ids=str)
 def test_parts_of_a_triangle_are_slices_of_the_whole(dtype, k) -> None:
-    whole = np.arange(1, 61).reshape(2, 6, 5).astype(dtype.name)
+    whole = np.arange(1, 121).reshape(2, 2, 6, 5).astype(dtype.name)
     for rows, columns in ((slice(0, 6), slice(0, 5)), (slice(2, 5), slice(1, 4)), (slice(6, 6), slice(0, 5))):
-        part = torch.from_numpy(whole)[:, rows, columns]
+        part = torch.from_numpy(whole)[..., rows, columns]
+        by_columns = torch.from_numpy(np.asfortranarray(part.numpy()))
         for kernel, reference in ((creation.tril, np.tril), (creation.triu, np.triu)):
-            result = kernel(part, k, rows.start, columns.start)
-            assert result.dtype == TORCH[dtype]
-            np.testing.assert_array_equal(result, reference(whole, k)[:, rows, columns])
+            for tensor in (part, by_columns):
+                result = kernel(tensor, k, rows.start, columns.start)
+                assert result.dtype == TORCH[dtype]
+                np.testing.assert_array_equal(result, reference(whole, k)[..., rows, columns])
