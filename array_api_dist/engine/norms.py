@@ -60,8 +60,9 @@ def _power_sum(order: float, dtype: torch.dtype) -> Reduction:
     wide = WIDE.get(dtype, dtype)
 
     def local(tensor: torch.Tensor, axes: tuple[int, ...]) -> State:
-        magnitudes = tensor if order == 1 else tensor.to(wide).pow(order)
-        return (kernels.sum(magnitudes, axes, wide),)
+        if order == 1:
+            return (kernels.blocked_sum(tensor, axes),)
+        return (kernels.sum(tensor.to(wide).pow(order), axes, wide),)
 
     def finish(state: State, count: int) -> torch.Tensor:
         return (state[0] if order == 1 else state[0].pow(1 / order)).to(dtype)
