@@ -74,6 +74,8 @@ def named_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 def _lengths(shape: int | Sequence[int]) -> Sequence[int]:
     """Return the lengths of a ``shape``; of text and bytes, sequences to Python, none."""
+    if type(shape) is tuple:
+        return shape
     if isinstance(shape, Sequence) and not isinstance(shape, (str, bytes)):
         return shape
     return (cast("int", shape),)
@@ -132,7 +134,11 @@ def completed_shape(size: int, shape: int | Sequence[int]) -> Shape:
     ValueError
         If the sizes differ or more than one length is -1.
     """
-    given = tuple(integer(length, "a length of a shape") for length in _lengths(shape))
+    return _completed(size, tuple(integer(length, "a length of a shape") for length in _lengths(shape)))
+
+
+@lru_cache(maxsize=8192)
+def _completed(size: int, given: Shape) -> Shape:
     if any(length < -1 for length in given) or given.count(-1) > 1:
         raise ValueError(f"a shape has non-negative lengths and at most one -1, got {given}")
     known = prod(length for length in given if length != -1)

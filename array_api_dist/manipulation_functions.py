@@ -9,6 +9,7 @@ from array_api_dist import _shapes
 from array_api_dist._arguments import integer
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
+from array_api_dist._partition import Shape
 from array_api_dist._shapes import (
     completed_shape,
     named_axes,
@@ -261,15 +262,22 @@ def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     """
     block = block_of(x, dt.ALL, "reshape")
     target = completed_shape(block.size, shape)
-    needs_copy = ValueError(f"a reshape of {block.shape} to {target} needs a copy, got copy=False")
-    if copy is False and not reshaping.stays(block, target):
-        raise needs_copy
-    result = block if target == block.shape else reshaping.reshape(block, target)
     if copy is False:
-        agreed(block, None if reshaping.is_view(result, block) else needs_copy)
-    if copy:
-        return Array._from_block(result.with_local(result.local.clone()))
-    return _separate(result)
+        return Array._from_block(_reshaped_view(block, target))
+    if target == block.shape and not copy:
+        return _separate(block)
+    result = block if target == block.shape else reshaping.reshape(block, target)
+    return Array._from_block(result.with_local(result.local.clone()) if copy else result)
+
+
+def _reshaped_view(block: Block, shape: Shape) -> Block:
+    """Return a view of ``block`` in another ``shape``; on every rank an error if there is none."""
+    error = ValueError(f"a reshape of {block.shape} to {shape} needs a copy, got copy=False")
+    if not reshaping.stays(block, shape):
+        raise error
+    result = reshaping.reshape(block, shape)
+    agreed(block, None if reshaping.is_view(result, block) else error)
+    return result
 
 
 def roll(x: Array, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Array:
