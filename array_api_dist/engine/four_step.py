@@ -83,8 +83,17 @@ def _columns_of(rule: Transform, block: Block, axis: int, points: int, plan: Pla
         for found in boxes_in(source.start, source.stop, width, low, high)
     ]
     device.communicator.exchange(sends, receives)
+    if rule.half_input:
+        _drop_imaginary(matrix, points, width, low)
     shape = (*flat.shape[:-1], rows, width)
     return Block(matrix.to(matrix.dtype.to_complex()), shape, columns, device)
+
+
+def _drop_imaginary(matrix: torch.Tensor, points: int, width: int, low: int) -> None:
+    """Make real, in place, the points that a Hermitian spectrum has once; other transforms don't look at the rest."""
+    for point in {0, points // 2} if points % 2 == 0 else {0}:
+        row, column = divmod(point, width)
+        matrix[..., row, max(column - low, 0) : max(column - low + 1, 0)].imag.zero_()
 
 
 def _inside(matrix: torch.Tensor, box: Box, low: int) -> torch.Tensor:

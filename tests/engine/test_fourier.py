@@ -104,6 +104,21 @@ def test_points_near_the_largest_number_do_not_overflow_on_the_way() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
+@pytest.mark.usefixtures("nothing_is_small")
+@pytest.mark.parametrize("rule", [IRFFT, HFFT], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("points", [1, 2, 35, 36, 37])
+@pytest.mark.parametrize("imaginary", [torch.nan, torch.inf, 1e30])
+def test_the_points_that_a_hermitian_spectrum_has_once_count_as_real(
+    rule: Transform, points: int, imaginary: float
+) -> None:
+    whole = made(rule, (19,))
+    expected = rule.local(whole, n=points)
+    for point in {0, points // 2} if points % 2 == 0 else {0}:
+        whole[point] = torch.complex(whole[point].real, torch.tensor(imaginary, dtype=torch.float64))
+    for found in transformed(rule, whole, 3, 0, points, "backward"):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 @pytest.mark.parametrize("rule", [FFT, IFFT, RFFT, IRFFT], ids=lambda rule: rule.name)
 @pytest.mark.parametrize(
