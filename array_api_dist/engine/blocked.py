@@ -169,7 +169,7 @@ def eliminate(block: Block, sides: Sequence[torch.Tensor] = ()) -> Eliminated:
                 side.narrow(-2, panel.start, side.shape[-2] - panel.start), factor, pivots, panel.width
             )
         diagonals.append(factor.narrow(-2, 0, panel.width).diagonal(dim1=-2, dim2=-1))
-        exchanges += (pivots != torch.arange(1, panel.width + 1, device=local.device)).sum(-1)
+        exchanges += factors.exchanges(pivots)
     return Eliminated(block, local, deal.panels, torch.cat(diagonals, -1), exchanges)
 
 

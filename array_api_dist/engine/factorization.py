@@ -235,7 +235,7 @@ def det(block: Block) -> Block:
     if whole is not None:
         return _without_matrices(factors.det(whole.local), block, whole.partition)
     made = _eliminated(block)
-    return _without_matrices(made.diagonal.prod(-1) * made.sign, block, REPLICATED)
+    return _without_matrices(factors.det_of_pivots(made.diagonal, made.exchanges), block, REPLICATED)
 
 
 def slogdet(block: Block) -> tuple[Block, Block]:

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from array_api_dist.kernels.tiles import cut_axis
+
 _LARGE: Final = 0.37
 """A component counts as large from this share of the largest one on: few numbers that occur are so far apart."""
 
@@ -20,6 +22,12 @@ _PANEL: Final = 32
 
 _FEW_MATRICES: Final = 16
 """Up to so many are factorized one after another."""
+
+_GROUP: Final = 64
+"""So many numbers near 1 are multiplied before their product is brought near 1."""
+
+_NO_POWER: Final = 2044
+"""A number near 1 times or over this power of two is beyond what float64 holds."""
 
 
 def qr(x: Tensor, *, complete: bool = False) -> tuple[Tensor, Tensor]:
@@ -289,7 +297,54 @@ def _driver(x: Tensor) -> str | None:
 
 def det(x: Tensor) -> Tensor:
     """Return the determinants (...)."""
-    return _with_nans(torch.linalg.det(x), x, axes=0)
+    # The transposed is what LAPACK takes as it is.
+    made, pivots = lu(x.mT)
+    return det_of_pivots(made.diagonal(0, -2, -1), exchanges(pivots))
+
+
+def det_of_pivots(pivots: Tensor, exchanged: Tensor) -> Tensor:
+    """Return the determinants (...): the products of the diagonals (..., M) of U, after so many exchanges of rows (...)."""
+    products = pivots.prod(-1) if _multiply_safely(pivots) else _scaled_product(pivots)
+    return torch.where(exchanged % 2 == 0, products, -products)
+
+
+def _multiply_safely(values: Tensor) -> bool:
+    """Return whether the product of any numbers along the last axis is within the range of their type."""
+    if not values.is_cpu or values.numel() == 0:
+        # To look would make an accelerator wait.
+        return values.numel() == 0
+    limits = torch.finfo(values.dtype)
+    low, high = torch.aminmax(values.abs())
+    share = 1.0 / values.shape[-1]
+    return bool(low.item() >= limits.tiny**share and high.item() <= (limits.max / 2) ** share)
+
+
+def _scaled_product(values: Tensor) -> Tensor:
+    """Return the products along the last axis: of numbers near 1, and what powers of two they lack, added up."""
+    wide, powers = _near_one(values.to(torch.complex128 if values.is_complex() else torch.float64))
+    while wide.shape[-1] > 1:
+        ones = wide.new_ones((*wide.shape[:-1], -wide.shape[-1] % _GROUP))
+        groups = cut_axis(torch.cat((wide, ones), -1), wide.ndim - 1, _GROUP)
+        wide, more = _near_one(groups.prod(-1))
+        powers = powers.sum(-1, keepdim=True) + more.sum(-1, keepdim=True)
+    # Half of a power that leads out of the range is within it, and so is not infinite beside a zero.
+    half = torch.floor(powers.clamp_(-_NO_POWER, _NO_POWER) / 2)
+    parts = torch.view_as_real(wide.to(torch.complex128))
+    parts = torch.ldexp(torch.ldexp(parts, half.unsqueeze(-1)), (powers - half).unsqueeze(-1))
+    product = torch.view_as_complex(parts) if wide.is_complex() else parts[..., 0]
+    return product.squeeze(-1).to(values.dtype)
+
+
+def _near_one(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return numbers, their larger component in [1/2, 1), and to what powers of two, in float64, they are lowered."""
+    if not values.is_complex():
+        mantissas, exponents = torch.frexp(values)
+        return mantissas, exponents.to(torch.float64)
+    mantissas, exponents = torch.frexp(torch.view_as_real(values))
+    # A zero has the exponent 0.
+    exponents = exponents.to(torch.float64).masked_fill_(mantissas == 0, -_NO_POWER)
+    most = exponents.amax(-1, keepdim=True)
+    return torch.view_as_complex(torch.ldexp(mantissas, exponents - most)), most.squeeze(-1)
 
 
 def slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -314,6 +369,12 @@ def lu(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return L below the diagonal and U from there on, in one, and the rows (from 1) that were exchanged for each column."""
     made, pivots, _ = torch.linalg.lu_factor_ex(x)
     return _with_nans(made, x, axes=2), pivots
+
+
+def exchanges(pivots: Tensor) -> Tensor:
+    """Return how many rows :func:`lu` exchanged."""
+    own = torch.arange(1, pivots.shape[-1] + 1, dtype=pivots.dtype, device=pivots.device)
+    return (pivots != own).sum(-1)
 
 
 def _with_nans(result: Tensor, x: Tensor, axes: int) -> Tensor:

@@ -198,6 +198,16 @@ def test_determinants_and_inverses(ranks: int, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_determinants_do_not_overflow_on_the_way(ranks: int, dtype: torch.dtype) -> None:
+    far = 2.0 ** (345 if dtype == torch.complex128 else 43)
+    scales = torch.tensor([far, far, far, 1 / far, 1 / far, 1 / far, 1.0], dtype=dtype)
+    whole = made((7, 7), dtype) + 3 * torch.eye(7, dtype=dtype)
+    for (determinant,) in found(engine.det, whole * scales, ranks):
+        assert_close(determinant, torch.linalg.det(whole), scale=10)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize(
     ("matrix_shape", "side_shape"),
     [

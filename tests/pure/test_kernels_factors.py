@@ -149,3 +149,38 @@ def test_equal_components_decide_alike_whatever_is_rounded() -> None:
         _, vectors = factors.eigh(x)
         half = 0.5**0.5
         assert close(vectors, torch.tensor([[half, half], [-half, half]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_determinant_in_range_is_found_whatever_its_factors_are(dtype: torch.dtype) -> None:
+    far = 2.0**100 if dtype in {torch.float32, torch.complex64} else 2.0**1000
+    cases = {
+        "overflow": ([far, 3 * far, 5 / far, 1 / far], 15),
+        "underflow": ([1 / far, 3 / far, 5 * far, far], 15),
+        "few digits on the way": ([1 / far, 3 * far**-0.33, 5 * far, far**0.33], 15),
+        "both": ([far, far, 1 / far] * 22 + [1 / far] * 22, 1),
+        "no range at all": ([far, far, 0.0], 0),
+        "above": ([far, -far], -torch.inf),
+        "below": ([1 / far, 1 / far], 0),
+        "none": ([], 1),
+    }
+    for name, (pivots, expected) in cases.items():
+        found = factors.det(torch.diag(torch.tensor(pivots, dtype=dtype)))
+        assert found.dtype == dtype
+        number = complex(found).real
+        assert number == expected or abs(number - expected) < 64 * torch.finfo(dtype).eps, (name, number)
+    if dtype.is_complex:
+        turned = torch.diag(torch.tensor([far * 1j, far, (3 + 4j) / far, 1 / far], dtype=dtype))
+        assert complex(factors.det(turned)) == -4 + 3j
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(3, 130, 130), (0, 3, 3), (2, 0, 0), (4, 1, 1)], ids=str)
+def test_determinants_are_the_products_of_signs_and_exponentials(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    for scale in (0.08, 0.05, 0.5):
+        x = made(shape, dtype) * scale
+        sign, logarithm = torch.linalg.slogdet(x.to(torch.complex128 if dtype.is_complex else torch.float64))
+        expected = (sign * torch.exp(logarithm)).to(dtype)
+        assert torch.allclose(factors.det(x), expected, rtol=1e5 * torch.finfo(dtype).eps, atol=0)
