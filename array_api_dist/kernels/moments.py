@@ -38,6 +38,8 @@ Moments: TypeAlias = tuple[torch.Tensor, ...]
 _PIECE_NBYTES: Final = 1 << 20
 _MOST_ROWS: Final = 1 << 7
 _MOST_COLUMNS: Final = 1 << 12
+# Up to so many elements torch's recurrence, in double precision, is quicker than two passes, and loses a digit at most.
+_FEW: Final = {torch.float32: 1 << 10, torch.float64: 1 << 6}
 
 
 def moments(tensor: torch.Tensor, axes: Axes) -> Moments:
@@ -81,7 +83,7 @@ def _found(tensor: torch.Tensor, axes: Axes, count: int, *, is_exact: bool) -> F
 
 
 def _found_small(tensor: torch.Tensor, axes: Axes, count: int) -> Found:
-    """Return mean, M2 and rest by torch's own recurrence, in which infinities make the mean NaN.
+    """Return mean, M2 and rest in double precision, of which infinities make the mean NaN.
 
     It loses as many digits as the mean is larger than the deviations: more than float64 has beyond float32.
     """
@@ -90,13 +92,28 @@ def _found_small(tensor: torch.Tensor, axes: Axes, count: int) -> Found:
     if tensor.dtype == torch.float64:
         origin = _first(values, axes)
         values = values - origin
-    variance, mean = torch.var_mean(values, axes, correction=0)
+    if _are_few(tensor):
+        variance, mean = torch.var_mean(values, axes, correction=0)
+        square = variance.mul_(count)
+    else:
+        mean, square = _in_two_passes(values, axes)
     rest = None
     if origin is not None:
         mean, rest = two_sum(origin.reshape(mean.shape), mean)
     if not math.isfinite(mean.sum().item()):
         mean = torch.where(torch.isnan(mean), torch.mean(tensor.to(torch.float64), axes), mean)
-    return mean, variance.mul_(count), rest
+    return mean, square, rest
+
+
+def _are_few(tensor: torch.Tensor) -> bool:
+    """Return whether torch's recurrence does: on the host it is slow, and loses a digit for ten elements."""
+    return not tensor.is_cpu or tensor.numel() <= _FEW[tensor.dtype]
+
+
+def _in_two_passes(values: torch.Tensor, axes: Axes) -> Pair:
+    """Return mean and M2 of ``values`` in double precision, which are overwritten."""
+    mean = values.mean(axes, keepdim=True)
+    return mean.squeeze(axes), values.sub_(mean).square_().sum(axes)
 
 
 def _first(values: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -305,18 +322,21 @@ def variance(tensor: torch.Tensor, axes: Axes, divisor: float, *, root: bool) ->
 
     A divisor that is not positive counts as zero, as in NumPy and torch.
     """
+    count = math.prod(tensor.shape[axis] for axis in axes)
     if axes and divisor > 0 and tensor.numel() and (is_converted(tensor) or not tensor.is_cpu):
-        correction = math.prod(tensor.shape[axis] for axis in axes) - divisor
+        correction = count - divisor
         found = _one_pass(tensor, axes, correction)
         if found is not None:
             return torch.sqrt(found[0]) if root else found[0]
         kernel = torch.std if root else torch.var
         values = tensor.to(torch.float64)
         if tensor.dtype == torch.float64:
-            # Its recurrence loses as many digits as the mean is larger than the deviations.
+            # Digits are lost as the mean is larger than the deviations.
             values = values - _first(values, axes)
+        if not _are_few(tensor):
+            square = _in_two_passes(values, axes)[1]
+            return variance_of_square(square, divisor, tensor.dtype, root=root)
         return cast(kernel(values, axes, correction=correction), tensor.dtype)
-    count = math.prod(tensor.shape[axis] for axis in axes)
     square = (
         _found(tensor, axes, count, is_exact=False)[1]
         if count and tensor.numel()

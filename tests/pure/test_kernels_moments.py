@@ -140,12 +140,27 @@ def test_an_outlier_in_front_costs_no_precision_that_matters() -> None:
     assert square == pytest.approx(values.numpy().var() * len(values), rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((20000,), (0,)), ((4000, 5), (0,)), ((5, 4000), (1,)), ((60,), (0,))]
+)
+def test_an_order_of_few_elements_costs_no_digit(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    normal = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    outlier = normal.clone()
+    outlier[(1,) * len(shape)] = 1e20
+    for values in (outlier, torch.sort(normal * 100, axes[0]).values):
+        _check(values, axes, 16 * torch.finfo(torch.float64).eps)
+        found = kernels.variance(values, axes, math.prod(values.shape[axis] for axis in axes), root=False)
+        expected = _truth(values, axes)[1] / math.prod(values.shape[axis] for axis in axes)
+        np.testing.assert_allclose(found.numpy(), expected.astype(np.float64), rtol=16 * np.finfo(float).eps)
+
+
 def test_moments_with_nan_or_infinity() -> None:
     values = torch.ones(4, 3)
     values[1, 0], values[0, 1], values[2, 2] = torch.nan, torch.inf, -torch.inf
-    _, mean, square, *_ = kernels.moments(values, (0,))
-    np.testing.assert_array_equal(mean, [np.nan, np.inf, -np.inf])
-    assert torch.isnan(square).all()
+    for dtype, copies in itertools.product((torch.float32, torch.float64), (1, 30)):
+        _, mean, square, *_ = kernels.moments(values.to(dtype).repeat(copies, 1), (0,))
+        np.testing.assert_array_equal(mean, [np.nan, np.inf, -np.inf])
+        assert torch.isnan(square).all()
     assert torch.isnan(kernels.moments(values.repeat(30000, 1), (0,))[2]).all()
 
 
