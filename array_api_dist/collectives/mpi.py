@@ -52,6 +52,8 @@ _OPERATIONS: Final[dict[str, MPI.Op]] = {
     "LAND": MPI.LAND,
     "LOR": MPI.LOR,
 }
+# Vectors of these Open MPI adds up with saturation; integers must wrap.
+_SATURATED: Final = {torch.int8, torch.int16, torch.uint8, torch.uint16}
 _EXTREMES: Final[dict[str, np.ufunc]] = {"MIN": np.minimum, "MAX": np.maximum}
 
 # Of so few ranks so few bytes are compared in less time than they are turned into integers and back.
@@ -211,7 +213,7 @@ class MpiCommunicator(BaseCommunicator):
         return _MpiRequest(requests, (outgoing, incoming))
 
     def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
-        if operator.native is None:
+        if operator.native is None or (operator.native == "SUM" and tensor.dtype in _SATURATED):
             return None
         source = packed(tensor)
         if not operator.native_floating and (tensor.is_floating_point() or tensor.is_complex()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from itertools import accumulate
 
 import pytest
@@ -12,9 +13,11 @@ from array_api_dist.collectives import Communicator, Piece, State, operators
 from array_api_dist.collectives.trace import trace
 from array_api_dist.kernels import moments as moment_kernels
 from array_api_dist.kernels.dtypes import TORCH
+from array_api_dist.kernels.elementwise import ADD, MULTIPLY
 
 DTYPES = list(TORCH.values())
 NUMBERS = [dtype for dtype in DTYPES if dtype != torch.bool]
+INTEGERS = [dtype for dtype in NUMBERS if not dtype.is_floating_point and not dtype.is_complex]
 
 
 def numbers(rank: int, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -85,6 +88,18 @@ def allreduce(communicator: Communicator, dtype: torch.dtype) -> None:
             assert found.dtype == dtype
             torch.testing.assert_close(found.to(torch.complex128), wide)
             everywhere_the_same(communicator, found)
+
+
+def wrapping(communicator: Communicator, dtype: torch.dtype) -> None:
+    """Integers wrap, in vectors of every width."""
+    limits = torch.iinfo(dtype)
+    for length in (1, 7, 100, 1 << 17):
+        states = [
+            torch.full((length,), limits.max - 5 * rank, dtype=dtype) for rank in range(communicator.ranks)
+        ]
+        for operator, kernel in ((operators.SUM, ADD), (operators.PROD, MULTIPLY)):
+            (found,) = communicator.allreduce((states[communicator.rank],), operator)
+            equal(found, reduce(kernel.for_dtype(dtype), states))
 
 
 def extremes(communicator: Communicator, dtype: torch.dtype) -> None:
@@ -232,6 +247,7 @@ CASES: list[tuple[Case, list[torch.dtype]]] = [
     (broadcast, DTYPES),
     (allgather, DTYPES),
     (allreduce, DTYPES),
+    (wrapping, INTEGERS),
     (extremes, [torch.float32, torch.float64]),
     (large_states, [torch.float64, torch.int32]),
     (positions, [torch.int64, torch.uint64, torch.float32]),
