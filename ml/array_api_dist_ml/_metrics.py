@@ -217,10 +217,7 @@ class Form:
 def form_of(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> Form:
     """Return how the metric of that name, or the callable, is computed."""
     if not isinstance(metric, str):
-        given = metric
-        return Form(
-            lambda x, y, _elements: given(x.values[:, None, :], y.values[None, :, :]), takes_whole_rows=True
-        )
+        return Form(_of_pairs(metric), takes_whole_rows=True)
     exact = _by_differences(_square)
     squares = Form(exact) if precise else Form(_expanded, of_extremes=exact)
     forms = {
@@ -235,6 +232,25 @@ def form_of(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> F
         "cosine": Form(_cosine, of_extremes=_cosine_of_extremes),
     }
     return forms[metric]
+
+
+def _of_pairs(metric: Metric) -> Kernel:
+    """Return the kernel that asks a ``metric`` of one's own, whose answers may be of any data type.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if it does not give a number for each pair.
+    """
+
+    def kernel(x: Rows, y: Rows, _elements: int) -> Array:
+        values = metric(x.values[:, None, :], y.values[None, :, :])
+        pairs = (x.values.shape[0], y.values.shape[0])
+        if tuple(values.shape) != pairs:
+            raise ValueError(f"metric must return an array of shape {pairs}, got {tuple(values.shape)}")
+        return array_namespace(values).astype(values, x.values.dtype, copy=False)
+
+    return kernel
 
 
 def _decay(gamma: float) -> Callable[[Array], Array]:

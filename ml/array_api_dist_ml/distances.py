@@ -354,22 +354,29 @@ def nearest(
     moves = is_spread(x) or not is_spread(y) or prod(y.shape) <= prod(x.shape)
     distances = xp.full_like(xp.broadcast_to(x[:, :1], (x.shape[0], k)), inf)
     indices = xp.zeros_like(distances, dtype=xp.int64)
+    if x.shape[0] == 0:
+        return distances, indices
+    # A NaN, which only a metric of one's own may give, comes last when sorted.
+    few = 0 if callable(metric) else FEW
     for rows, place, values in _Meeting(x, y, form, moves=moves).blocks():
-        fresh = _smallest(values, min(k, values.shape[1]))
+        fresh = _smallest(values, min(k, values.shape[1]), few=few)
         kept = min(k, place.start)
         found = xp.concat([distances[rows, :kept], xp.take_along_axis(values, fresh, axis=1)], axis=1)
         numbers = xp.concat([indices[rows, :kept], fresh + place.start], axis=1)
         # Those kept come from rows before: of equal distances theirs are the first.
-        chosen = _smallest(found, min(k, place.stop))
+        chosen = _smallest(found, min(k, place.stop), few=few)
         distances[rows, : chosen.shape[1]] = xp.take_along_axis(found, chosen, axis=1)
         indices[rows, : chosen.shape[1]] = xp.take_along_axis(numbers, chosen, axis=1)
     return form.finish(distances), indices
 
 
-def _smallest(values: Array, count: int) -> Array:
-    """Return the places (n, count) of the smallest values of each row, ascending, the first of equal ones first."""
+def _smallest(values: Array, count: int, *, few: int) -> Array:
+    """Return the places (n, count) of the smallest values of each row, ascending, the first of equal ones first.
+
+    Up to ``few`` of them are looked for one after the other, among values that are no NaNs; more are sorted.
+    """
     xp = array_namespace(values)
-    if count > FEW:
+    if count > few:
         return xp.argsort(values, axis=1, stable=True)[:, :count]
     found = [xp.argmin(values, axis=1, keepdims=True)]
     if count > 1:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.spatial.distance
+from array_api_compat import array_namespace
 from spaces import RANKS, Space, host
 
 import array_api_dist as xp
@@ -81,6 +82,60 @@ def test_a_callable_gets_arrays_of_the_namespace(space: Space) -> None:
 
     found = ml.cdist(space.array(X), space.array(Y), canberra)
     np.testing.assert_allclose(host(found), scipy.spatial.distance.cdist(X, Y, "canberra"), rtol=1e-12)
+
+
+def _unlike(a: Any, b: Any) -> Any:
+    xp = array_namespace(a)
+    return xp.count_nonzero(a != b, axis=2)
+
+
+def _unequal(a: Any, b: Any) -> Any:
+    return array_namespace(a).any(a != b, axis=2)
+
+
+def _in_double_precision(a: Any, b: Any) -> Any:
+    xp = array_namespace(a)
+    return xp.astype(xp.sum(xp.abs(a - b), axis=2), xp.float64)
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("metric", [_unlike, _unequal, _in_double_precision])
+def test_a_callable_may_give_any_data_type(space: Space, metric: _metrics.Metric, dtype: str) -> None:
+    x, y = (np.round(values).astype(dtype) for values in (X, Y))
+    expected = np.asarray(metric(x[:, None, :], y[None, :, :]), dtype)
+    found = ml.cdist(space.array(x), space.array(y), metric)
+    assert found.dtype == getattr(space.xp, dtype)
+    np.testing.assert_array_equal(host(found), expected)
+    for k in (1, 3, 9):
+        distances, indices = ml.nearest(space.array(x), space.array(y), k, metric)
+        order = np.argsort(expected, axis=1, kind="stable")[:, :k]
+        np.testing.assert_array_equal(host(indices), order)
+        np.testing.assert_array_equal(host(distances), np.take_along_axis(expected, order, axis=1))
+
+
+@pytest.mark.usefixtures("_blocks")
+@pytest.mark.parametrize("k", [1, 3, 9, 11])
+def test_a_distance_that_is_nan_comes_last(space: Space, k: int) -> None:
+    def of_even_sum(a: Any, b: Any) -> Any:
+        xp = array_namespace(a)
+        sums = xp.abs(xp.sum(a, axis=2) + xp.sum(b, axis=2))
+        return xp.where(sums % 2.0 == 0.0, sums, xp.asarray(np.nan, dtype=sums.dtype))
+
+    x, y = (np.round(3.0 * values) for values in (X, Y))
+    expected = np.asarray(of_even_sum(x[:, None, :], y[None, :, :]))
+    order = np.argsort(expected, axis=1, kind="stable")[:, :k]
+    distances, indices = ml.nearest(space.array(x), space.array(y), k, of_even_sum)
+    np.testing.assert_array_equal(host(indices), order)
+    np.testing.assert_array_equal(host(distances), np.take_along_axis(expected, order, axis=1))
+
+
+def test_a_callable_gives_a_number_for_each_pair(space: Space) -> None:
+    for act in (ml.cdist, lambda x, y, metric: ml.nearest(x, y, 2, metric)):
+        with pytest.raises(
+            ValueError, match=r"metric must return an array of shape \(17, 11\), got \(17, 1, 3\)"
+        ):
+            act(space.array(X), space.array(Y), lambda a, _b: a)
 
 
 def test_data_types_meet(space: Space) -> None:
@@ -227,5 +282,7 @@ def test_what_is_no_array_is_told_and_no_rows_have_no_neighbours(space: Space) -
     for act in (lambda: ml.cdist(None), lambda: ml.nearest(None, x, 1), lambda: ml.nearest(x, None, 1)):  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="array"):
             act()
-    distances, indices = ml.nearest(x[:0, :], x, 2)
-    assert distances.shape == indices.shape == (0, 2)
+    for metric in _metrics.METRICS:
+        if metric != "rbf":
+            distances, indices = ml.nearest(x[:0, :], x, 2, metric, precise=True)
+            assert distances.shape == indices.shape == (0, 2)
