@@ -86,9 +86,12 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
 
 def _variance(xp: Namespace, x: Array, axis: Axis, correction: float, *, keepdims: bool) -> Array:
     check_real("correction", correction)
-    normal_axes(x, axis)
+    axes = normal_axes(x, axis)
     x = as_float64(xp, x)
     with quiet():
+        if not axes:
+            # Not every namespace corrects the variance of one number.
+            return (x - x) * _per_freedom(1.0, 1, correction)
         # Not every namespace's own variance is accurate where the mean is large (torch's loses half the digits).
         away = x - xp.mean(x, axis=axis, keepdims=True)
         return xp.var(away, axis=axis, correction=correction, keepdims=keepdims)
@@ -128,7 +131,9 @@ def _moments(xp: Namespace, x: Array, axis: Axis, *, order: int) -> _Moments:
     for power in others:
         fourth = power - first * (4.0 * third - 6.0 * first * second + 3.0 * first * square)
     third = third - first * (3.0 * second - 2.0 * square)
-    return _Moments(center + first, second - square, third, fourth)
+    # An infinite mean has no rounding to correct.
+    mean = xp.where(xp.isfinite(center), center + first, center)
+    return _Moments(mean, second - square, third, fourth)
 
 
 def _of_moments(
@@ -145,7 +150,7 @@ def _of_moments(
             inner = tuple(each + 1 for each in axes)
             result = _of_moments(xp, folded, (0, *inner) if 0 in axes else inner, order, function)
             return xp.reshape(result, tuple(1 if at in axes else n for at, n in enumerate(x.shape)))
-    if along in axes or spread_axis(x) in axes or len(slices) <= 1:
+    if along in axes or spread_axis(x) in axes or len(slices) <= 1 or math.prod(x.shape) == 0:
         return function(_moments(xp, x, axis, order=order))
     kept = tuple(slice(0, 1) if each in axes else slice(None) for each in range(x.ndim))
     result = xp.empty_like(x[kept], dtype=xp.float64)
@@ -200,7 +205,8 @@ def _blocks(x: Array) -> tuple[int, list[slice]]:
     if along == 0:
         return 0, local_blocks(x, size, max(elements, held // MOST_BLOCKS) if spread == 0 else elements)
     step = max(1, -(-x.shape[along] // pieces))
-    return along, [slice(start, start + step) for start in range(0, max(x.shape[along], 1), step)]
+    n = x.shape[along]
+    return along, [slice(start, min(start + step, n)) for start in range(0, max(n, 1), step)]
 
 
 def _parts(x: Array) -> int:

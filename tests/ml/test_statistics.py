@@ -178,12 +178,17 @@ def test_several_axes_are_numpys(space: Space, axis: tuple[int, ...], keepdims: 
     np.testing.assert_allclose(host(found.mean), CUBE.mean(axis=axis), rtol=1e-14)
 
 
+@pytest.mark.parametrize("elements", [7, 30])
 @pytest.mark.parametrize("shortest_run", [1, 64])
 @pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (0, 2), (1, 2)], ids=str)
 def test_moments_do_not_depend_on_blocks(
-    space: Space, axis: int | tuple[int, ...] | None, shortest_run: int, monkeypatch: pytest.MonkeyPatch
+    space: Space,
+    axis: int | tuple[int, ...] | None,
+    shortest_run: int,
+    elements: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(statistics, "BLOCK_ELEMENTS", 7)
+    monkeypatch.setattr(statistics, "BLOCK_ELEMENTS", elements)
     monkeypatch.setattr(statistics, "SHORTEST_RUN", shortest_run)
     far = 1e6 + CUBE
     for data in (far, far.astype("float32"), far.transpose(2, 1, 0), far[:0, :, :]):
@@ -194,6 +199,43 @@ def test_moments_do_not_depend_on_blocks(
             with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):
                 expected = reference(exact, axis=axis)
             np.testing.assert_allclose(host(function(x, axis=axis)), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(8, 0), (0, 8), (8, 0, 3)], ids=str)
+def test_no_values_have_no_moments_in_blocks_either(
+    space: Space, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "BLOCK_ELEMENTS", 3)
+    data = np.zeros(shape)
+    x = space.array(data)
+    for axis in range(len(shape)):
+        for keepdims in (False, True):
+            expected = np.full(data.sum(axis=axis, keepdims=keepdims).shape, np.nan)
+            for function in (ml.skewness, ml.kurtosis):
+                with warnings.catch_warnings(action="ignore"):
+                    found = function(x, axis=axis, keepdims=keepdims)
+                np.testing.assert_array_equal(host(found), expected)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_an_infinite_mean_is_described(space: Space, axis: int | None) -> None:
+    data = TABLE.copy()
+    data[2, 1], data[5, 3], data[7, 3] = np.inf, -np.inf, np.inf
+    with np.errstate(invalid="ignore"):
+        expected = data.mean(axis=axis)
+    for found in (ml.mean(space.array(data), axis=axis), ml.describe(space.array(data), axis=axis).mean):
+        np.testing.assert_allclose(host(found), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("correction", [0.0, 0.5, 1.0, 2.0])
+def test_the_variance_along_no_axes_is_numpys(space: Space, correction: float) -> None:
+    data = np.asarray([[1.0, np.nan, 3.0], [np.inf, 0.0, -2.0]])
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        expected = data.var(axis=(), ddof=correction)
+    for function in (ml.var, ml.std):
+        np.testing.assert_array_equal(
+            host(function(space.array(data), axis=(), correction=correction)), expected
+        )
 
 
 def test_quantiles_between_infinities_are_infinite(space: Space) -> None:
