@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
@@ -13,6 +15,7 @@ from array_api_dist_ml._namespace import (
     constant,
     device,
     elements_at_once,
+    eps_of,
     local_blocks,
     on_host,
     row_squares,
@@ -21,6 +24,8 @@ from array_api_dist_ml._namespace import (
 
 # How many numbers a byte tells apart.
 _BYTE: Final = 1 << 8
+# So many roundings a sum may be off.
+_ROUNDINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,8 @@ def _weighted(belongs: Array, weights: Array | None, dtype: Any) -> Array:
 def update(data: Data, members: Members, centers: Array) -> Array:
     """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
 
+    As in scikit-learn those that are empty in spite of it, or gave all their rows, go to the biggest cluster's mean.
+
     Extra memory: n k. Communication: an allreduce of k sums (where the rows are shifted for each block of n k / 2
     numbers), where they are weighted one of k weights; more when a cluster is empty.
     """
@@ -188,10 +195,13 @@ def update(data: Data, members: Members, centers: Array) -> Array:
     least = float(members.fewest) if data.weights is None else float(xp.min(sizes))
     if least > 0.0:
         return sums / sizes[:, None]
+    before = sizes
     sums, sizes = _relocate(data, members.labels(), centers, sums, sizes)
-    held = sizes > 0
+    # What is left of a cluster that gave all its rows is rounding.
+    held = sizes > _ROUNDINGS * eps_of(xp, sizes) * before
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
-    return xp.where(held[:, None], means, centers)
+    biggest = xp.take(means, xp.reshape(xp.argmax(sizes), (1,)), axis=0)
+    return xp.where(held[:, None], means, biggest)
 
 
 def _sums(data: Data, members: Members) -> tuple[Array, Array]:
@@ -225,9 +235,7 @@ def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Arr
         distances = xp.where(data.weights > 0, distances, xp.zeros_like(distances))
     places = xp.arange(rows.shape[0], dtype=xp.int64, device=device(rows))
     clusters = xp.arange(centers.shape[0], dtype=labels.dtype, device=device(rows))
-    for empty in range(centers.shape[0]):
-        if float(sizes[empty]) != 0.0:
-            continue
+    for empty in np.flatnonzero(on_host(sizes) == 0.0).tolist():
         farthest = xp.reshape(xp.argmax(distances), (1,))
         if float(xp.take(distances, farthest)[0]) == 0.0:
             # Fewer distinct rows than clusters: nothing to move.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,35 @@ def test_empty_clusters_move_to_the_farthest_rows(space: Space) -> None:
         np.sort(host(found.cluster_centers_), axis=0), np.sort(expected.cluster_centers_, axis=0)
     )
     assert found.inertia_ == pytest.approx(expected.inertia_)
+
+
+@pytest.mark.parametrize("max_iter", [1, 300])
+@pytest.mark.parametrize(
+    ("table", "start"),
+    [([0.0, 0.0, 3.0, 9.0], [1.0, 6.0, 100.0]), ([1.0, 1.0, 3.0, 3.0, 3.0], [1.0, 3.0, 50.0, 60.0])],
+    ids=["gave its only row", "nothing to give"],
+)
+def test_clusters_that_stay_empty_go_to_the_biggest(
+    space: Space, table: list[float], start: list[float], max_iter: int
+) -> None:
+    x, centers = np.asarray(table)[:, None], np.asarray(start)[:, None]
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        expected = Reference(len(start), init=centers, n_init=1, max_iter=max_iter).fit(x)
+        found = ml.KMeans(len(start), init=space.array(centers), max_iter=max_iter).fit(space.array(x))
+    np.testing.assert_allclose(host(found.cluster_centers_), expected.cluster_centers_, atol=1e-14)
+    np.testing.assert_array_equal(host(found.labels_), expected.labels_)
+    assert found.n_iter_ == expected.n_iter_
+
+
+def test_what_rounding_leaves_of_a_cluster_is_no_weight(space: Space) -> None:
+    x, start = np.asarray([[0.0], [0.0], [10.0], [10.5]]), np.asarray([[0.0], [8.0], [100.0], [200.0]])
+    # 0.1 + 0.2 - 0.2 - 0.1 is not 0.
+    weights = np.asarray([1.0, 1.0, 0.1, 0.2])
+    with pytest.warns(ConvergenceWarning, match="distinct clusters"):
+        found = ml.KMeans(4, init=space.array(start), max_iter=1).fit(
+            space.array(x), sample_weight=space.array(weights)
+        )
+    np.testing.assert_allclose(host(found.cluster_centers_)[:, 0], [0.0, 0.0, 10.5, 10.0], atol=1e-14)
 
 
 def test_a_row_as_near_to_several_centres_belongs_to_the_first(space: Space) -> None:
