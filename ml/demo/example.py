@@ -73,13 +73,25 @@ def namespace(name: str) -> Any:
 
 
 def loaded(xp: Any, path: Path) -> Any:
-    """Return the flights (n, 18) as an array of ``xp``; of this package's, each rank reads its rows."""
+    """Return the flights (n, 18) as an array of ``xp``; of this package's, each rank reads its rows.
+
+    Raises
+    ------
+    ValueError
+        If the data set has another number of columns.
+    """
     if xp.__name__ == DISTRIBUTED:
         from array_api_dist.io import load_hdf5
 
-        return load_hdf5(path, DATASET)
-    with h5py.File(path, "r") as file:
-        return xp.asarray(np.asarray(file[DATASET]))
+        table = load_hdf5(path, DATASET)
+    else:
+        with h5py.File(path, "r") as file:
+            table = xp.asarray(np.asarray(file[DATASET]))
+    if table.ndim != 2 or table.shape[1] != len(COLUMNS):
+        raise ValueError(
+            f"the flights are a table of {len(COLUMNS)} columns, got a data set of shape {tuple(table.shape)} in {path}"
+        )
+    return table
 
 
 def split_columns(xp: Any, table: Any) -> tuple[Any, Any]:

@@ -55,6 +55,18 @@ def test_a_missing_file_is_told_once(tmp_path: Path) -> None:
     assert done.stdout.count("existing file, got none.h5") == 1
 
 
+@pytest.mark.parametrize("namespace", ["array_api_dist", "numpy"])
+@pytest.mark.parametrize("shape", [(300, 20), (18,)], ids=str)
+def test_a_file_of_other_columns_is_refused(tmp_path: Path, shape: tuple[int, ...], namespace: str) -> None:
+    flights = tmp_path / "others.h5"
+    with h5py.File(flights, "w") as file:
+        file["flights"] = np.random.default_rng(1).normal(size=shape)
+    options = ("--file", str(flights), "--output", str(tmp_path), "--xp", namespace, "--ranks", "1")
+    done = run("lasso_path.py", *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"the flights are a table of 18 columns, got a data set of shape {shape}" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
