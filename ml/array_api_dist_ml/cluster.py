@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from array_api_dist_ml import _lloyd, _seeding
@@ -319,6 +319,9 @@ def initial_centers(
     ValueError
         On every rank, if a parameter or the data are unfit, or there are fewer rows than clusters.
     """
+    options = {"n_clusters": n_clusters, "init": init, "random_state": random_state}
+    constraints = {name: KMeans._parameter_constraints[name] for name in options}
+    validate_parameter_constraints(constraints, options, "initial_centers")
     model = KMeans(n_clusters, init=init, random_state=random_state)
     data = model._prepared(X, sample_weight)[0]
     centers = model._initial(data, _seeding.generator_of(random_state))

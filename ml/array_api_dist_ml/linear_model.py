@@ -254,10 +254,16 @@ def lasso_path(
     -----
     Communication: that of one fit of ``Lasso``, however many penalties; of as many fits where columns outnumber rows.
     """
-    wanted = _penalties(alphas, eps)
-    model = Lasso(fit_intercept=fit_intercept, positive=positive, max_iter=max_iter, tol=tol)
-    model._validate_params()
-    table, target = checked_pair(model, X, y)
+    options: dict[str, Any] = {
+        "fit_intercept": fit_intercept,
+        "positive": positive,
+        "max_iter": max_iter,
+        "tol": tol,
+    }
+    constraints = _PATH_CONSTRAINTS | {name: Lasso._parameter_constraints[name] for name in options}
+    validate_parameter_constraints(constraints, {"eps": eps, "alphas": alphas, **options}, "lasso_path")
+    wanted = _penalties(alphas)
+    table, target = checked_pair(Lasso(**options), X, y)
     data = _centered(table, target, fit_intercept=fit_intercept)
     reduced = problem(data.xp, data.table, data.target)
     rows = table.shape[0]
@@ -283,15 +289,14 @@ _PATH_CONSTRAINTS: Final[dict[str, list[object]]] = {
 }
 
 
-def _penalties(alphas: int | Sequence[float], eps: float) -> int | list[float]:
+def _penalties(alphas: int | Sequence[float]) -> int | list[float]:
     """Return the penalties as floats, or how many are wanted.
 
     Raises
     ------
     ValueError
-        If ``alphas`` or ``eps`` is unfit.
+        If one is negative or not finite, or there is none.
     """
-    validate_parameter_constraints(_PATH_CONSTRAINTS, {"eps": eps, "alphas": alphas}, "lasso_path")
     if isinstance(alphas, Integral):
         return int(alphas)
     # Every rank has equal ones, as of all that is no array of the namespace.

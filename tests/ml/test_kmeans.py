@@ -212,6 +212,12 @@ def test_verbose_shows_the_inertia(space: Space, capsys: pytest.CaptureFixture[s
 
 REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
     (lambda s: ml.KMeans(0).fit(s.array(X)), "'n_clusters' parameter of KMeans must be an int"),
+    (lambda s: ml.initial_centers(s.array(X), 0), "'n_clusters' parameter of initial_centers must be an int"),
+    (lambda s: ml.initial_centers(s.array(X), 2, init="best"), "'init' parameter of initial_centers must be"),
+    (
+        lambda s: ml.initial_centers(s.array(X), 2, random_state=-1),
+        "'random_state' parameter of initial_centers must be",
+    ),
     (lambda s: ml.KMeans(init="best").fit(s.array(X)), "'init' parameter of KMeans must be"),
     (lambda s: ml.KMeans(tol=-1.0).fit(s.array(X)), "'tol' parameter of KMeans"),
     (lambda s: ml.KMeans(9).fit(s.array(X[:8])), "n_samples=8 should be >= n_clusters=9"),

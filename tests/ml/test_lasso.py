@@ -241,6 +241,15 @@ REFUSED: tuple[tuple[Callable[[Space], Any], str], ...] = (
         r"'eps' parameter of lasso_path must be a float in the range \(0",
     ),
     (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=[-1.0]), "alphas must be"),
+    (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), tol=-1.0), "'tol' parameter of lasso_path"),
+    (
+        lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), max_iter=0),
+        "'max_iter' parameter of lasso_path",
+    ),
+    (
+        lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), positive="a"),  # type: ignore[arg-type]
+        "'positive' parameter of lasso_path",
+    ),
     (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=[np.nan]), "alphas must be"),
     (lambda s: ml.lasso_path(s.array(LONG[0]), s.array(LONG[1]), alphas=["a"]), "alphas must be"),
     (
