@@ -58,6 +58,12 @@ def normal_axes(x: Array, axis: Axis) -> tuple[int, ...]:
     return found
 
 
+def plain_axis(x: Array, axis: Axis) -> Axis:
+    """Return None, or the axes as ``normal_axes`` does: not every namespace takes the integers of another library."""
+    axes = normal_axes(x, axis)
+    return None if axis is None else axes
+
+
 def check_real(name: str, value: object) -> None:
     if not isinstance(value, Real):
         raise TypeError(f"The {name!r} parameter must be a float. Got {value!r} instead.")

@@ -20,6 +20,7 @@ from array_api_dist_ml._namespace import (
     laid_out_as,
     local_blocks,
     on_every_rank,
+    on_host,
     quiet,
     rows_held,
 )
@@ -52,7 +53,7 @@ def histogram(
     range : tuple of float, optional
         The outer edges; the least and greatest element by default.
     weights : Array, shape of ``x``, optional
-        What each element counts.
+        What each element counts; of any namespace.
     density : bool, optional
         True divides by the total and the widths, so that the integral is 1.
 
@@ -75,7 +76,8 @@ def histogram(
     """
     xp = real_namespace(x, "histogram")
     if weights is not None:
-        real_namespace(weights, "histogram's weights")
+        if real_namespace(weights, "histogram's weights") is not xp:
+            weights = xp.asarray(on_host(weights), device=device(x))
         if tuple(weights.shape) != tuple(x.shape):
             raise ValueError(
                 f"weights must have the shape of x, {tuple(x.shape)}, got {tuple(weights.shape)}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from array_api_dist_ml._axes import Axis, check_real, normal_axes, ordered_numbers, real_namespace
+from array_api_dist_ml._axes import Axis, check_real, normal_axes, ordered_numbers, plain_axis, real_namespace
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
@@ -64,7 +64,7 @@ def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     Communication: one allreduce of the result.
     """
     xp = real_namespace(x, "mean")
-    normal_axes(x, axis)
+    axis = plain_axis(x, axis)
     if x.dtype == xp.float32:
         # Summed in float64 by the namespace: no converted copy of the data.
         sums = xp.sum(x, axis=axis, dtype=xp.float64, keepdims=keepdims)
@@ -86,10 +86,10 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
 
 def _variance(xp: Namespace, x: Array, axis: Axis, correction: float, *, keepdims: bool) -> Array:
     check_real("correction", correction)
-    axes = normal_axes(x, axis)
+    axis = plain_axis(x, axis)
     x = as_float64(xp, x)
     with quiet():
-        if not axes:
+        if axis == ():
             # Not every namespace corrects the variance of one number.
             return (x - x) * _per_freedom(1.0, 1, correction)
         # Not every namespace's own variance is accurate where the mean is large (torch's loses half the digits).
@@ -263,7 +263,7 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
     different numbers three of them for each of at most 32 blocks.
     """
     xp = real_namespace(x, "skewness")
-    normal_axes(x, axis)
+    axis = plain_axis(x, axis)
     with quiet():
         n = _count(x, axis)
         result = _of_moments(xp, x, axis, 3, lambda moments: _skewness(xp, moments, n, bias=bias))
@@ -298,7 +298,7 @@ def kurtosis(
     different numbers four of them for each of at most 32 blocks.
     """
     xp = real_namespace(x, "kurtosis")
-    normal_axes(x, axis)
+    axis = plain_axis(x, axis)
     with quiet():
         n = _count(x, axis)
         result = _of_moments(
@@ -346,7 +346,7 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     """
     xp = real_namespace(x, "describe")
     check_real("correction", correction)
-    x = ordered_numbers(xp, x)
+    x, axis = ordered_numbers(xp, x), plain_axis(x, axis)
     n = _count(x, axis)
     if n == 0:
         raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")

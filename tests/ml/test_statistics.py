@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import array_api_strict
 import numpy as np
 import pytest
 import scipy.stats
@@ -199,6 +200,16 @@ def test_moments_do_not_depend_on_blocks(
             with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):
                 expected = reference(exact, axis=axis)
             np.testing.assert_allclose(host(function(x, axis=axis)), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_axes_may_be_numpys_integers(space: Space) -> None:
+    x = space.array(CUBE)
+    for axis, plain in ((np.int64(1), 1), ((np.int8(-1), np.uint8(0)), (2, 0))):
+        for function in (ml.mean, ml.var, ml.std, ml.skewness, ml.kurtosis, ml.median):
+            found, expected = function(x, axis=axis), function(x, axis=plain)
+            np.testing.assert_array_equal(host(found), host(expected))
+        found = ml.describe(x, axis=axis)
+        np.testing.assert_array_equal(host(found.maximum), CUBE.max(axis=plain))
 
 
 @pytest.mark.parametrize("shape", [(8, 0), (0, 8), (8, 0, 3)], ids=str)
@@ -458,6 +469,18 @@ def test_weights_of_any_real_type_count(space: Space) -> None:
         np.testing.assert_allclose(host(counts), np.histogram(data, 6, weights=masses.astype("float64"))[0])
     with pytest.raises(TypeError, match="histogram's weights takes a real array"):
         ml.histogram(space.array(data), weights=space.array(data + 1j))
+
+
+@pytest.mark.parametrize("bins", [6, 100])
+def test_weights_of_another_namespace_follow(space: Space, bins: int) -> None:
+    masses = RANDOM.random(TABLE.shape)
+    masses[3, 2] = np.nan
+    expected, edges = ml.histogram(space.array(TABLE), bins, weights=space.array(masses))
+    for weights in (masses, array_api_strict.asarray(masses)):
+        counts, _ = ml.histogram(space.array(TABLE), bins, weights=weights)
+        np.testing.assert_allclose(host(counts), host(expected), rtol=1e-12)
+    counts, _ = ml.histogram(TABLE, host(edges).tolist(), weights=space.array(masses))
+    np.testing.assert_allclose(counts, host(expected), rtol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.5, [0.01, 0.25, 0.999]], ids=str)
