@@ -21,7 +21,7 @@ from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces_of
-from array_api_dist.kernels.packed_order import group_type, grouped_argsort
+from array_api_dist.kernels.packed_order import group_sizes, group_type, grouped_argsort
 
 _FAILED: Final = -1
 _FEW_RANKS: Final = 8
@@ -291,7 +291,7 @@ def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list
     if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
         bounds = torch.arange(ranks + 1, dtype=owners.dtype, device=owners.device)
         return None, torch.searchsorted(owners, bounds).diff().tolist()
-    counts = torch.bincount(owners, minlength=ranks).tolist()
+    counts = group_sizes(owners, ranks)
     return grouped_argsort(owners, counts), counts
 
 
@@ -339,16 +339,10 @@ def fetch(
     del inside
     route = Route.agreed(communicator, counts, finding)
     if order is not None:
-        offsets = offsets[order]
+        offsets = offsets.index_select(0, order)
     slab_axis = axes[0] if len(axes) == 1 else 0
     rounds = _rounds(route, (8 + _slab_nbytes(local, axes)) * total, total)
-    answers = answered(route, offsets, lambda asked: slabs_at(local, axes, asked), rounds, slab_axis)
-    del offsets
-    if order is None:
-        return answers
-    result = torch.empty_like(answers)
-    movable(result).index_copy_(slab_axis, order, movable(answers))
-    return result
+    return answered(route, offsets, lambda asked: slabs_at(local, axes, asked), rounds, slab_axis, order)
 
 
 def answered(
@@ -357,8 +351,11 @@ def answered(
     answer: Callable[[torch.Tensor], torch.Tensor],
     rounds: int,
     axis: int = 0,
+    order: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return the answers to ``items``, in their order along ``axis``, of which every owner is asked a part in each round.
+    """Return the answers to ``items`` along ``axis``, of which every owner is asked a part in each round.
+
+    Each is where ``order`` says, by default where its item is.
 
     Communication: two exchanges a round.
     """
@@ -376,14 +373,25 @@ def answered(
         del asked
         own = answer(items[first:last])
         if answers is None:
-            shape = (*own.shape[:axis], len(items), *own.shape[axis + 1 :])
-            answers = own if last - first == len(items) else own.new_empty(shape)
+            is_answered = order is None and last - first == len(items)
+            answers = own if is_answered else own.new_empty(_of_length(own, axis, len(items)))
+        if order is not None:
+            movable(answers).index_copy_(axis, order[first:last], movable(own))
+            sent = [last - first for first, last in places]
+            theirs = own.new_empty(_of_length(own, axis, sum(sent)))
+            communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
+            movable(answers).index_copy_(axis, narrowed(order, places), movable(theirs))
+            continue
         if own is not answers:
             movable(answers).narrow(axis, first, last - first).copy_(movable(own))
         del own
         communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
     assert answers is not None, "there is at least one round"
     return answers
+
+
+def _of_length(tensor: torch.Tensor, axis: int, length: int) -> Shape:
+    return (*tensor.shape[:axis], length, *tensor.shape[axis + 1 :])
 
 
 def narrowed(tensor: torch.Tensor, places: Sequence[tuple[int, int]], axis: int = 0) -> torch.Tensor:

@@ -33,10 +33,14 @@ from array_api_dist.engine.routing import (
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
-from array_api_dist.kernels.packed_order import group_type, grouped_argsort
+from array_api_dist.kernels.packed_order import group_sizes, group_type, grouped_argsort
+from array_api_dist.kernels.searching import positions
 
 WRITTEN_NBYTES: Final = 1 << 26
 """Of writes that are on their way, or put in order, a rank holds so much at a time, or one from each rank."""
+
+# Up to so many places for each write they remember the last one, in less memory than sorting takes.
+_ROOM: Final = 8
 
 _ORDERED_NBYTES: Final = 48
 """What putting a write in order takes, beside its values: offsets, where they go, which are the last."""
@@ -242,34 +246,52 @@ def _write(
     """
     values = movable(values)
     if writing.varies:
-        last = _last_of_each(offsets, keys)
+        last = _last_of_each(offsets, keys, prod(writing.lengths))
         if last is not None:
-            offsets, values = offsets[last], values[last]
-            keys = None if keys is None else keys[last]
+            offsets, values = offsets.index_select(0, last), values.index_select(0, last)
+            keys = None if keys is None else keys.index_select(0, last)
         if newest is not None and keys is not None:
             counts = keys >= newest[offsets]
             if not bool(counts.all()):
                 offsets, values, keys = offsets[counts], values[counts], keys[counts]
             newest[offsets] = keys
     target = movable(writing.block.local).permute(with_rest(writing.axes, writing.block.ndim))
-    target[unravel(offsets, writing.lengths)] = values
+    if len(writing.axes) == 1 and values.shape == (len(offsets), *target.shape[1:]):
+        target.index_copy_(0, offsets, values)
+    else:
+        target[unravel(offsets, writing.lengths)] = values
 
 
-def _last_of_each(offsets: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor | None:
-    """Return where each different offset comes last in the order of ``keys``; None: all are, as they ascend strictly."""
+def _last_of_each(offsets: torch.Tensor, keys: torch.Tensor | None, places: int) -> torch.Tensor | None:
+    """Return where each different offset, below ``places``, comes last in the order of ``keys``.
+
+    None: all are, as they ascend strictly.
+    """
     turn = None
     if keys is not None and not _ascends(keys):
         turn = argsort(keys, 0, merges=True)
         offsets = offsets[turn]
     if offsets.numel() < 2 or bool((offsets[1:] > offsets[:-1]).all()):
         return turn
+    last = _last_by_sorting(offsets) if places > _ROOM * len(offsets) else _last_by_place(offsets, places)
+    return last if turn is None else turn[last]
+
+
+def _last_by_place(offsets: torch.Tensor, places: int) -> torch.Tensor:
+    """Return where each different offset comes last: each place remembers the greatest number of a write to it."""
+    numbers = torch.arange(len(offsets), dtype=torch.int32, device=offsets.device)
+    greatest = torch.zeros(places, dtype=torch.int32, device=offsets.device)
+    greatest.scatter_reduce_(0, offsets, numbers, "amax")
+    return positions(greatest.index_select(0, offsets) == numbers)
+
+
+def _last_by_sorting(offsets: torch.Tensor) -> torch.Tensor:
     places = argsort(offsets, 0)
     ordered = offsets[places]
     ends = torch.ones_like(ordered, dtype=torch.bool)
     torch.ne(ordered[1:], ordered[:-1], out=ends[:-1])
     del ordered
-    last = places[ends]
-    return last if turn is None else turn[last]
+    return places[ends]
 
 
 def _ascends(numbers: torch.Tensor) -> bool:
@@ -442,7 +464,7 @@ def _grouped(
     for _, first, length in pieces((count,), where=device):
         found, _ = owners_of(writing.block.partition, index.between(first, first + length))
         owners[first : first + length] = found
-    counts = torch.bincount(owners, minlength=ranks).tolist()
+    counts = group_sizes(owners, ranks)
     return None if _ascends(owners) else grouped_argsort(owners, counts, narrow=True), counts
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,8 @@ import torch
 from array_api_dist.kernels import order_keys as keys
 
 _BITS = 63
+# The members of so few groups are looked for one group after the other.
+_FEW_GROUPS: Final = 16
 
 WIDE_COUNT: Final = 1 << 31
 """Positions among, and counts of, so many elements or more take 8 bytes, of fewer 4."""
@@ -187,15 +190,28 @@ def position_type(count: int) -> torch.dtype:
     return torch.int32 if count < WIDE_COUNT else torch.int64
 
 
+def group_sizes(groups: torch.Tensor, count: int) -> list[int]:
+    """Return how many of a vector of numbers of groups, of which there are ``count``, each group has."""
+    if groups.is_cpu and count <= _FEW_GROUPS:
+        numbers = groups.numpy()
+        return [int(np.count_nonzero(numbers == group)) for group in range(count)]
+    sizes: list[int] = torch.bincount(groups, minlength=count).tolist()
+    return sizes
+
+
 def grouped_argsort(groups: torch.Tensor, counts: Sequence[int], *, narrow: bool = False) -> torch.Tensor:
     """Return the stable order of a vector of groups' numbers, of which group k has ``counts[k]``.
 
-    NumPy's radix sort (of 16 bits) orders a piece at a time. ``narrow`` asks for positions of 4 bytes where they do.
+    Of many groups NumPy's radix sort (of 16 bits) orders a piece at a time. ``narrow`` asks for positions of 4 bytes where
+    they do.
     """
     dtype = position_type(len(groups)) if narrow else torch.int64
     if groups.device.type != "cpu":
         return torch.argsort(groups, stable=True).to(dtype)
     order = torch.empty(groups.shape, dtype=dtype)
+    if len(counts) <= _FEW_GROUPS:
+        _order_few(groups, counts, order)
+        return order
     places = torch.tensor([0, *counts[:-1]]).cumsum(0)
     for _, start, count in keys.pieces(groups.shape):
         some = groups[start : start + count]
@@ -207,3 +223,14 @@ def grouped_argsort(groups: torch.Tensor, counts: Sequence[int], *, narrow: bool
         order[targets] = (by_group + start).to(dtype)
         places += here
     return order
+
+
+def _order_few(groups: torch.Tensor, counts: Sequence[int], order: torch.Tensor) -> None:
+    numbers, places = groups.numpy(), list(accumulate(counts, initial=0))
+    target = order.numpy()
+    for _, start, count in keys.pieces(groups.shape):
+        some = numbers[start : start + count]
+        for group in range(len(counts)):
+            found = np.flatnonzero(some == group)
+            np.add(found, start, out=target[places[group] : places[group] + len(found)], casting="unsafe")
+            places[group] += len(found)

@@ -258,3 +258,16 @@ def test_keys_that_were_cut_are_put_in_order(name, chunk, descending, monkeypatc
                 found = packed_order.packed_argsort(values, axis, descending=descending)
                 expected = _expected_order(values.numpy(), axis, descending=descending)
                 np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 300])
+@pytest.mark.parametrize("length", [0, 1, 100, 100_000])
+def test_numbers_of_groups_are_counted_and_put_in_stable_order(length: int, count: int, narrow: bool) -> None:
+    torch.manual_seed(0)
+    groups = torch.randint(0, count, (length,)).to(packed_order.group_type(count))
+    sizes = packed_order.group_sizes(groups, count)
+    assert sizes == torch.bincount(groups.to(torch.int64), minlength=count).tolist()
+    order = packed_order.grouped_argsort(groups, sizes, narrow=narrow)
+    assert order.dtype == (torch.int32 if narrow else torch.int64)
+    np.testing.assert_array_equal(order, torch.argsort(groups, stable=True))
