@@ -1,4 +1,4 @@
-"""What a rank owes its peers: an uncaught exception ends the whole job, an early exit does too, and cores are shared."""
+"""What a rank owes its peers: an error or early exit ends the whole job, cores are shared, and all choose the same loops."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from functools import wraps
 from types import TracebackType
 from typing import Final, NoReturn
 
+import numpy as np
 import torch
 from mpi4py import MPI
 
 from array_api_dist.collectives.lockstep import Lockstep
 from array_api_dist.collectives.ownership import is_owner
 from array_api_dist.collectives.watch import Watch
+from array_api_dist.kernels import host_loops
 
 EXIT_PATIENCE_SECONDS: Final = 5.0
 """How long a rank that ends with an error status waits for its peers to end too before it ends the job."""
@@ -190,23 +192,33 @@ def _own_cores() -> set[int]:
 
 
 def share_threads() -> None:
-    """Give this rank its share of the cores that the ranks of its machine may run on; OMP_NUM_THREADS wins."""
-    if "OMP_NUM_THREADS" in os.environ:
-        return
+    """Give each rank its share of the cores that the ranks of its machine may run on; OMP_NUM_THREADS wins.
+
+    All ranks get as many as the one with the least: they wait for it anyway, and compute copies of an array alike.
+    """
     node = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
     # Bound ranks see their own cores only; all of the machine's are what any of them sees.
     own = _own_cores()
     cores: set[int] = set().union(*node.allgather(own))
     share = max(min(len(own), len(cores) // node.Get_size()), 1)
     node.Free()
-    torch.set_num_threads(share)
+    share = MPI.COMM_WORLD.allreduce(share, MPI.MIN)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(share)
+
+
+def _settle(world: MPI.Intracomm) -> None:
+    """Let all ranks choose the same loops, whatever processors and threads they have."""
+    facts = np.array([torch.get_num_threads(), not host_loops.has_widest_vectors()], dtype=np.int64)
+    world.Allreduce(MPI.IN_PLACE, facts, MPI.MAX)
+    host_loops.settle(int(facts[0]), widest_vectors=not facts[1])
 
 
 _installed: list[MPI.Intracomm] = []
 
 
 def install() -> None:
-    """Guard this process, once: exceptions, exits and threads."""
+    """Guard this process, once: exceptions, exits and threads. Collective."""
     if _installed:
         return
     world = MPI.COMM_WORLD.Dup()
@@ -215,6 +227,7 @@ def install() -> None:
     threading.excepthook = _abort_on_thread_exception
     sys.exit = _note_status(sys.exit)
     share_threads()
+    _settle(world)
     # A thread beside the collectives' own calls MPI: as mpi4py asks for unless it is told otherwise.
     is_allowed = MPI.Query_thread() == MPI.THREAD_MULTIPLE
     watch = Watch(world) if is_allowed and _peers() else None

@@ -377,15 +377,18 @@ def answered(
             answers = own if is_answered else own.new_empty(_of_length(own, axis, len(items)))
         if order is not None:
             movable(answers).index_copy_(axis, order[first:last], movable(own))
-            sent = [last - first for first, last in places]
-            theirs = own.new_empty(_of_length(own, axis, sum(sent)))
-            communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
-            movable(answers).index_copy_(axis, narrowed(order, places), movable(theirs))
-            continue
-        if own is not answers:
+        elif own is not answers:
             movable(answers).narrow(axis, first, last - first).copy_(movable(own))
         del own
-        communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
+        if order is None:
+            communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
+            continue
+        sent = [last - first for first, last in places]
+        theirs = answers.new_empty(_of_length(answers, axis, sum(sent)))
+        communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
+        del found
+        movable(answers).index_copy_(axis, narrowed(order, places), movable(theirs))
+        del theirs
     assert answers is not None, "there is at least one round"
     return answers
 

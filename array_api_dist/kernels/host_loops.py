@@ -49,12 +49,36 @@ def faster(
 
     def apply(*operands: Tensor) -> Tensor:
         count = max(x.numel() for x in operands)
-        threads_help = count >= _MANY and torch.get_num_threads() > _THREADS
+        threads_help = count >= _MANY and _job.threads > _THREADS
         if count <= _FEW or not operands[0].is_cpu or threads_help:
             return function(*operands)
         return computed(ufunc, *operands, dtype=dtype)
 
     return apply
+
+
+class _Job:
+    """What all ranks of a job know of each other: they choose alike, since copies of an array must not differ.
+
+    Attributes
+    ----------
+    threads : int
+        The most that a rank has.
+    has_widest_vectors : bool
+        Whether NumPy has loops for vectors of 64 bytes on every rank's processor.
+    """
+
+    __slots__ = ("has_widest_vectors", "threads")
+
+    def __init__(self) -> None:
+        self.threads = torch.get_num_threads()
+        self.has_widest_vectors = has_widest_vectors()
+
+
+def settle(threads: int, *, widest_vectors: bool) -> None:
+    """Say what holds of the whole job: how many threads a rank has at most, and whether all have the widest vectors."""
+    _job.threads = threads
+    _job.has_widest_vectors = widest_vectors
 
 
 def by_vectors(function: Callable[..., Tensor], ufunc: np.ufunc) -> Callable[..., Tensor]:
@@ -63,18 +87,18 @@ def by_vectors(function: Callable[..., Tensor], ufunc: np.ufunc) -> Callable[...
     Those loops are two to five times as fast as torch's, and give the same bits wherever an element lies. More than a
     few threads of torch's make up for that.
     """
-    if not _has_widest_vectors(ufunc):
+    if not has_widest_vectors(ufunc):
         return function
 
     def apply(*operands: Tensor) -> Tensor:
-        if operands[0].is_cpu and torch.get_num_threads() <= _THREADS:
+        if _job.has_widest_vectors and _job.threads <= _THREADS and operands[0].is_cpu:
             return computed(ufunc, *operands)
         return function(*operands)
 
     return apply
 
 
-def _has_widest_vectors(ufunc: np.ufunc) -> bool:
+def has_widest_vectors(ufunc: np.ufunc = np.exp) -> bool:
     """Return whether NumPy has loops of ``ufunc`` for this processor's vectors of 64 bytes, in both precisions."""
     introspect = getattr(np.lib, "introspect", None)
     # NumPy is built with Intel's vector library on Linux alone, and tells about its loops from 2.1 on.
@@ -83,6 +107,9 @@ def _has_widest_vectors(ufunc: np.ufunc) -> bool:
     loops = introspect.opt_func_info(func_name=f"^{ufunc.__name__}$").get(ufunc.__name__, {})
     kinds = (kind * ufunc.nargs for kind in "fd")
     return all(loops.get(kind, {}).get("current") in _WIDEST for kind in kinds)
+
+
+_job: Final = _Job()
 
 
 def on_host(kernel: Callable[..., Tensor], elsewhere: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -201,6 +201,19 @@ def test_a_rank_that_ended_well_waits_for_a_slower_one() -> None:
     assert seconds > 7
 
 
+def test_ranks_of_different_threads_choose_the_same_loops() -> None:
+    status, output, _ = run(
+        "import numpy as np, torch\nfrom mpi4py import MPI\nfrom array_api_dist.collectives import guard\n"
+        "from array_api_dist.kernels import host_loops\ntorch.set_num_threads(1 + 4 * rank)\n"
+        "guard._settle(MPI.COMM_WORLD)\nprint('threads', host_loops._job.threads)\n"
+        "y = xp.exp(repartition(xp.linspace(-9, 9, 9999), None))\n"
+        "bits = MPI.COMM_WORLD.allgather(np.asarray(y).tobytes())\nprint('equal', bits[0] == bits[1])"
+    )
+    assert status == 0, output
+    assert output.count("threads 5") == 2
+    assert output.count("equal True") == 2
+
+
 def test_lockstep_names_both_sides_of_a_difference() -> None:
     program = "xp.sum(x) if rank == 0 else xp.cumulative_sum(x)"
     status, output, _ = run(program, ARRAY_API_DIST_LOCKSTEP="1")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
 from array_api_dist.kernels import elementwise as kernels
+from array_api_dist.kernels import host_loops
 
 INF = math.inf
 NAN = math.nan
@@ -79,12 +80,9 @@ EXACT = {
 
 
 @pytest.fixture(autouse=True, params=[1, 4], ids=["one thread", "four threads"])
-def threads(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whose loops compute on the host hangs on how many threads torch has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield
-    torch.set_num_threads(before)
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose loops compute on the host hangs on how many threads the ranks of the job have."""
+    monkeypatch.setattr(host_loops._job, "threads", request.param)
 
 
 def _name(row: object) -> str:
