@@ -26,11 +26,13 @@ def computed(
     ufunc: Callable[..., Any], first: Tensor, *others: Tensor, dtype: torch.dtype | None = None
 ) -> Tensor:
     """Return what ``ufunc`` gives for tensors of the host, in ``dtype``, by default theirs."""
-    if first.numel() <= _FEW:
-        # Memory of torch's own takes two calls more.
-        return torch.from_numpy(np.asarray(ufunc(first.numpy(), *[other.numpy() for other in others])))
-    result = torch.empty_like(_whole(first, *others) if others else first, dtype=dtype)
-    ufunc(first.numpy(), *[other.numpy() for other in others], out=result.numpy())
+    # In torch's memory, so that a trace counts it.
+    if others:
+        result = torch.empty_like(_whole(first, *others), dtype=dtype)
+        ufunc(first.numpy(), *[other.numpy() for other in others], out=result.numpy())
+    else:
+        result = torch.empty_like(first, dtype=dtype) if dtype else torch.empty_like(first)
+        ufunc(first.numpy(), result.numpy())
     return result
 
 

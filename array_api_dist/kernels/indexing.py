@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
+
+# So many elements at once stay in the cache.
+_PIECE: Final = 1 << 17
 
 
 def slabs(tensor: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tensor:
@@ -55,12 +59,22 @@ def roll(tensor: torch.Tensor, shifts: Mapping[int, int]) -> torch.Tensor:
 
 def repeat_interleave(tensor: torch.Tensor, repeats: int | torch.Tensor, axis: int) -> torch.Tensor:
     """Return each slab along ``axis`` ``repeats`` times (one count, or one int64 a slab)."""
-    if not tensor.is_cpu:
+    if isinstance(repeats, int) or not tensor.is_cpu:
         return moved_back(torch.repeat_interleave(movable(tensor), repeats, dim=axis), tensor.dtype)
-    # torch writes the place of each copy down first.
-    values = tensor.resolve_conj().resolve_neg().numpy()
-    counts = repeats if isinstance(repeats, int) else repeats.numpy()
-    return torch.from_numpy(np.repeat(values, counts, axis=axis))
+    return _repeated(tensor.resolve_conj().resolve_neg(), repeats.expand(tensor.shape[axis]), axis)
+
+
+def _repeated(tensor: torch.Tensor, counts: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return each slab so many times, by NumPy, some at a time: torch writes the place of each copy down first."""
+    total = int(counts.sum())
+    result = tensor.new_empty((*tensor.shape[:axis], total, *tensor.shape[axis + 1 :]))
+    step = max(_PIECE * len(counts) // max(result.numel(), 1), 1)
+    reached = 0
+    for some, here in zip(torch.split(tensor, step, axis), torch.split(counts, step), strict=True):
+        found = torch.from_numpy(np.repeat(some.numpy(), here.numpy(), axis))
+        movable(result).narrow(axis, reached, found.shape[axis]).copy_(movable(found))
+        reached += found.shape[axis]
+    return result
 
 
 def tile(tensor: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
