@@ -60,7 +60,6 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
     """Return the sums of squares in double precision."""
     space = torch.empty(math.prod(tiled.tile_shape()), dtype=torch.float64, device=tiled.view.device)
     total = tiled.result(torch.float64)
-    axes = tuple(axis for axis, gone in enumerate(tiled.reduced) if gone)
     for cut in tiled.cuts():
         part = tiled.view[cut]
         if tiled.reduced == (True,) and part.dtype == torch.float64:
@@ -71,18 +70,16 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
             torch.mul(part, part, out=tile)
         else:
             tile.copy_(part).square_()
-        # torch takes no axes for all of them.
-        total[tiled.kept(cut)] += torch.sum(tile, axes) if axes else tile
+        total[tiled.kept(cut)] += tile_sum(tile, tiled.reduced)
     return total
 
 
 def integer_sums(tiled: Tiled) -> torch.Tensor:
     """Return the int64 sums of short integers."""
     total = tiled.result(torch.int64)
-    axes = tuple(axis for axis, gone in enumerate(tiled.reduced) if gone)
     dtype = torch.int32 if tiled.view.dtype in _BYTES and tiled.view.is_cpu else torch.int64
     is_converted = tiled.view.dtype in _UNSIGNED
     for cut in tiled.cuts():
         part = tiled.view[cut].to(dtype) if is_converted else tiled.view[cut]
-        total[tiled.kept(cut)] += torch.sum(part, axes, dtype=dtype) if axes else part
+        total[tiled.kept(cut)] += tile_sum(part, tiled.reduced, dtype=dtype)
     return total

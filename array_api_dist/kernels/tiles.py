@@ -130,14 +130,19 @@ def row_sums(rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tenso
     return torch.sum(rows, -1, out=out)
 
 
-def tile_sum(tile: torch.Tensor, reduced: Sequence[bool], ones: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the sums of a tile; with ``ones`` by BLAS, which adds fastest, but one after another."""
+def tile_sum(
+    tile: torch.Tensor,
+    reduced: Sequence[bool],
+    ones: torch.Tensor | None = None,
+    dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """Return the sums of a tile, in ``dtype``; with ``ones`` by BLAS, which adds fastest, but one after another."""
     if not any(reduced):
         return tile
     if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
         return torch.mv(tile.T, ones[: len(tile)])
     for axis in reversed(range(tile.ndim)):
-        tile = torch.sum(tile, axis) if reduced[axis] else tile
+        tile = torch.sum(tile, axis, dtype=dtype) if reduced[axis] else tile
     return tile
 
 
