@@ -286,13 +286,20 @@ def _pieces(tensor: torch.Tensor, axis: int, places: Iterable[tuple[int, int]]) 
     ]
 
 
-def grouped(owners: torch.Tensor, ranks: int) -> tuple[torch.Tensor | None, list[int]]:
-    """Return the stable order of items by the rank they go to (None: as they are), and the count for each rank."""
-    if owners.numel() < 2 or bool((owners[1:] >= owners[:-1]).all()):
-        bounds = torch.arange(ranks + 1, dtype=owners.dtype, device=owners.device)
-        return None, torch.searchsorted(owners, bounds).diff().tolist()
+def ascends(numbers: torch.Tensor) -> bool:
+    """Return whether no number of a vector is less than the one before."""
+    return bool((numbers[1:] >= numbers[:-1]).all())
+
+
+def grouped(
+    owners: torch.Tensor, ranks: int, *, narrow: bool = False
+) -> tuple[torch.Tensor | None, list[int]]:
+    """Return the stable order of items by the rank they go to (None: as they are), and the count for each rank.
+
+    ``narrow``: as for ``grouped_argsort``.
+    """
     counts = group_sizes(owners, ranks)
-    return grouped_argsort(owners, counts), counts
+    return None if ascends(owners) else grouped_argsort(owners, counts, narrow=narrow), counts
 
 
 def fetch(

@@ -23,6 +23,8 @@ from array_api_dist.engine.redistribution import redistribute, replicate
 from array_api_dist.engine.routing import (
     OutOfBounds,
     Route,
+    ascends,
+    grouped,
     outer_size,
     owners_of,
     ravel,
@@ -33,7 +35,7 @@ from array_api_dist.engine.routing import (
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
-from array_api_dist.kernels.packed_order import group_sizes, group_type, grouped_argsort
+from array_api_dist.kernels.packed_order import group_type
 from array_api_dist.kernels.searching import positions
 
 WRITTEN_NBYTES: Final = 1 << 26
@@ -268,7 +270,7 @@ def _last_of_each(offsets: torch.Tensor, keys: torch.Tensor | None, places: int)
     None: all are, as they ascend strictly.
     """
     turn = None
-    if keys is not None and not _ascends(keys):
+    if keys is not None and not ascends(keys):
         turn = argsort(keys, 0, merges=True)
         offsets = offsets[turn]
     if offsets.numel() < 2 or bool((offsets[1:] > offsets[:-1]).all()):
@@ -292,10 +294,6 @@ def _last_by_sorting(offsets: torch.Tensor) -> torch.Tensor:
     torch.ne(ordered[1:], ordered[:-1], out=ends[:-1])
     del ordered
     return places[ends]
-
-
-def _ascends(numbers: torch.Tensor) -> bool:
-    return bool((numbers[1:] >= numbers[:-1]).all())
 
 
 def _steps(writing: _Writing, count: int) -> Iterator[tuple[int, int]]:
@@ -464,8 +462,7 @@ def _grouped(
     for _, first, length in pieces((count,), where=device):
         found, _ = owners_of(writing.block.partition, index.between(first, first + length))
         owners[first : first + length] = found
-    counts = group_sizes(owners, ranks)
-    return None if _ascends(owners) else grouped_argsort(owners, counts, narrow=True), counts
+    return grouped(owners, ranks, narrow=True)
 
 
 def _values_on_the_way(writing: _Writing, partition: Partition, lead: Shape) -> _Rows:
