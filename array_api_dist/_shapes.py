@@ -126,6 +126,11 @@ def reduced_shape(shape: Shape, axes: Sequence[int], *, keepdims: bool = False) 
     return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
 
+def with_axis_length(shape: Shape, axis: int, length: int) -> Shape:
+    """Return ``shape`` with another ``length`` along ``axis``."""
+    return (*shape[:axis], length, *shape[axis + 1 :])
+
+
 def completed_shape(size: int, shape: int | Sequence[int]) -> Shape:
     """Return the target ``shape`` of a reshape of ``size`` elements with its one -1 filled in.
 

@@ -16,6 +16,7 @@ from array_api_dist._shapes import (
     normalize_axes,
     normalize_axis,
     normalize_shape,
+    with_axis_length,
 )
 from array_api_dist._validation import block_of, new_shape, same_device
 from array_api_dist.engine import rearrangement, reshaping
@@ -140,9 +141,9 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
     if blocks[0].ndim == 0:
         raise ValueError("concat needs arrays with at least one axis, got 0: use axis=None or stack()")
     along = normalize_axis(axis, blocks[0].ndim)
-    wanted = rearrangement.with_axis_length(blocks[0].shape, along, -1)
+    wanted = with_axis_length(blocks[0].shape, along, -1)
     for block in blocks:
-        if block.ndim != len(wanted) or rearrangement.with_axis_length(block.shape, along, -1) != wanted:
+        if block.ndim != len(wanted) or with_axis_length(block.shape, along, -1) != wanted:
             raise ValueError(
                 f"concat takes arrays whose shapes are equal but along axis {along}, "
                 f"got {blocks[0].shape} and {block.shape}"

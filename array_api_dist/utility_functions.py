@@ -8,7 +8,7 @@ from array_api_dist import _dtypes as dt
 from array_api_dist._arguments import integer
 from array_api_dist._array import Array, promoted
 from array_api_dist._block import Block
-from array_api_dist._shapes import normalize_axes, normalize_axis
+from array_api_dist._shapes import normalize_axes, normalize_axis, with_axis_length
 from array_api_dist._validation import block_of
 from array_api_dist.engine import rearrangement, reduction
 
@@ -91,9 +91,9 @@ def diff(
 
 
 def _check_joinable(parts: Sequence[Block], block: Block, axis: int) -> None:
-    wanted = rearrangement.with_axis_length(block.shape, axis, -1)
+    wanted = with_axis_length(block.shape, axis, -1)
     for part in parts:
-        if part.ndim != block.ndim or rearrangement.with_axis_length(part.shape, axis, -1) != wanted:
+        if part.ndim != block.ndim or with_axis_length(part.shape, axis, -1) != wanted:
             raise ValueError(
                 f"prepend and append have the shape of x but along axis {axis}, got {part.shape} for {block.shape}"
             )

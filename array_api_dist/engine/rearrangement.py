@@ -12,7 +12,7 @@ from array_api_dist._alignment import even_on_longest, without_axes
 from array_api_dist._block import Block
 from array_api_dist._exchange import Range, Segment, roll_plan, segment_plan
 from array_api_dist._partition import REPLICATED, Partition, Shape
-from array_api_dist._shapes import reduced_shape
+from array_api_dist._shapes import reduced_shape, with_axis_length
 from array_api_dist.collectives import Piece
 from array_api_dist.engine.agreement import agreed
 from array_api_dist.engine.redistribution import carry_out, evened, redistribute, region, replicate
@@ -24,11 +24,6 @@ SMALL_NBYTES: Final = 1 << 16
 
 ROLLED_AT_ONCE: Final = 4
 """Along so many axes one pass rolls: each of them doubles the number of boxes that are copied."""
-
-
-def with_axis_length(shape: Shape, axis: int, length: int) -> Shape:
-    """Return ``shape`` with another ``length`` along ``axis``."""
-    return (*shape[:axis], length, *shape[axis + 1 :])
 
 
 def _on_axis(block: Block, axis: int) -> Block:

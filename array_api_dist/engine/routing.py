@@ -16,7 +16,7 @@ import torch
 
 from array_api_dist._indexing import NOWHERE, out_of_bounds
 from array_api_dist._partition import Partition, Shape
-from array_api_dist._shapes import row_major_strides
+from array_api_dist._shapes import row_major_strides, with_axis_length
 from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
@@ -252,7 +252,7 @@ class Route:
     def _carried(
         self, items: torch.Tensor, axis: int, sent: Sequence[int], received: Sequence[int]
     ) -> torch.Tensor:
-        shape = (*items.shape[:axis], sum(received), *items.shape[axis + 1 :])
+        shape = with_axis_length(tuple(items.shape), axis, sum(received))
         result = torch.empty(shape, dtype=items.dtype, device=items.device)
         self.communicator.exchange(_cut(items, axis, sent), _cut(result, axis, received))
         return result
@@ -381,7 +381,9 @@ def answered(
         own = answer(items[first:last])
         if answers is None:
             is_answered = order is None and last - first == len(items)
-            answers = own if is_answered else own.new_empty(_of_length(own, axis, len(items)))
+            answers = (
+                own if is_answered else own.new_empty(with_axis_length(tuple(own.shape), axis, len(items)))
+            )
         if order is not None:
             movable(answers).index_copy_(axis, order[first:last], movable(own))
         elif own is not answers:
@@ -391,17 +393,13 @@ def answered(
             communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
             continue
         sent = [last - first for first, last in places]
-        theirs = answers.new_empty(_of_length(answers, axis, sum(sent)))
+        theirs = answers.new_empty(with_axis_length(tuple(answers.shape), axis, sum(sent)))
         communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
         del found
         movable(answers).index_copy_(axis, narrowed(order, places), movable(theirs))
         del theirs
     assert answers is not None, "there is at least one round"
     return answers
-
-
-def _of_length(tensor: torch.Tensor, axis: int, length: int) -> Shape:
-    return (*tensor.shape[:axis], length, *tensor.shape[axis + 1 :])
 
 
 def narrowed(tensor: torch.Tensor, places: Sequence[tuple[int, int]], axis: int = 0) -> torch.Tensor:
