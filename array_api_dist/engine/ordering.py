@@ -89,7 +89,7 @@ def _ordered_across(block: Block, axis: int, *, descending: bool) -> Block:
     # The runs come in the order of the ranks, and equal values keep it.
     (found,) = _exchanged(block, [values], cuts, target)
     del own, values
-    kernels.sort_in_place(found, 1, merges=True)
+    kernels.sort_in_place(found, 1, runs=block.device.ranks)
     return _from_lanes(decoded(found, block.local.dtype, descending=descending), block, axis, target)
 
 
@@ -108,7 +108,7 @@ def _order_across(block: Block, axis: int, *, descending: bool) -> Block:
     travelling = [values, positions]
     del values, positions
     values, positions = _exchanged(block, travelling, cuts, target)
-    order = kernels.argsort(values, 1, merges=True)
+    order = kernels.argsort(values, 1, runs=block.device.ranks)
     del values
     for piece in pieces_of(order):
         rows = order.narrow(*piece)

@@ -373,11 +373,6 @@ def answered(
         # What a rank asks of itself is not copied on its way.
         first, last = places[rank]
         places[rank] = (0, 0)
-        received = [0 if peer == rank else count for peer, count in enumerate(part.received)]
-        asked = items.new_empty((sum(received), *items.shape[1:]))
-        communicator.exchange(_pieces(items, 0, places), _cut(asked, 0, received))
-        found = answer(asked)
-        del asked
         own = answer(items[first:last])
         if answers is None:
             is_answered = order is None and last - first == len(items)
@@ -389,6 +384,11 @@ def answered(
         elif own is not answers:
             movable(answers).narrow(axis, first, last - first).copy_(movable(own))
         del own
+        received = [0 if peer == rank else count for peer, count in enumerate(part.received)]
+        asked = items.new_empty((sum(received), *items.shape[1:]))
+        communicator.exchange(_pieces(items, 0, places), _cut(asked, 0, received))
+        found = answer(asked)
+        del asked
         if order is None:
             communicator.exchange(_cut(found, axis, received), _pieces(answers, axis, places))
             continue
@@ -396,8 +396,9 @@ def answered(
         theirs = answers.new_empty(with_axis_length(tuple(answers.shape), axis, sum(sent)))
         communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
         del found
-        movable(answers).index_copy_(axis, narrowed(order, places), movable(theirs))
-        del theirs
+        for (first, last), some in zip(places, torch.split(movable(theirs), sent, axis), strict=True):
+            movable(answers).index_copy_(axis, order[first:last], some)
+        del theirs, some
     assert answers is not None, "there is at least one round"
     return answers
 

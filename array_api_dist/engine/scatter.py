@@ -36,7 +36,7 @@ from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
 from array_api_dist.kernels.packed_order import group_type
-from array_api_dist.kernels.searching import positions
+from array_api_dist.kernels.predicates import positions
 
 WRITTEN_NBYTES: Final = 1 << 26
 """Of writes that are on their way, or put in order, a rank holds so much at a time, or one from each rank."""
@@ -248,7 +248,7 @@ def _write(
     """
     values = movable(values)
     if writing.varies:
-        last = _last_of_each(offsets, keys, prod(writing.lengths))
+        last = _last_of_each(offsets, keys, prod(writing.lengths), writing.block.device.ranks)
         if last is not None:
             offsets, values = offsets.index_select(0, last), values.index_select(0, last)
             keys = None if keys is None else keys.index_select(0, last)
@@ -264,14 +264,16 @@ def _write(
         target[unravel(offsets, writing.lengths)] = values
 
 
-def _last_of_each(offsets: torch.Tensor, keys: torch.Tensor | None, places: int) -> torch.Tensor | None:
-    """Return where each different offset, below ``places``, comes last in the order of ``keys``.
+def _last_of_each(
+    offsets: torch.Tensor, keys: torch.Tensor | None, places: int, ranks: int
+) -> torch.Tensor | None:
+    """Return where each different offset, below ``places``, comes last in the order of ``keys``, in a run of each rank.
 
     None: all are, as they ascend strictly.
     """
     turn = None
     if keys is not None and not ascends(keys):
-        turn = argsort(keys, 0, merges=True)
+        turn = argsort(keys, 0, runs=ranks)
         offsets = offsets[turn]
     if offsets.numel() < 2 or bool((offsets[1:] > offsets[:-1]).all()):
         return turn

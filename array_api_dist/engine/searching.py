@@ -65,16 +65,13 @@ def _routed_positions(ordered: Block, wanted: torch.Tensor, side: Literal["left"
     order, counts = grouped(owners, communicator.ranks)
     del owners
     route = Route.agreed(communicator, counts)
-    asked = route.forward(wanted if order is None else movable(wanted)[order].view(wanted.dtype))
-    inside = kernels.searchsorted(ordered.local, asked, side).add_(ordered.offset(0))
-    del asked
-    answers = route.backward(inside)
-    del inside
-    if order is None:
-        return answers
-    result = torch.empty_like(answers)
-    result[order] = answers
-    return result
+    if order is not None:
+        wanted = movable(wanted).index_select(0, order).view(wanted.dtype)
+
+    def placed(asked: torch.Tensor) -> torch.Tensor:
+        return kernels.searchsorted(ordered.local, asked, side).add_(ordered.offset(0))
+
+    return answered(route, wanted, placed, 1, order=order)
 
 
 def _parts_of(
@@ -127,12 +124,12 @@ def _met(block: Block, members: Block) -> Block:
     if wanted.numbers is not None:
         asked, there = forward_together(list(zip(routes, (values, known), strict=True)))
         del known
-        answers = routes[0].backward(kernels.isin(asked, _in_order(there)))
+        answers = routes[0].backward(kernels.isin(asked, _in_order(there, block.device.ranks)))
         return block.with_local(_told(answers, wanted.numbers).view(block.local.shape))
     del wanted, values
     there = routes[1].forward(known)
     del known
-    there = _in_order(there)
+    there = _in_order(there, block.device.ranks)
     result = torch.empty(flat.shape, dtype=torch.bool, device=flat.device)
     for number in range(rounds):
         _look_for(block, flat[number::rounds], there, cuts, result[number::rounds])
@@ -174,9 +171,9 @@ def _looked_for(values: torch.Tensor) -> torch.Tensor:
     return searchable(values[: kernels.present_count(values)])
 
 
-def _in_order(arrived: torch.Tensor) -> torch.Tensor:
-    """Return the values that came in runs in order."""
-    return distinct(arrived).values if arrived.is_complex() else sort_in_place(arrived, 0, merges=True)
+def _in_order(arrived: torch.Tensor, ranks: int) -> torch.Tensor:
+    """Return the values that came in a run from each rank in order."""
+    return distinct(arrived).values if arrived.is_complex() else sort_in_place(arrived, 0, runs=ranks)
 
 
 def _told(answers: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

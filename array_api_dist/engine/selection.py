@@ -26,9 +26,9 @@ from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import position_type
+from array_api_dist.kernels.predicates import count as count_true
+from array_api_dist.kernels.predicates import positions
 from array_api_dist.kernels.reductions import count_nonzero
-from array_api_dist.kernels.searching import count as count_true
-from array_api_dist.kernels.searching import positions
 
 RUNS_AT_ONCE: Final = 1 << 16
 """Of so many runs of the row-major order the counts are agreed at once: that bounds what they take."""
@@ -275,7 +275,7 @@ def nonzero(block: Block) -> tuple[Block, ...]:
     del mask
     arrived = route.forward(found)
     del found
-    return _vectors(sort_in_place(arrived, 0, merges=True), block, target)
+    return _vectors(sort_in_place(arrived, 0, runs=communicator.ranks), block, target)
 
 
 def _vectors(found: torch.Tensor, block: Block, partition: Partition) -> tuple[Block, ...]:

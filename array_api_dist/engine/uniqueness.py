@@ -62,7 +62,7 @@ def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse
     route, numbers = Route.agreed(block.communicator, sizes), local.numbers
     del local
     arrived = _forwarded(route, parcels, total)
-    merged = _merged(arrived, by_pairs=by_pairs, counts=counts, inverse=inverse)
+    merged = _merged(arrived, block.device.ranks, by_pairs=by_pairs, counts=counts, inverse=inverse)
     partition = gathered_partition(block, 0, len(merged.values))
     values = merged.values if merged.values.is_complex() else decoded(merged.values, block.local.dtype)
     results = [
@@ -169,20 +169,22 @@ def _forwarded(route: Route, parcels: list[torch.Tensor], total: int) -> list[to
     return arrived
 
 
-def _merged(arrived: list[torch.Tensor], *, by_pairs: bool, counts: bool, inverse: bool) -> kernels.Distinct:
+def _merged(
+    arrived: list[torch.Tensor], ranks: int, *, by_pairs: bool, counts: bool, inverse: bool
+) -> kernels.Distinct:
     """Merge the runs of values, with their first positions and counts, that the ranks sent; ``arrived`` is emptied."""
     values = arrived.pop(0)
     if not (arrived or inverse):
-        return kernels.Distinct(kernels.compacted(sort_in_place(values, 0, merges=True)))
+        return kernels.Distinct(kernels.compacted(sort_in_place(values, 0, runs=ranks)))
     totals = arrived.pop() if counts else None
     first = arrived.pop() if arrived else None
     # Of equals the lower rank's comes first: it stands before them, unless the parts interleave.
     if first is None or not by_pairs:
-        order = argsort(values, 0, merges=True)
-        ordered = sort_in_place(values, 0, merges=True)
+        order = argsort(values, 0, runs=ranks)
+        ordered = sort_in_place(values, 0, runs=ranks)
     else:
         order = _by_value_then_position(values, first)
-        ordered = values[order]
+        ordered = values.index_select(0, order)
     del values
     if totals is not None and first is not None:
         totals = _folded(ordered, order, totals, order.new_empty(kernels.count_of_runs(ordered)), "sum")
@@ -211,7 +213,7 @@ def _folded(
     for piece, starts in kernels.runs(ordered):
         run = starts.cumsum(0).add_(reached)
         first, reached = int(run[0]), int(run[-1])
-        here = source[order.narrow(*piece)].to(result.dtype)
+        here = source.index_select(0, order.narrow(*piece)).to(result.dtype)
         some = here.new_full((reached - first + 1,), _NEUTRAL[fold])
         if not bool(starts[0]):
             some[0] = result[first]
@@ -224,10 +226,10 @@ def _looked_up(told: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     """Return what is ``told`` about each of ``numbers``, as int64."""
     result = torch.empty(numbers.shape, dtype=torch.int64, device=numbers.device)
     for piece in pieces_of(numbers):
-        result.narrow(*piece).copy_(told[numbers.narrow(*piece).to(torch.int64)])
+        result.narrow(*piece).copy_(told.index_select(0, numbers.narrow(*piece)))
     return result
 
 
 def _by_value_then_position(values: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
     by_position = argsort(first, 0)
-    return by_position[argsort(values[by_position], 0)]
+    return by_position.index_select(0, argsort(values.index_select(0, by_position), 0))

@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from array_api_dist.kernels import reductions
+from array_api_dist.kernels import predicates, reductions
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort
@@ -96,13 +96,13 @@ def _unique_by_order(
     vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
 ) -> Distinct:
     order = argsort(vector, 0)
-    ordered = moved_back(movable(vector)[order], vector.dtype)
+    ordered = moved_back(movable(vector).index_select(0, order), vector.dtype)
     inverse = numbered(ordered, order, dtype) if numbers else None
     places = None
     if first:
         places, reached = order.new_empty(count_of_runs(ordered)), 0
         for piece, starts in runs(ordered):
-            found = order.narrow(*piece)[starts]
+            found = _kept(order.narrow(*piece), starts)
             places[reached : reached + len(found)] = found
             reached += len(found)
     del order
@@ -118,13 +118,21 @@ def runs(ordered: torch.Tensor) -> Iterator[tuple[tuple[int, int, int], torch.Te
         starts = torch.ones(count, dtype=torch.bool, device=values.device)
         skipped = 1 if start == 0 else 0
         before = values[start + skipped - 1 : start + count - 1]
-        torch.ne(values[start + skipped : start + count], before, out=starts[skipped:])
+        starts[skipped:] = predicates.not_equal(values[start + skipped : start + count], before)
         yield piece, starts
+
+
+def _kept(values: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:
+    """Return those of a piece of a vector where a truth value holds."""
+    # Most vectors have few equal values, or many.
+    if values.is_cpu and predicates.count(holds) == len(values):
+        return values
+    return values.index_select(0, predicates.positions(holds))
 
 
 def count_of_runs(ordered: torch.Tensor) -> int:
     """Return how many distinct values an ordered vector has."""
-    return sum(int(starts.sum()) for _, starts in runs(ordered))
+    return sum(predicates.count(starts) for _, starts in runs(ordered))
 
 
 def numbered(ordered: torch.Tensor, order: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -134,7 +142,7 @@ def numbered(ordered: torch.Tensor, order: torch.Tensor, dtype: torch.dtype) -> 
     for piece, starts in runs(ordered):
         here = starts.cumsum(0).add_(reached)
         reached = int(here[-1])
-        numbers[order.narrow(*piece)] = here.to(dtype)
+        numbers.scatter_(0, order.narrow(*piece), here.to(dtype))
     return numbers
 
 
@@ -143,7 +151,7 @@ def lengths_of_runs(ordered: torch.Tensor, dtype: torch.dtype = torch.int64) -> 
     lengths = torch.empty(count_of_runs(ordered) + 1, dtype=dtype, device=ordered.device)
     reached = 0
     for piece, starts in runs(ordered):
-        found = torch.nonzero(starts).reshape(-1) + piece[1]
+        found = predicates.positions(starts).add_(piece[1])
         lengths[reached : reached + len(found)] = found
         reached += len(found)
     lengths[reached] = len(ordered)
@@ -160,8 +168,12 @@ def compacted(ordered: torch.Tensor) -> torch.Tensor:
     values, reached = movable(ordered), 0
     for piece, starts in runs(ordered):
         # What a piece keeps goes no further than where it was, and the last element stays if all do.
-        kept = values.narrow(*piece)[starts]
-        values[reached : reached + len(kept)] = kept
+        some = values.narrow(*piece)
+        kept = _kept(some, starts)
+        if kept is not some:
+            values[reached : reached + len(kept)] = kept
+        elif reached < piece[1]:
+            values[reached : reached + len(kept)] = kept.clone()
         reached += len(kept)
     found = values[:reached]
     # A small rest does not keep the memory of the whole.

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from array_api_dist.kernels import predicates
 from array_api_dist.kernels.moving import SIGNED, movable
 
 CHUNK: Final = 1 << 15
@@ -17,6 +18,7 @@ CHUNK: Final = 1 << 15
 _ELSEWHERE: Final = 1 << 9
 _HOST: Final = torch.device("cpu")
 _INTEGERS: Final = {torch.float32: torch.int32, torch.float64: torch.int64}
+_NAN_KEYS: Final = {torch.int32: 0x7FC0 << 16, torch.int64: 0x7FF8 << 48}
 # Of each floating type: the integers of its width, the place of their sign, the least and the greatest of them.
 _BITS: Final[dict[torch.dtype, tuple[Any, Any, Any, Any]]] = {
     torch.float32: (np.int32, np.int32(31), np.int32(-(2**31)), np.int32(2**31 - 1)),
@@ -36,13 +38,18 @@ def order_key(tensor: torch.Tensor, *, descending: bool = False) -> torch.Tensor
     return ~key if descending else key
 
 
-def _float_key(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the keys of values without -0.0: every NaN becomes the one with the greatest bits."""
-    dtype = _INTEGERS[tensor.dtype]
-    values = torch.where(torch.isnan(tensor), torch.full_like(tensor, torch.nan).abs_(), tensor)
-    bits = values.contiguous().view(dtype).to(torch.int64)
+def _float_key(values: torch.Tensor) -> torch.Tensor:
+    """Return the keys of values without -0.0, the same one for every NaN."""
+    dtype = _INTEGERS[values.dtype]
+    limits = torch.iinfo(dtype)
+    bits = values.contiguous().view(dtype)
     # Negative values: more magnitude bits mean less. There is no -0.0, whose key would be that of 0.0.
-    return torch.where(bits < 0, torch.iinfo(dtype).min - bits, bits)
+    sign = bits >> (limits.bits - 1)
+    key = (bits & limits.max).bitwise_xor_(sign).sub_(sign)
+    missing = predicates.isnan(values)
+    if not values.is_cpu or predicates.count(missing):
+        key.masked_fill_(missing, _NAN_KEYS[dtype])
+    return key.to(torch.int64)
 
 
 def from_order_key(key: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

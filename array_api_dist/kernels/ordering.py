@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from array_api_dist.kernels.moving import movable, moved_back
-from array_api_dist.kernels.order_keys import decoded, encoded, order_key, pieces_of
-from array_api_dist.kernels.packed_order import packed_argsort
+from array_api_dist.kernels.order_keys import decoded, encoded, order_key
+from array_api_dist.kernels.packed_order import is_merged, packed_argsort
 
 FEW: Final = 1 << 10
 """Up to so many values torch orders faster than several passes over them."""
@@ -27,16 +27,16 @@ def sort(tensor: torch.Tensor, axis: int, descending: bool = False) -> torch.Ten
     return decoded(values, tensor.dtype, descending=descending)
 
 
-def sort_in_place(values: torch.Tensor, axis: int, *, merges: bool = False) -> torch.Tensor:
+def sort_in_place(values: torch.Tensor, axis: int, *, runs: int = 0) -> torch.Tensor:
     """Return ``values``, which are encoded, in ascending order along ``axis``, where they lie.
 
-    ``merges`` says that the lanes are made of a few sorted runs: they are merged, in the workspace of half a lane.
+    ``runs`` says of how many sorted runs each lane is made, if it is: a few are merged, in the workspace of half a lane.
     """
     if values.device.type != "cpu":
         return values.copy_(torch.sort(values, dim=axis, stable=True).values)
     # NumPy sorts with SIMD instructions, an order of magnitude faster than torch; what is stable keeps both zeros.
     is_narrow = values.element_size() <= _RADIX_NBYTES
-    stable = merges or is_narrow or _has_negative_zero(values)
+    stable = is_narrow or is_merged(runs) or _has_negative_zero(values)
     values.numpy().sort(axis=axis, kind="stable" if stable else None)
     return values
 
@@ -45,21 +45,26 @@ def _has_negative_zero(values: torch.Tensor) -> bool:
     if not values.is_floating_point():
         return False
     integers = torch.int32 if values.dtype == torch.float32 else torch.int64
-    bits, lowest = values.view(integers), torch.iinfo(integers).min
-    return any(bool((bits.narrow(*piece) == lowest).any()) for piece in pieces_of(bits))
+    # Its bits are those of the least integer.
+    bits = values.view(integers).numpy()
+    return int(bits.min(initial=0)) == torch.iinfo(integers).min
 
 
 def take_lanes(tensor: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Tensor:
     """Return each lane along ``axis`` in its ``order``."""
-    return moved_back(torch.gather(movable(tensor), axis, order), tensor.dtype)
+    values = movable(tensor)
+    if tensor.numel() == tensor.shape[axis]:
+        # A single lane torch gathers faster as a vector.
+        found = values.reshape(-1).index_select(0, order.reshape(-1)).view(tensor.shape)
+    else:
+        found = torch.gather(values, axis, order)
+    return moved_back(found, tensor.dtype)
 
 
-def argsort(
-    tensor: torch.Tensor, axis: int, descending: bool = False, *, merges: bool = False
-) -> torch.Tensor:
+def argsort(tensor: torch.Tensor, axis: int, descending: bool = False, *, runs: int = 0) -> torch.Tensor:
     """Return the positions of the ordered values; equal ones keep their order.
 
-    ``merges`` says that the lanes are made of a few sorted runs.
+    ``runs`` says of how many sorted runs each lane is made, if it is.
     """
     if tensor.is_complex():
         return _argsort_complex(tensor, axis)
@@ -68,7 +73,7 @@ def argsort(
         # Of integers and truth values: the complement turns the order round.
         return torch.from_numpy(np.argsort(~values if descending else values, axis=axis, kind="stable"))
     if tensor.device.type == "cpu" and tensor.numel() > FEW:
-        return packed_argsort(tensor, axis, descending=descending, merges=merges)
+        return packed_argsort(tensor, axis, descending=descending, runs=runs)
     return torch.argsort(order_key(tensor, descending=descending), dim=axis, stable=True)
 
 

@@ -18,10 +18,14 @@ import numpy as np
 import torch
 
 from array_api_dist.kernels import order_keys as keys
+from array_api_dist.kernels import predicates
 
 _BITS = 63
 # The members of so few groups are looked for one group after the other.
 _FEW_GROUPS: Final = 16
+
+# NumPy's stable sort, which looks for runs, merges two of them at a time; its other one sorts by vectors.
+_FEW_RUNS: Final = 4
 
 WIDE_COUNT: Final = 1 << 31
 """Positions among, and counts of, so many elements or more take 8 bytes, of fewer 4."""
@@ -46,12 +50,15 @@ class _Packing:
         return (keys.order_key(values, descending=self.descending) - self.low) & ((1 << self.cut) - 1)
 
 
-def packed_argsort(
-    tensor: torch.Tensor, axis: int, *, descending: bool, merges: bool = False
-) -> torch.Tensor:
+def is_merged(runs: int) -> bool:
+    """Return whether lanes of so many sorted runs (0: of no one knows how many) are sorted fastest by merging those."""
+    return 0 < runs <= _FEW_RUNS
+
+
+def packed_argsort(tensor: torch.Tensor, axis: int, *, descending: bool, runs: int = 0) -> torch.Tensor:
     """Return the positions of the ordered values along ``axis`` of a tensor on the host; equal ones keep their order.
 
-    ``merges`` says that the lanes are made of a few sorted runs.
+    ``runs`` says of how many sorted runs each lane is made, if it is.
     """
     packed = keys.order_keys(tensor, descending=descending)
     if packed.numel() == 0:
@@ -64,7 +71,7 @@ def packed_argsort(
     spare = _shared_zeros(packed) if cut else 0
     packing = _Packing(low, max(cut, spare), width, descending)
     _pack(packed, axis, packing)
-    packed.numpy().sort(axis=axis, kind="stable" if merges else None)
+    packed.numpy().sort(axis=axis, kind="stable" if is_merged(runs) else None)
     if cut > spare:
         _settle(packed, tensor, axis, packing)
     return packed.bitwise_and_(packing.mask)
@@ -152,8 +159,8 @@ def _is_uniform(run: torch.Tensor, values: torch.Tensor, packing: _Packing) -> b
 def _settle_rows(rows: torch.Tensor, values: torch.Tensor, packing: _Packing) -> bool:
     """Put stretches of sorted lanes in order, in place; return whether they were not. ``values`` are the whole lanes."""
     heads = rows >> packing.width
-    alike = heads[:, 1:] == heads[:, :-1]
-    if not bool(alike.any()):
+    alike = predicates.equal(heads[:, 1:], heads[:, :-1])
+    if not predicates.count(alike):
         return False
     tied = torch.zeros(rows.shape, dtype=torch.bool)
     tied[:, 1:] |= alike

@@ -6,14 +6,19 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, Literal
 
-import numpy as np
 import torch
 
 from array_api_dist.kernels.distinct import unique
 from array_api_dist.kernels.moving import SIGNED
 from array_api_dist.kernels.order_keys import order_key, pieces
+from array_api_dist.kernels.ordering import argsort
 from array_api_dist.kernels.powers import SHORT_INTEGERS
 
+# From so many values on, among as many, it takes less time to put them in order first: each is near the one before. So
+# many of them at once, unless more threads than this look for them.
+_MANY: Final = 1 << 12
+_AT_ONCE: Final = 1 << 19
+_FEW_THREADS: Final = 3
 _TABLED: Final = SHORT_INTEGERS | {torch.int64}
 """What a table may say of which integers there are: its places are counted in int64."""
 
@@ -23,6 +28,12 @@ def searchsorted(ordered: torch.Tensor, values: torch.Tensor, side: Literal["lef
     ordered, values = _comparable(ordered), _comparable(values)
     # torch warns about the copies that it would make itself.
     ordered, values = ordered.contiguous(), values.contiguous()
+    if (
+        ordered.is_cpu
+        and min(len(ordered), values.numel()) >= _MANY
+        and torch.get_num_threads() <= _FEW_THREADS
+    ):
+        return _searched_in_order(ordered, values, side)
     if not ordered.is_floating_point():
         return torch.searchsorted(ordered, values, side=side)
     # torch takes NaN for less than all: it looks among the others, at whose end it finds the place of NaN.
@@ -31,6 +42,21 @@ def searchsorted(ordered: torch.Tensor, values: torch.Tensor, side: Literal["lef
     if side == "left" or len(present) == len(ordered):
         return found
     return found.masked_fill_(torch.isnan(values), len(ordered))
+
+
+def _searched_in_order(
+    ordered: torch.Tensor, values: torch.Tensor, side: Literal["left", "right"]
+) -> torch.Tensor:
+    """Return what ``searchsorted`` does of values of the host, looked for in ascending order."""
+    found = torch.empty(values.shape, dtype=torch.int64)
+    known = ordered.numpy()
+    for some, places in zip(
+        torch.split(values.view(-1), _AT_ONCE), torch.split(found.view(-1), _AT_ONCE), strict=True
+    ):
+        order = argsort(some, 0)
+        wanted = some.index_select(0, order)
+        places.scatter_(0, order, torch.from_numpy(known.searchsorted(wanted.numpy(), side)))
+    return found
 
 
 def _comparable(tensor: torch.Tensor) -> torch.Tensor:
@@ -96,18 +122,3 @@ def _isin_complex(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
     wanted = torch.zeros(len(found.values), dtype=torch.bool, device=tensor.device)
     wanted[found.numbers[len(flat) :]] = True
     return wanted[found.numbers[: len(flat)]].reshape(tensor.shape)
-
-
-def count(mask: torch.Tensor) -> int:
-    """Return how many truth values hold."""
-    # torch converts each to an integer first.
-    return int(np.count_nonzero(mask.numpy()) if mask.is_cpu else mask.sum())
-
-
-def positions(mask: torch.Tensor) -> torch.Tensor:
-    """Return where truth values hold, an int64 vector of row-major positions."""
-    flat = mask.reshape(-1)
-    if not flat.is_cpu:
-        return torch.nonzero(flat).squeeze(1)
-    # torch looks at one value at a time.
-    return torch.from_numpy(np.flatnonzero(flat.numpy()))

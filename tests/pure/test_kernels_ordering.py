@@ -141,11 +141,13 @@ def test_unique_is_numpys(dtype) -> None:
     assert int(counts.sum()) == 64
 
 
-@pytest.mark.parametrize("dtype", [dt.float64, dt.uint64, dt.int8], ids=str)
-def test_unique_goes_on_from_piece_to_piece(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "below"), [(dt.float64, 40), (dt.uint64, 40), (dt.int8, 40), (dt.int32, 5000)], ids=str
+)
+def test_unique_goes_on_from_piece_to_piece(dtype, below, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_keys, "CHUNK", 8)
     monkeypatch.setattr(ordering, "FEW", 0)
-    array = np.random.default_rng(5).integers(0, 40, 300).astype(dtype.name)
+    array = np.random.default_rng(5).integers(0, below, 300).astype(dtype.name)
     if dtype in dt.FLOATING:
         array[::17] = np.nan
     found, first, inverse, counts = _found(torch.from_numpy(array))
@@ -188,15 +190,16 @@ def test_every_nan_is_its_own_complex_ones_as_well() -> None:
     assert found.counts.tolist() == [2, 1, 1, 1]
 
 
+@pytest.mark.parametrize("runs", [3, 14])
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", ORDERED, ids=str)
-def test_runs_are_merged_where_they_lie(dtype, descending) -> None:
+def test_runs_are_merged_where_they_lie(dtype, descending, runs) -> None:
     whole = _few_values(dtype, (14,))
     own = whole.clone()
     values = order_keys.encoded(own, descending=descending)
     for first, last in ((0, 5), (5, 13), (13, 14)):
         ordering.sort_in_place(values[first:last], 0)
-    ordering.sort_in_place(values, 0, merges=True)
+    ordering.sort_in_place(values, 0, runs=runs)
     assert values.data_ptr() == own.data_ptr()
     merged = order_keys.decoded(values, TORCH[dtype], descending=descending)
     expected = whole.numpy()[_expected_order(whole.numpy(), 0, descending=descending)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,3 +66,12 @@ def test_predicates_take_any_strides(name: str, dtype: torch.dtype) -> None:
     x = made(dtype, (9, 14))
     for values in (x, x.mT, x[::2, 1::3], x[0, 4], x[:0]):
         assert torch.equal(ours(values), PREDICATES[name](values))
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (0, 3), (5,), ()])
+def test_positions_are_numpys_in_row_major_order(shape: tuple[int, ...]) -> None:
+    mask = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 3 != 1).T
+    found = predicates.positions(torch.from_numpy(mask))
+    assert found.dtype == torch.int64
+    np.testing.assert_array_equal(found, np.flatnonzero(mask))
+    assert predicates.count(torch.from_numpy(mask)) == len(found)

@@ -35,6 +35,18 @@ def test_searchsorted_is_numpys_of_any_strides(dtype, side) -> None:
     np.testing.assert_array_equal(searching.searchsorted(every_other, values, side), result)
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("dtype", REAL, ids=str)
+def test_many_values_are_looked_for_in_order(dtype, side, threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_MANY", 8)
+    monkeypatch.setattr(searching, "_AT_ONCE", 7)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    ordered, values = ordering.sort(_values(dtype, (14,), 2), 0), _values(dtype, (5, 6), 3).T
+    result = searching.searchsorted(ordered, values, side)
+    np.testing.assert_array_equal(result, np.searchsorted(ordered.numpy(), values.numpy(), side))
+
+
 @pytest.mark.parametrize("dtype", REAL, ids=str)
 def test_searchsorted_with_nothing(dtype) -> None:
     nothing = torch.empty(0, dtype=TORCH[dtype])
@@ -70,11 +82,3 @@ def test_isin_of_complex_values() -> None:
     assert not searching.isin(values[2:], values[2:]).any()
     many = torch.complex(torch.arange(5000.0), torch.ones(5000))
     assert torch.equal(searching.isin(many, many[::2]), torch.arange(5000) % 2 == 0)
-
-
-@pytest.mark.parametrize("shape", [(4, 6), (0, 3), (5,), ()])
-def test_positions_are_numpys_in_row_major_order(shape: tuple[int, ...]) -> None:
-    mask = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 3 != 1).T
-    found = searching.positions(torch.from_numpy(mask))
-    assert found.dtype == torch.int64
-    np.testing.assert_array_equal(found, np.flatnonzero(mask))
