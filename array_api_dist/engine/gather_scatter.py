@@ -16,7 +16,7 @@ from array_api_dist._alignment import Layout, align, align_to, even_on_longest
 from array_api_dist._block import Block
 from array_api_dist._indexing import after_gather
 from array_api_dist._partition import REPLICATED, Partition, Shape
-from array_api_dist._shapes import broadcast_shapes, reduced_shape
+from array_api_dist._shapes import broadcast_shapes, reduced_shape, with_axis_length
 from array_api_dist.collectives import operators
 from array_api_dist.engine.redistribution import redistribute
 from array_api_dist.engine.routing import (
@@ -33,6 +33,7 @@ from array_api_dist.engine.routing import (
 from array_api_dist.engine.selection import nonzero
 from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
+from array_api_dist.kernels.predicates import positions
 
 __all__ = ["as_indices", "gather", "nonzero", "take", "take_along_axis"]
 
@@ -232,14 +233,15 @@ def _contributed(block: Block, axes: tuple[int, ...], indices: Sequence[torch.Te
     """
     local = block.local
     inside = indices[0] - block.offset(axes[0])
-    mine = torch.nonzero((inside >= 0) & (inside < local.shape[axes[0]])).squeeze(1)
+    mine = positions((inside >= 0) & (inside < local.shape[axes[0]]))
+    has_all = len(mine) == len(inside)
     lengths = [local.shape[axis] for axis in axes]
-    offsets = ravel([index[mine] for index in (inside, *indices[1:])], lengths)
-    own = slabs_at(local, axes, offsets)
-    along = axes[0] if len(axes) == 1 else 0
-    shape = (*own.shape[:along], indices[0].numel(), *own.shape[along + 1 :])
-    result = torch.zeros(shape, dtype=local.dtype, device=local.device)
-    movable(result).index_copy_(along, mine, movable(own))
+    chosen = [index if has_all else index.index_select(0, mine) for index in (inside, *indices[1:])]
+    result = slabs_at(local, axes, ravel(chosen, lengths))
+    if not has_all:
+        along = axes[0] if len(axes) == 1 else 0
+        own, result = result, result.new_zeros(with_axis_length(tuple(result.shape), along, len(inside)))
+        movable(result).index_copy_(along, mine, movable(own))
     # Bits, not values: each element comes from one rank, and the others add zeros.
     (bits,) = block.communicator.allreduce((_bits(result),), operators.SUM)
     return _from_bits(bits, local.dtype)

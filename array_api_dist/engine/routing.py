@@ -396,9 +396,13 @@ def answered(
         theirs = answers.new_empty(with_axis_length(tuple(answers.shape), axis, sum(sent)))
         communicator.exchange(_cut(found, axis, received), _cut(theirs, axis, sent))
         del found
-        for (first, last), some in zip(places, torch.split(movable(theirs), sent, axis), strict=True):
+        reached = 0
+        for first, last in places:
+            some = movable(theirs).narrow(axis, reached, last - first)
             movable(answers).index_copy_(axis, order[first:last], some)
-        del theirs, some
+            reached += last - first
+            del some
+        del theirs
     assert answers is not None, "there is at least one round"
     return answers
 

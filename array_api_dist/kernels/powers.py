@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
 import torch
 
-from array_api_dist.kernels.tiles import Tiled, tile_sum
+from array_api_dist.kernels.tiles import Tiled, is_single, tile_sum
 
 SHORT_INTEGERS: Final = {
     torch.bool, torch.int8, torch.int16, torch.int32, torch.uint8, torch.uint16, torch.uint32,
@@ -79,6 +80,9 @@ def integer_sums(tiled: Tiled) -> torch.Tensor:
     total = tiled.result(torch.int64)
     dtype = torch.int32 if tiled.view.dtype in _BYTES and tiled.view.is_cpu else torch.int64
     is_converted = tiled.view.dtype in _UNSIGNED
+    if tiled.reduced == (True,) and tiled.view.is_cpu and is_single():
+        # torch converts before it adds.
+        return total.add_(int(np.add.reduce(tiled.view.numpy(), dtype=np.int64)))
     for cut in tiled.cuts():
         part = tiled.view[cut].to(dtype) if is_converted else tiled.view[cut]
         total[tiled.kept(cut)] += tile_sum(part, tiled.reduced, dtype=dtype)

@@ -20,6 +20,7 @@ from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums, sums_of_squares
+from array_api_dist.kernels.square_sums import squares_of_rows
 from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
 
 NOWHERE: Final = 2**63 - 1
@@ -185,7 +186,8 @@ def sum_of_squares(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         squares = torch.square(tensor.to(torch.float64))
         return torch.sum(squares, axes) if axes else squares
     tiled = tiles_of(tensor, axes)
-    return tiled.restored(sums_of_squares(tiled))
+    found = squares_of_rows(tiled)
+    return tiled.restored(sums_of_squares(tiled) if found is None else found)
 
 
 def _integer_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
@@ -256,6 +258,8 @@ def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
 
 def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return how many elements over ``axes`` are not zero, in int64."""
+    if len(axes) == tensor.ndim and tensor.is_cpu and not (tensor.is_floating_point() or tensor.is_complex()):
+        return torch.tensor(np.count_nonzero(tensor.numpy()))
     truth = predicates.truth(tensor)
     lanes = math.prod(length for axis, length in enumerate(truth.shape) if axis not in axes)
     if truth.is_cpu and truth.is_contiguous() and axes and lanes * _LONG_LANE < truth.numel():
@@ -296,6 +300,8 @@ def _extreme(
         return tensor
     if tensor.dtype in _COMPARED and 0 < tensor.numel() <= _FEW:
         return kernel(tensor, axes)
+    if tensor.dtype in SIGNED and _is_numpys(tensor, axes):
+        return _reduced_by(np.minimum if least else np.maximum, tensor, axes)
     if tensor.dtype in SIGNED:
         return _restored(_extreme(_ordered(tensor), axes, kernel, least=least), tensor.dtype)
     if math.prod(tensor.shape[axis] for axis in axes) == 0:
@@ -321,6 +327,11 @@ def _is_innermost(tensor: torch.Tensor, axis: int) -> builtins.bool:
 def _arg_extreme(
     tensor: torch.Tensor, axis: int, arg_kernel: ArgKernel, kernel: Kernel, *, least: builtins.bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    if tensor.is_cpu and tensor.numel() and (_is_innermost(tensor, axis) or tensor.numel() <= _FEW):
+        # NumPy promises the first of equals, and NaN before all; torch promises neither.
+        index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
+        value = torch.gather(movable(tensor), axis, index.unsqueeze(axis)).squeeze(axis)
+        return moved_back(value, tensor.dtype), index
     if tensor.dtype in SIGNED:
         value, index = _arg_extreme(_ordered(tensor), axis, arg_kernel, kernel, least=least)
         return _restored(value, tensor.dtype), index
@@ -332,10 +343,6 @@ def _arg_extreme(
         )
     if tensor.numel() == 0:
         return tensor.new_empty(shape), torch.empty(shape, dtype=torch.int64, device=tensor.device)
-    if tensor.is_cpu and (_is_innermost(tensor, axis) or tensor.numel() <= _FEW):
-        # NumPy promises the first of equals, and NaN before all; torch promises neither.
-        index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
-        return torch.gather(tensor, axis, index.unsqueeze(axis)).squeeze(axis), index
     if tensor.ndim > 1 and tensor.shape[axis] <= _SHORT_AXIS:
         return _extreme_of_few(tensor, axis, kernel)
     return _first_extreme(tensor, axis, kernel)

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, Literal
 
+import numpy as np
 import torch
 
 from array_api_dist.kernels.distinct import unique
@@ -19,6 +20,8 @@ from array_api_dist.kernels.powers import SHORT_INTEGERS
 _MANY: Final = 1 << 12
 _AT_ONCE: Final = 1 << 19
 _FEW_THREADS: Final = 3
+# Each of so many is compared with all: that takes less time than looking them up.
+_FEW: Final = 1 << 6
 _TABLED: Final = SHORT_INTEGERS | {torch.int64}
 """What a table may say of which integers there are: its places are counted in int64."""
 
@@ -78,7 +81,7 @@ def isin(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:
         return result
     if tensor.is_complex():
         return _isin_complex(tensor, ordered)
-    is_among = _among_close(ordered, tensor.numel()) or _among(ordered)
+    is_among = _among_close(ordered, tensor.numel()) or _among_few(ordered) or _among(ordered)
     shape = tensor.shape or (1,)
     for piece in pieces(shape, where=tensor.device):
         result.view(shape).narrow(*piece).copy_(is_among(tensor.view(shape).narrow(*piece)))
@@ -92,6 +95,21 @@ def _among(ordered: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     def is_among(values: torch.Tensor) -> torch.Tensor:
         wanted = _comparable(values)
         return known[searchsorted(known, wanted, "left").clamp_(max=len(known) - 1)] == wanted
+
+    return is_among
+
+
+def _among_few(ordered: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return what tells it by comparing with each, None where those are more than a few."""
+    if not ordered.is_cpu or len(ordered) > _FEW:
+        return None
+
+    def is_among(values: torch.Tensor) -> torch.Tensor:
+        found, same = torch.zeros(values.shape, dtype=torch.bool), torch.empty(values.shape, dtype=torch.bool)
+        array, result, one = values.numpy(), found.numpy(), same.numpy()
+        for each in ordered.numpy():
+            np.logical_or(result, np.equal(array, each, out=one), out=result)
+        return found
 
     return is_among
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from array_api_dist.kernels.powers import finite
-from array_api_dist.kernels.precision import OF_SQUARES, Found, Pair, in_double, two_sum
+from array_api_dist.kernels.precision import ABOUT_MEAN, OF_SQUARES, Found, Pair, in_double, two_sum
 from array_api_dist.kernels.tiles import SHORT_ROW, SMALL_SIZE, Tiled, cut_axis, is_single
 
 # What the caches hold of rows for each thread, and of a slab of rows.
@@ -130,6 +130,33 @@ def _of_rows(rows: torch.Tensor) -> Pair:
         others = _of_pieces(rows[:, None, whole:])
         return first + others[0], second + others[1]
     return first, second
+
+
+def squares_of_rows(tiled: Tiled) -> torch.Tensor | None:
+    """Return the sums of squares of rows of float32 in double precision, of pieces in their own, or None.
+
+    None: of another layout, or where a piece's sum over- or underflows.
+    """
+    view = tiled.view
+    if tiled.reduced not in ((True,), (False, True)) or view.dtype != torch.float32 or not view.is_cpu:
+        return None
+    rows = view.view(-1, view.shape[-1]) if view.stride(-1) == 1 else view[:0]
+    whole = rows.shape[-1] - rows.shape[-1] % PIECE
+    if rows.numel() == 0 or rows.shape[-1] < SHORT_ROW:
+        return None
+    total = torch.zeros(len(rows), dtype=torch.float64)
+    for part in (cut_axis(rows[:, :whole], 1, PIECE), rows[:, None, whole:]):
+        if part.numel() == 0:
+            continue
+        # BLAS reads them once.
+        values = part.numpy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.vecdot(values, values)
+        limits = ABOUT_MEAN[view.dtype]
+        if not (squares.min() > limits.least and squares.max() < limits.greatest):
+            return None
+        total += torch.from_numpy(squares.sum(1, dtype=np.float64))
+    return total if len(view.shape) > 1 else total[0]
 
 
 def _of_pieces(pieces: torch.Tensor) -> Pair:

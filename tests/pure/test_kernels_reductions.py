@@ -290,6 +290,39 @@ def test_truth_of_nothing() -> None:
     assert kernels.count_nonzero(nothing, (1,)).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("length", [64, 1024, 2500, 9000])
+def test_squares_of_ordinary_float32_are_added_up_in_pieces_of_their_own_precision(length: int) -> None:
+    values = torch.from_numpy(np.random.default_rng(4).standard_normal((100, length)).astype(np.float32))
+    for part in (values, values[:, 1:], values[:90]):
+        for axes in ((1,), (0, 1)):
+            exact = np.square(part.numpy().astype(np.float64)).sum(axes)
+            np.testing.assert_allclose(kernels.sum_of_squares(part, axes), exact, rtol=3e-7)
+    # Where a piece's squares are nothing, tiny or not finite it is as exact as ever.
+    values[3], values[4], values[5, 7], values[6, 8] = 0.0, 1e-30, torch.inf, torch.nan
+    exact = np.square(values.numpy().astype(np.float64)).sum(1)
+    np.testing.assert_allclose(kernels.sum_of_squares(values, (1,)), exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_many_integers_are_counted_added_up_and_compared_by_numpy(
+    dtype: torch.dtype, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    values = _values(dtype, (300, 400))
+    values[::3] = 0
+    for part in (values, values[:, ::2]):
+        array = part.numpy()
+        assert kernels.count_nonzero(part, (0, 1)).item() == np.count_nonzero(array)
+        np.testing.assert_array_equal(kernels.sum(part, (0, 1), torch.int64), array.sum(dtype=np.int64))
+        for axis in (0, 1):
+            for kernel, truth in ((kernels.argmin, np.argmin), (kernels.argmax, np.argmax)):
+                value, index = kernel(part, axis)
+                np.testing.assert_array_equal(index, truth(array, axis=axis))
+                extreme = np.take_along_axis(array, truth(array, axis=axis, keepdims=True), axis)
+                np.testing.assert_array_equal(value, extreme.squeeze(axis))
+
+
 def test_many_truths_are_counted_exactly() -> None:
     truth = torch.rand(70000, 11) < 0.3
     for axes in ((0,), (1,), (0, 1)):

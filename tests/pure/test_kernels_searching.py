@@ -76,6 +76,18 @@ def test_isin_of_many_integers_takes_those_at_the_ends_of_their_range(dtype: str
         np.testing.assert_array_equal(found, np.isin(values, ordered))
 
 
+@pytest.mark.parametrize("few", [0, 100])
+@pytest.mark.parametrize("dtype", [*REAL, dt.bool], ids=str)
+def test_a_few_are_compared_and_many_looked_up(dtype, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_FEW", few)
+    monkeypatch.setattr(searching, "_among_close", lambda ordered, count: None)
+    values = torch.arange(24).reshape(4, 6) % 2 == 0 if dtype is dt.bool else _values(dtype, (4, 6), 1)
+    for members in (values[0, :1], values[0], values[:, 2:].reshape(-1)):
+        ordered = ordering.sort(members, 0)
+        found = searching.isin(values.T, ordered)
+        np.testing.assert_array_equal(found, np.isin(values.numpy(), members.numpy()).T)
+
+
 def test_isin_of_complex_values() -> None:
     values = torch.tensor([1 + 2j, 1 - 2j, complex(torch.nan, 0)])
     assert searching.isin(values.conj(), torch.tensor([1 + 2j])).tolist() == [False, True, False]
