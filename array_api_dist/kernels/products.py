@@ -18,6 +18,9 @@ _LIMB_BITS: Final = 16
 _EXACT_LENGTH: Final = 1 << 20
 # More threads than this make up for torch's loops.
 _FEW_THREADS: Final = 4
+# A product of so many rows and columns or more, if it is symmetric, is computed in so many blocks of rows.
+_WIDE: Final = 1 << 8
+_BLOCKS: Final = 4
 # So many elements at once stay in the cache.
 _PIECE_SIZE: Final = 1 << 17
 
@@ -40,7 +43,7 @@ def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         # As a matrix of one column: torch's own loop takes several times as long.
         return torch.matmul(left, right[:, None])[..., 0]
     if left.dtype.is_floating_point or left.is_complex():
-        return torch.matmul(left, right)
+        return _gram(left, right) if _is_gram(left, right) else torch.matmul(left, right)
     if left.is_cpu and (left.dtype != torch.int64 or min(left.ndim, right.ndim) < 2):
         return torch.matmul(left, right)
     # torch multiplies int64 matrices of the host element by element, thirty times slower than float64 ones; those of
@@ -49,6 +52,31 @@ def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         exact = torch.matmul(left.to(torch.float64), right.to(torch.float64))
         return exact.to(torch.int64).to(left.dtype)
     return torch.matmul(left, right) if left.is_cpu else _matmul_of_limbs(left, right)
+
+
+def _is_gram(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a large real matrix of the host is multiplied by its own transpose."""
+    return (
+        left.ndim == right.ndim == 2
+        and left.shape[0] >= _WIDE
+        and left.shape == right.shape[::-1]
+        and left.stride() == right.stride()[::-1]
+        and left.data_ptr() == right.data_ptr()
+        and left.is_cpu
+        and not left.is_complex()
+    )
+
+
+def _gram(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return a product that is symmetric: of blocks of its rows what lies below the diagonal is not computed."""
+    count = left.shape[0]
+    result = left.new_empty(count, count)
+    for block in range(_BLOCKS):
+        first, last = count * block // _BLOCKS, count * (block + 1) // _BLOCKS
+        rows = torch.matmul(left[first:last], right[:, first:])
+        result[first:last, first:] = rows
+        result[last:, first:last] = rows[:, last - first :].T
+    return result
 
 
 def _matmul_of_limbs(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -52,6 +52,32 @@ def test_larger_integer_matrix_products_are_exact(dtype) -> None:
     _same(products.matmul(*small), small[0].numpy() @ small[1].numpy(), dtype)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+def test_a_matrix_times_its_own_transpose_is_symmetric(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_WIDE", 2)
+    values = torch.randn(7, 11, dtype=dtype)
+    for each in (
+        values,
+        values.T,
+        values[:, ::2],
+        values[:1],
+        values[:2],
+        values[:3],
+        values[:0],
+        values[:, :0],
+    ):
+        found = products.matmul(each, each.mT)
+        torch.testing.assert_close(found, torch.from_numpy(each.numpy() @ each.mT.numpy()))
+        assert products._is_gram(each, each.mT) == (len(each) > 1 and not dtype.is_complex)
+    # What only looks so is not.
+    square = torch.randn(6, 6, dtype=dtype)
+    for left, right in ((square, square), (square[1:], square[:-1].T), (square, square.T.contiguous())):
+        assert not products._is_gram(left, right)
+        torch.testing.assert_close(
+            products.matmul(left, right), torch.from_numpy(left.numpy() @ right.numpy())
+        )
+
+
 @pytest.mark.parametrize(
     ("left", "right"), [(2**26, 2**26 + 1), (2**27 - 1, 2**26 - 1), (-(2**63), 1), (2**53 + 1, 1)]
 )
