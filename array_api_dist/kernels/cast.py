@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
+
+# torch converts runs of memory shorter than this one element at a time.
+_SHORT_RUN: Final = 1 << 5
 
 
 def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -18,11 +23,10 @@ def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         # Whose loop is vectorised: an eighth of the time.
         tensor = tensor.view(torch.uint8)
     if tensor.ndim > 1 and tensor.is_cpu and tensor.dtype != dtype and _has_gaps(tensor):
-        # torch converts short runs one element at a time.
         tensor = tensor.contiguous()
     return tensor.to(dtype)
 
 
 def _has_gaps(tensor: torch.Tensor) -> bool:
-    """Return whether rows lie apart in memory."""
-    return tensor.stride(-1) == 1 and tensor.shape[-1] < tensor.stride(-2)
+    """Return whether short rows lie apart in memory."""
+    return tensor.stride(-1) == 1 and tensor.shape[-1] < min(tensor.stride(-2), _SHORT_RUN)
