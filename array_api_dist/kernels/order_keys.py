@@ -18,6 +18,7 @@ CHUNK: Final = 1 << 15
 _ELSEWHERE: Final = 1 << 9
 _HOST: Final = torch.device("cpu")
 _INTEGERS: Final = {torch.float32: torch.int32, torch.float64: torch.int64}
+# The bits of NaN.
 _NAN_KEYS: Final = {torch.int32: 0x7FC0 << 16, torch.int64: 0x7FF8 << 48}
 # Of each floating type: the integers of its width, the place of their sign, the least and the greatest of them.
 _BITS: Final[dict[torch.dtype, tuple[Any, Any, Any, Any]]] = {

@@ -78,11 +78,11 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
 def integer_sums(tiled: Tiled) -> torch.Tensor:
     """Return the int64 sums of short integers."""
     total = tiled.result(torch.int64)
-    dtype = torch.int32 if tiled.view.dtype in _BYTES and tiled.view.is_cpu else torch.int64
-    is_converted = tiled.view.dtype in _UNSIGNED
     if tiled.reduced == (True,) and tiled.view.is_cpu and is_single():
         # torch converts before it adds.
         return total.add_(int(np.add.reduce(tiled.view.numpy(), dtype=np.int64)))
+    dtype = torch.int32 if tiled.view.dtype in _BYTES and tiled.view.is_cpu else torch.int64
+    is_converted = tiled.view.dtype in _UNSIGNED
     for cut in tiled.cuts():
         part = tiled.view[cut].to(dtype) if is_converted else tiled.view[cut]
         total[tiled.kept(cut)] += tile_sum(part, tiled.reduced, dtype=dtype)

@@ -64,13 +64,13 @@ def truth(x: Tensor) -> Tensor:
     return values != 0 if values.is_complex() else not_equal(values, values.new_zeros(()))
 
 
-def count(mask: torch.Tensor) -> int:
+def count(mask: Tensor) -> int:
     """Return how many truth values hold."""
     # torch converts each to an integer first.
     return int(np.count_nonzero(mask.numpy()) if mask.is_cpu else mask.sum())
 
 
-def positions(mask: torch.Tensor) -> torch.Tensor:
+def positions(mask: Tensor) -> Tensor:
     """Return where truth values hold, an int64 vector of row-major positions."""
     flat = mask.reshape(-1)
     if not flat.is_cpu:

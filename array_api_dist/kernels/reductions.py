@@ -258,17 +258,16 @@ def any(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
 
 def count_nonzero(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return how many elements over ``axes`` are not zero, in int64."""
-    if len(axes) == tensor.ndim and tensor.is_cpu and not (tensor.is_floating_point() or tensor.is_complex()):
-        return torch.tensor(np.count_nonzero(tensor.numpy()))
-    truth = predicates.truth(tensor)
-    lanes = math.prod(length for axis, length in enumerate(truth.shape) if axis not in axes)
-    if truth.is_cpu and truth.is_contiguous() and axes and lanes * _LONG_LANE < truth.numel():
-        kept = truth.ndim - len(axes)
+    # NumPy counts integers as they are.
+    values = predicates.truth(tensor) if tensor.is_floating_point() or tensor.is_complex() else tensor
+    lanes = math.prod(length for axis, length in enumerate(values.shape) if axis not in axes)
+    if values.is_cpu and values.is_contiguous() and axes and lanes * _LONG_LANE < values.numel():
+        kept = values.ndim - len(axes)
         if builtins.all(axis >= kept for axis in axes):
             # NumPy's loop counts 32 truth values at once.
-            counts = [np.count_nonzero(lane) for lane in truth.view(lanes, -1).numpy()]
-            return torch.tensor(counts, dtype=torch.int64).view(truth.shape[:kept])
-    return sum(truth, axes, torch.int64)
+            counts = [np.count_nonzero(lane) for lane in values.view(lanes, -1).numpy()]
+            return torch.tensor(counts, dtype=torch.int64).view(values.shape[:kept])
+    return sum(predicates.truth(values), axes, torch.int64)
 
 
 # ---- extremes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -121,15 +122,18 @@ def _power_sums(view: torch.Tensor, reduced: tuple[bool, ...]) -> Pair:
 
 
 def _of_rows(rows: torch.Tensor) -> Pair:
+    firsts, seconds = zip(*map(_of_pieces, _pieces(rows)), strict=True)
+    return reduce(torch.add, firsts), reduce(torch.add, seconds)
+
+
+def _pieces(rows: torch.Tensor) -> list[torch.Tensor]:
+    """Return the rows, long ones cut: pieces of each, and what is left over as one more."""
     length = rows.shape[1]
     if length < 2 * PIECE:
-        return _of_pieces(rows[:, None])
+        return [rows[:, None]]
     whole = length - length % PIECE
-    first, second = _of_pieces(cut_axis(rows[:, :whole], 1, PIECE))
-    if whole < length:
-        others = _of_pieces(rows[:, None, whole:])
-        return first + others[0], second + others[1]
-    return first, second
+    pieces = [cut_axis(rows[:, :whole], 1, PIECE)]
+    return [*pieces, rows[:, None, whole:]] if whole < length else pieces
 
 
 def squares_of_rows(tiled: Tiled) -> torch.Tensor | None:
@@ -140,23 +144,18 @@ def squares_of_rows(tiled: Tiled) -> torch.Tensor | None:
     view = tiled.view
     if tiled.reduced not in ((True,), (False, True)) or view.dtype != torch.float32 or not view.is_cpu:
         return None
-    rows = view.view(-1, view.shape[-1]) if view.stride(-1) == 1 else view[:0]
-    whole = rows.shape[-1] - rows.shape[-1] % PIECE
-    if rows.numel() == 0 or rows.shape[-1] < SHORT_ROW:
+    if view.stride(-1) != 1 or view.shape[-1] < SHORT_ROW:
         return None
-    total = torch.zeros(len(rows), dtype=torch.float64)
-    for part in (cut_axis(rows[:, :whole], 1, PIECE), rows[:, None, whole:]):
-        if part.numel() == 0:
-            continue
-        # BLAS reads them once.
-        values = part.numpy()
+    total, limits = tiled.result(torch.float64), ABOUT_MEAN[view.dtype]
+    for piece in _pieces(view.view(-1, view.shape[-1])):
+        values = piece.numpy()
         with np.errstate(over="ignore", invalid="ignore"):
+            # BLAS reads them once.
             squares = np.vecdot(values, values)
-        limits = ABOUT_MEAN[view.dtype]
         if not (squares.min() > limits.least and squares.max() < limits.greatest):
             return None
-        total += torch.from_numpy(squares.sum(1, dtype=np.float64))
-    return total if len(view.shape) > 1 else total[0]
+        total += torch.from_numpy(squares.sum(1, dtype=np.float64)).view(total.shape)
+    return total
 
 
 def _of_pieces(pieces: torch.Tensor) -> Pair:
