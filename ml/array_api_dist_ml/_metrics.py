@@ -201,12 +201,15 @@ class Form:
     takes_whole_rows : bool
         Whether the kernel's temporaries have f numbers for each pair, not as few as the features allow that lie on
         one rank.
+    is_precise : bool
+        Whether the kernel's values are squared distances to the last digits, which products in a frame give too.
     """
 
     kernel: Kernel
     finish: Callable[[Array], Array] = lambda values: values
     of_extremes: Kernel | None = None
     takes_whole_rows: bool = False
+    is_precise: bool = False
 
     @property
     def takes_products(self) -> bool:
@@ -219,7 +222,7 @@ def form_of(metric: str | Metric, p: float, gamma: float, *, precise: bool) -> F
     if not isinstance(metric, str):
         return Form(_of_pairs(metric), takes_whole_rows=True)
     exact = _by_differences(_square)
-    squares = Form(exact) if precise else Form(_expanded, of_extremes=exact)
+    squares = Form(exact, is_precise=True) if precise else Form(_expanded, of_extremes=exact)
     forms = {
         "euclidean": replace(squares, finish=_root),
         "sqeuclidean": squares,

@@ -12,11 +12,13 @@ from math import inf, isqrt, prod
 from numbers import Integral, Real
 from typing import Final
 
+from array_api_dist_ml._frames import Frame, frame_of, squared_distances
 from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, form_of
 from array_api_dist_ml._namespace import (
     Array,
     array_namespace,
     as_float,
+    as_float64,
     constant,
     device,
     greatest_of,
@@ -45,6 +47,9 @@ TILE_BYTES_ELSEWHERE: Final = 1 << 28
 # So many rows pass at once where others move than those of the result's layout; more on accelerators.
 WIDTH: Final = 1 << 12
 _WIDTH_ELSEWHERE: Final = 1 << 16
+# With so many features, and so many numbers to meet, products to the last digits are faster than differences.
+FEATURES: Final = 5
+MEETINGS: Final = 1 << 21
 
 
 # ---- what is refused
@@ -137,6 +142,53 @@ class _Meeting:
                 pair = (passing, staying[rows]) if self.is_turned else (staying[rows], passing)
                 yield rows, place, kernel(*pair, at_once)
 
+    def products(self, frame: Frame, *, is_self: bool) -> Iterator[tuple[slice, slice, Array]]:
+        """Yield what ``blocks`` does of squared distances to the last digits, by products in a frame.
+
+        Rows that lie nearer to one another than the frame tells apart come a second time, by their differences; where
+        most of the first ones do, all take differences, and the first block passes twice.
+
+        Communication: as for ``blocks``; where the frame has a limit, a sum for the first tile and for each block of the
+        passing operand, and more for blocks in which rows are near.
+        """
+        xp = array_namespace(self.staying)
+        numbers = laid_out_as(
+            self.staying[:, 0], xp.arange(self.staying.shape[0], device=device(self.staying))
+        )
+        is_first = True
+        for place in self._places():
+            passing = on_every_rank(self.passing[place, :])
+            right = frame.right(passing)
+            near = xp.zeros_like(numbers, dtype=xp.bool)
+            # What a row has of itself among those that pass.
+            own = xp.astype((numbers >= place.start) & (numbers < place.stop), xp.int64) * int(is_self)
+            tiles = local_blocks(self.staying, place.stop - place.start, self._elements[0])
+            for rows in tiles:
+                squared = squared_distances(frame.left(self.staying[rows, :]), right)
+                if frame.limit:
+                    near[rows] = xp.count_nonzero(squared < frame.limit, axis=1) > own[rows]
+                if is_first and frame.limit and 2 * int(xp.count_nonzero(near[rows])) > near[rows].shape[0]:
+                    yield from self.blocks()
+                    return
+                is_first = False
+                yield self._met(rows, place, squared)
+            if not (frame.limit and bool(xp.any(near))):
+                continue
+            for rows in tiles:
+                chosen = near[rows]
+                if bool(xp.any(chosen)):
+                    these = self.staying[rows, :]
+                    squared = squared_distances(frame.left(these), right)
+                    found = self.form.kernel(
+                        self._rows(these[chosen]), self._rows(passing), self._elements[1]
+                    )
+                    squared[chosen] = as_float64(xp, found)
+                    yield self._met(rows, place, squared)
+
+    def _met(self, rows: slice, place: slice, squared: Array) -> tuple[slice, slice, Array]:
+        values = array_namespace(squared).astype(squared, self.staying.dtype, copy=False)
+        return rows, place, values.T if self.is_turned else values
+
     def _places(self) -> Iterator[slice]:
         """Yield the rows of the passing operand that pass at once."""
         length, (count, features) = self.staying.shape[0], self.passing.shape
@@ -220,7 +272,9 @@ def cdist(
         Of "rbf"; 1 / f by default.
     precise : bool, optional
         False takes the quadratic expansion x² + y² - 2xy of Euclidean distances, a matrix product: fast, with an
-        error of some eps (x² + y²) in the squared distance. True takes the differences themselves.
+        error of some eps (x² + y²) in the squared distance. True is right to the last digits (a squared distance to a
+        few + √f eps, beside that of subnormal numbers), whatever the distance: it takes the differences themselves
+        or, in large problems, products of rows cut in two, and the differences of those rows that are too near.
 
     Returns
     -------
@@ -234,7 +288,8 @@ def cdist(
 
     Notes
     -----
-    Communication: two sums of a number. An operand partitioned along its rows stays (of two, the larger one); every
+    Communication: two sums of a number; in large problems that are ``precise`` the extremes of each feature, and a
+    sum for each block that passes, more where rows are near. An operand partitioned along its rows stays (of two, the larger one); every
     rank receives the other one once, block by block. Where neither is so, the result's default partition tells which
     one moves, once, to where its rows are needed. Extra memory: a bounded block of the result, a block of the operand
     that passes and, where the other one has to move, its rows.
@@ -266,10 +321,15 @@ def pairwise(
     if moves:
         # No name for the view of the result: it would be copied before it is written to.
         staying = laid_out_as(distances[:, :1] if stays else distances[:1, :].T, staying)
-    for own, others, values in _Meeting(staying, passing, form, is_turned=not stays, moves=moves).blocks():
+    meeting = _Meeting(staying, passing, form, is_turned=not stays, moves=moves)
+    frame = frame_of(staying, passing) if moves and _is_for_products(form, n, m, x.shape[1]) else None
+    blocks = meeting.products(frame, is_self=is_self) if frame else meeting.blocks()
+    for own, others, values in blocks:
         rows, columns = (own, others) if stays else (others, own)
-        distances[rows, columns] = form.finish(values)
-    if not (is_self and form.takes_products):
+        # What products leave of a distance of 0 may be less.
+        with quiet():
+            distances[rows, columns] = form.finish(values)
+    if not (is_self and (form.takes_products or frame)):
         return distances
     value = form.finish(constant(distances, 0.0))
     if is_spread(distances.T):
@@ -280,6 +340,11 @@ def pairwise(
     del distances
     numbers[:: n + 1] = value
     return array_namespace(x).reshape(numbers, (n, n))
+
+
+def _is_for_products(form: Form, n: int, m: int, features: int) -> bool:
+    """Return whether matrix products give squared distances to the last digits sooner than differences."""
+    return form.is_precise and features >= FEATURES and min(n, m) >= NARROW and n * m * features >= MEETINGS
 
 
 def _result(x: Array, y: Array) -> tuple[Array, bool]:

@@ -226,35 +226,105 @@ def test_squares_that_overflow_make_no_nan(space: Space, precise: bool) -> None:
     np.testing.assert_allclose(angles, reference(x / lengths, x / lengths, "cosine"), atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def _tables(name: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    x, y = RANDOM.normal(size=(150, 7)), RANDOM.normal(size=(110, 7))
+    if name == "far from the origin":
+        return x + 1e6, y + 1e6
+    if name == "integers":
+        return np.round(50.0 * x), np.round(50.0 * y)
+    if name == "an outlier":
+        x[3] *= 1e8
+    if name == "clusters":
+        x += np.repeat(1e4 * RANDOM.normal(size=(3, 7)), 50, axis=0)
+    if name == "near rows":
+        x[90:95], x[20] = x[5:10], x[21] + 1e-9
+        y[3:7], y[8] = x[61:65], x[66] + 1e-7
+    if name == "equal rows":
+        x[:], y[:] = x[0], x[0]
+    return x, y
+
+
+TABLES = {
+    "as drawn": "products", "far from the origin": "products", "integers": "products", "near rows": "products",
+    "an outlier": "differences", "clusters": None, "equal rows": "differences",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("are_many", [False, True])
+def test_precise_distances_are_right_to_the_last_digits(
+    space: Space, name: str, dtype: str, are_many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distances, "MEETINGS", 1)
+    if are_many:
+        monkeypatch.setattr(distances, "TILE_BYTES", 8 * 1500)
+        monkeypatch.setattr(distances, "WIDTH", 60)
+    ways = {"products": distances._Meeting.products, "differences": distances._Meeting.blocks}
+    taken: list[str] = []
+
+    def recorded(way: str) -> Any:
+        def method(*args: Any, **options: Any) -> Any:
+            taken.append(way)
+            return ways[way](*args, **options)
+
+        return method
+
+    monkeypatch.setattr(distances._Meeting, "products", recorded("products"))
+    monkeypatch.setattr(distances._Meeting, "blocks", recorded("differences"))
+    x, y = (values.astype(dtype) for values in _tables(name))
+    for a, b in ((x, y), (y, x), (x, x)):
+        found = host(ml.cdist(space.array(a), None if b is a else space.array(b), precise=True))
+        assert found.dtype == dtype
+        differences = a.astype(np.longdouble)[:, None, :] - b.astype(np.longdouble)
+        wanted = np.sqrt(np.sum(differences**2, axis=2))
+        np.testing.assert_allclose(found, wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
+        if b is not x and TABLES[name] is not None:
+            assert taken[-1] == TABLES[name]
+
+
+def test_squares_beyond_range_are_no_products(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "MEETINGS", 1)
+    x = RANDOM.normal(size=(70, 6))
+    for scale in (1e-170, 1e200):
+        with np.errstate(over="ignore"):
+            found = host(ml.cdist(space.array(x * scale), precise=True))
+            differences = (x * scale)[:, None, :] - x * scale
+            np.testing.assert_array_equal(found, np.sqrt(np.sum(differences**2, axis=2)))
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "precise", "manhattan"])
 @pytest.mark.parametrize("of_x", [0, 1, None])
 @pytest.mark.parametrize("of_y", [0, 1, None])
 def test_every_rank_gets_the_operand_that_passes_once(
     metric: str, of_x: int | None, of_y: int | None
 ) -> None:
-    long, short = RANDOM.normal(size=(3000, 4)), RANDOM.normal(size=(500, 4))
+    is_precise, metric = metric == "precise", metric.replace("precise", "euclidean")
+    long, short = RANDOM.normal(size=(3000, 6)), RANDOM.normal(size=(500, 6))
     x, y = repartition(xp.asarray(long), of_x), repartition(xp.asarray(short), of_y)
     with trace() as taken:
-        found = ml.cdist(x, y, metric)
+        found = ml.cdist(x, y, metric, precise=is_precise)
     stays_as_x = of_x == 0 or of_y != 0
     moved, stayed = (short, long) if stays_as_x else (long, short)
-    # Beside it: the operand that stays, where it is not laid by rows yet, and a few single numbers.
+    # Beside it: the operand that stays, where it is not laid by rows yet, the extremes of features and a few numbers.
     allowed = moved.nbytes + (0 if 0 in (of_x, of_y) else stayed.nbytes // RANKS) + 200
+    allowed += 4 * RANKS * short[0].nbytes * is_precise
     assert taken.totals.bytes_received <= allowed
     assert found.partition.axis == (0 if stays_as_x else 1)
     np.testing.assert_allclose(host(found), reference(long, short, metric), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
+@pytest.mark.parametrize("metric", ["euclidean", "precise", "manhattan", "cosine"])
 @pytest.mark.usefixtures("host_memory")
 def test_beside_the_result_there_is_one_bounded_block(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distances, "BLOCK_ELEMENTS", 1 << 15)
     monkeypatch.setattr(distances, "TILE_BYTES", 8 << 15)
+    is_precise, metric = metric == "precise", metric.replace("precise", "euclidean")
     with default_partition("first"):
-        x, y = xp.asarray(RANDOM.normal(size=(4000, 3))), xp.asarray(RANDOM.normal(size=(700, 3)))
+        x, y = xp.asarray(RANDOM.normal(size=(4000, 5))), xp.asarray(RANDOM.normal(size=(700, 5)))
     meter = PeakMeter()
     meter.start()
-    found = ml.cdist(x, y, metric)
+    found = ml.cdist(x, y, metric, precise=is_precise)
     peak = meter.stop()
     assert peak is not None
     # A few temporaries of a block, and vectors of norms.
