@@ -23,11 +23,11 @@ from array_api_dist.kernels.storage import unshared
 def sort(block: Block, axis: int, *, descending: bool) -> Block:
     """Return the values in order along ``axis``, NaN last.
 
-    Communication: none when ``axis`` is not partitioned; two exchanges when another axis is at least P long; else
+    Communication: none when each rank holds whole lanes; two exchanges when another axis is at least P long; else
     at most 68 small collectives, an exchange of counts, and one in which each element moves at most once. The result
     is even. Memory: that of the result, and a sorted copy of the part.
     """
-    if block.partition.axis != axis:
+    if _is_whole(block, axis):
         return block.with_local(kernels.sort(block.local, axis, descending))
     other = _axis_aside(block, axis)
     if other is None:
@@ -43,7 +43,7 @@ def argsort(block: Block, axis: int, *, descending: bool) -> Block:
 
     Communication: as ``sort``, where positions travel beside the values.
     """
-    if block.partition.axis != axis:
+    if _is_whole(block, axis):
         return block.with_local(kernels.argsort(block.local, axis, descending))
     other = _axis_aside(block, axis)
     if other is None:
@@ -51,6 +51,11 @@ def argsort(block: Block, axis: int, *, descending: bool) -> Block:
     moved = redistribute(block, other)
     moved = moved.with_local(kernels.argsort(moved.local, axis, descending))
     return redistribute(moved, _evenly(block))
+
+
+def _is_whole(block: Block, axis: int) -> bool:
+    """Return whether every rank holds the whole of its lanes along ``axis``."""
+    return block.partition.axis != axis or block.partition.is_whole_everywhere
 
 
 def _axis_aside(block: Block, axis: int) -> Partition | None:

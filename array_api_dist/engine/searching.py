@@ -17,7 +17,7 @@ from array_api_dist.engine.routing import Route, answered, forward_together, gro
 from array_api_dist.engine.uniqueness import even_pairs, searchable, share_out, sorted_pairs
 from array_api_dist.kernels import searching as kernels
 from array_api_dist.kernels.distinct import unique as distinct
-from array_api_dist.kernels.moving import movable
+from array_api_dist.kernels.moving import movable, picked
 from array_api_dist.kernels.order_keys import order_key, pieces_of
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import group_type, position_type
@@ -66,7 +66,7 @@ def _routed_positions(ordered: Block, wanted: torch.Tensor, side: Literal["left"
     del owners
     route = Route.agreed(communicator, counts)
     if order is not None:
-        wanted = movable(wanted).index_select(0, order).view(wanted.dtype)
+        wanted = picked(movable(wanted), order).view(wanted.dtype)
 
     def placed(asked: torch.Tensor) -> torch.Tensor:
         return kernels.searchsorted(ordered.local, asked, side).add_(ordered.offset(0))
@@ -100,7 +100,7 @@ def isin(block: Block, members: Block) -> Block:
     """
     if members.partition.axis is not None and members.nbytes <= SMALL_NBYTES:
         members = replicate(members)
-    if members.partition.axis is not None and block.partition.axis is not None:
+    if not (members.partition.is_whole_everywhere or block.partition.axis is None):
         return _met(block, members)
     ordered = distinct(members.local.reshape(-1)).values
     found = kernels.isin(block.local, ordered)

@@ -36,13 +36,13 @@ class Distinct:
 def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse: bool = False) -> Distinct:
     """Return the distinct values of ``block``; every NaN is its own, and of both zeros the first one stands.
 
-    Communication: none when replicated; else at most 68 small allreduces to find the splitters (133 for complex values,
+    Communication: none when replicated, an allgather of a count where a rank holds all; else at most 68 small allreduces to find the splitters (133 for complex values,
     and floating-point ones whose parts are no runs of the row-major order), an all-to-all and two allgathers of counts,
     one exchange of the locally distinct values, and one if the result is lopsided; with ``inverse`` one exchange more.
     """
     flat = block.local.reshape(-1)
     axis = block.partition.axis
-    if axis is None:
+    if axis is None or block.partition.is_whole_everywhere:
         return _of_copies(block, kernels.unique(flat, first=indices, counts=counts, numbers=inverse))
     # Where parts interleave, only positions tell which zero is the first, and in which order NaNs are.
     is_inexact = flat.is_floating_point() or flat.is_complex()
@@ -83,8 +83,11 @@ def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse
 
 def _of_copies(block: Block, found: kernels.Distinct) -> Distinct:
     """Return what every rank found in its copy."""
+    partition = block.partition
+    if partition.axis is not None:
+        partition = gathered_partition(block, 0, len(found.values))
     values, indices, counts = (
-        None if local is None else Block(local, (len(local),), block.partition, block.device)
+        None if local is None else Block(local, (len(local),), partition, block.device)
         for local in (found.values, found.first, found.counts)
     )
     assert values is not None

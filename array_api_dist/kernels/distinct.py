@@ -11,7 +11,7 @@ import torch
 from array_api_dist.kernels import predicates, reductions
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces, pieces_of
-from array_api_dist.kernels.ordering import argsort, sort
+from array_api_dist.kernels.ordering import argsort, sort, take_lanes
 
 # From so many integers on, a table of all that may be is looked at: a place for each so many of them, not more.
 _WORTHWHILE: Final = 1 << 12
@@ -96,7 +96,7 @@ def _unique_by_order(
     vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
 ) -> Distinct:
     order = argsort(vector, 0)
-    ordered = moved_back(movable(vector).index_select(0, order), vector.dtype)
+    ordered = take_lanes(vector, order, 0)
     inverse = numbered(ordered, order, dtype) if numbers else None
     places = None
     if first:

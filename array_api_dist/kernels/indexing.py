@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from array_api_dist.kernels.moving import movable, moved_back
+from array_api_dist.kernels.moving import movable, moved_back, picked
 
 # So many elements at once stay in the cache.
 _PIECE: Final = 1 << 17
@@ -27,8 +27,10 @@ def slabs(tensor: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tensor
 
 def _slabs(source: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tensor:
     lanes = source.ndim - 1
+    if lanes == 0:
+        return picked(source, places)
     # torch copies each slab by a call of its own, even of one element, but for vectors and matrices of float32.
-    if lanes == 0 or axis < lanes or not source.is_cpu or (lanes == 1 and source.dtype == torch.float32):
+    if axis < lanes or not source.is_cpu or (lanes == 1 and source.dtype == torch.float32):
         return source.index_select(axis, places)
     return torch.gather(source, axis, places.to(torch.int64).expand(*source.shape[:-1], -1))
 
