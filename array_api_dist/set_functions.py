@@ -52,7 +52,7 @@ def unique_all(x: Array, /) -> UniqueAllResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    Communication: none when ``x`` is replicated; else at most 67 small collectives for splitters (131 for complex
     values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
     all-to-all and two allgathers of counts, one exchange of each rank's distinct values with their positions and
     counts (above 64 MiB in all one for each of these), one of their numbers back, and one more if the result is
@@ -78,7 +78,7 @@ def unique_counts(x: Array, /) -> UniqueCountsResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    Communication: none when ``x`` is replicated; else at most 67 small collectives for splitters (131 for complex
     values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
     all-to-all and two allgathers of counts, one exchange of each rank's distinct values with their counts (above 64
     MiB one for each), and one more if the result is lopsided.
@@ -95,7 +95,7 @@ def unique_inverse(x: Array, /) -> UniqueInverseResult:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    Communication: none when ``x`` is replicated; else at most 67 small collectives for splitters (131 for complex
     values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
     all-to-all and two allgathers of counts, one exchange of each rank's distinct values, one of their numbers back,
     and one more if the result is lopsided.
@@ -112,7 +112,7 @@ def unique_values(x: Array, /) -> Array:
 
     Notes
     -----
-    Communication: none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex
+    Communication: none when ``x`` is replicated; else at most 67 small collectives for splitters (131 for complex
     values, and for floating-point ones whose parts interleave in row-major order, whose positions travel, too), an
     all-to-all and two allgathers of counts, one exchange of each rank's distinct values, and one more if the result
     is lopsided.
@@ -142,7 +142,7 @@ def isin(x1: Array | int, x2: Array | int, /, *, invert: bool = False) -> Array:
     Notes
     -----
     Communication: none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an
-    element when ``x1`` is replicated; else at most 133 small allreduces for splitters, an allgather and two
+    element when ``x1`` is replicated; else at most 131 small allreduces for splitters, an allgather and two
     all-to-alls of counts, one exchange of both sides' distinct values, and one of a byte each back (above 64 MiB of
     elements that are looked for one exchange of those of ``x2``, and, so many elements at a time, two exchanges, an
     allreduce of 8 bytes and an all-to-all of counts; as many more as one rank is asked for more).

@@ -42,7 +42,7 @@ def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bo
     Notes
     -----
     Communication: none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long;
-    else at most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one
+    else at most 67 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one
     exchange of counts, and one in which each value, with its position, moves at most once (above 64 MiB in all one
     for values, and one for positions).
     Memory: each value with its position (4 bytes; 8 on an axis from 2**31 on), and 8 bytes for their order, the
@@ -58,7 +58,7 @@ def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool 
     Notes
     -----
     Communication: none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long;
-    else at most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one
+    else at most 67 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one
     exchange of counts, and one in which each value moves at most once.
     Memory: a sorted copy of the part, and the result.
     """

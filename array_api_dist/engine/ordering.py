@@ -24,7 +24,7 @@ def sort(block: Block, axis: int, *, descending: bool) -> Block:
     """Return the values in order along ``axis``, NaN last.
 
     Communication: none when each rank holds whole lanes; two exchanges when another axis is at least P long; else
-    at most 68 small collectives, an exchange of counts, and one in which each element moves at most once. The result
+    at most 67 small collectives, an exchange of counts, and one in which each element moves at most once. The result
     is even. Memory: that of the result, and a sorted copy of the part.
     """
     if _is_whole(block, axis):

@@ -36,9 +36,10 @@ class Distinct:
 def unique(block: Block, *, indices: bool = False, counts: bool = False, inverse: bool = False) -> Distinct:
     """Return the distinct values of ``block``; every NaN is its own, and of both zeros the first one stands.
 
-    Communication: none when replicated, an allgather of a count where a rank holds all; else at most 68 small allreduces to find the splitters (133 for complex values,
-    and floating-point ones whose parts are no runs of the row-major order), an all-to-all and two allgathers of counts,
-    one exchange of the locally distinct values, and one if the result is lopsided; with ``inverse`` one exchange more.
+    Communication: none when replicated, an allgather of a count where each rank holds all; else at most 67 small
+    allreduces to find the splitters (131 for complex values, and floating-point ones whose parts are no runs of the
+    row-major order), an all-to-all and two allgathers of counts, one exchange of the locally distinct values, and one if
+    the result is lopsided; with ``inverse`` one exchange more.
     """
     flat = block.local.reshape(-1)
     axis = block.partition.axis

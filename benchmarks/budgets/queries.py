@@ -25,14 +25,22 @@ from benchmarks.budgets.problem import (
 )
 
 KEY_BITS = 64
-"""Rounds of the bisection that finds exact splitters: at most one for each bit of a key."""
+"""What the search for exact splitters settles, some bits in each round."""
+
+ROUND_BITS, ROUND_NBYTES = 4, 1 << 12
+"""At most so many bits, if the counts that tell them apart are no more than so many bytes, else one or as many as are."""
 
 
 def _splitters(problem: Problem, lanes: int = 1, phases: int = 1) -> Iterator[Step]:
-    """Yield the search for P - 1 splitters of each lane: their bounds, the bisection, and how ties are cut."""
-    nbytes = 8 * lanes * (problem.ranks - 1)
+    """Yield the search for P - 1 splitters of each lane: their bounds, the rounds, and how ties are cut."""
+    count = lanes * (problem.ranks - 1)
+    fitting = (bits for bits in range(ROUND_BITS, 1, -1) if 8 * count * ((1 << bits) - 1) <= ROUND_NBYTES)
+    bits = next(fitting, 1)
+    rounds, nbytes = -(-KEY_BITS // bits), 8 * count
     yield collective(
-        "allreduce", phases * (KEY_BITS * nbytes + 16 * lanes) + nbytes, phases * (KEY_BITS + 2) + 1
+        "allreduce",
+        phases * (rounds * nbytes * ((1 << bits) - 1) + 16 * lanes) + nbytes,
+        phases * (rounds + 1) + 1,
     )
 
 
@@ -87,7 +95,7 @@ def ordering(*, positions: bool) -> Formula:
 
     text = (
         "none unless ``axis`` is partitioned; two exchanges of a part when another axis is at least P long; else at "
-        "most 68 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one exchange "
+        "most 67 small collectives for exact splitters (Varman et al. 1991; Axtmann and Sanders 2017), one exchange "
         "of counts, and one in which each value"
     )
     ending = (
@@ -142,7 +150,7 @@ def distinct(*, indices: bool, counts: bool, inverse: bool) -> Formula:
         (False, True): " (above 64 MiB one for each)",
     }
     text = (
-        "none when ``x`` is replicated; else at most 68 small collectives for splitters (133 for complex values, and for "
+        "none when ``x`` is replicated; else at most 67 small collectives for splitters (131 for complex values, and for "
         "floating-point ones whose parts interleave in row-major order, whose positions travel, too), "
         f"an all-to-all and two allgathers of counts, one exchange of each rank's distinct values"
         f"{beside.get((indices, counts), '')}{apart.get((indices, counts), '')}, "
@@ -312,7 +320,7 @@ def _membership_memory(problem: Problem) -> int:
 
 MEMBER = Formula(
     "none when ``x2`` is replicated; one allgather of it up to 1 MiB; one allreduce of a byte an element when ``x1`` is "
-    "replicated; else at most 133 small allreduces for splitters, an allgather and two all-to-alls of counts, one "
+    "replicated; else at most 131 small allreduces for splitters, an allgather and two all-to-alls of counts, one "
     "exchange of both sides' distinct values, and one of a byte each back (above 64 MiB of elements that are looked for "
     "one exchange of those of ``x2``, and, so many elements at a time, two exchanges, an allreduce of 8 bytes and an "
     "all-to-all of counts; as many more as one rank is asked for more)",
