@@ -180,7 +180,9 @@ class ThreadedCommunicator(BaseCommunicator):
         )
 
     def _native_allreduce(self, tensor: torch.Tensor, operator: Operator) -> torch.Tensor | None:
-        states = self._world.meet(self._rank, f"allreduce by {operator.name}", _on_its_way(packed(tensor)))
+        # Shapes that differ would be broadcast.
+        step = f"allreduce by {operator.name} of {tuple(tensor.shape)}, {tensor.dtype}"
+        states = self._world.meet(self._rank, step, _on_its_way(packed(tensor)))
         return merged_in_pairs([(state,) for state in states], operator)[0]
 
     def _start_swap(self, outgoing: Parcels, incoming: Parcels) -> Request:

@@ -29,7 +29,7 @@ from array_api_dist_ml._namespace import (
 
 __all__ = ["Frame", "frame_of", "squared_distances"]
 
-# Twice as many, and two for the expansion's four terms, are the 53 bits of a float64.
+# Twice as many, and two for the expansion's terms, are no more than the 53 bits of a float64.
 _BITS = 25
 # Rows whose squares are less than 2 to this power may lose digits where those become subnormal.
 _LEAST = -400

@@ -213,3 +213,11 @@ def test_lockstep_names_operation_shape_and_place(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(RuntimeError, match=r"out of step.*float32 \(2,\).*float32 \(3,\)"):
         run_ranks(2, body)
     run_ranks(2, lambda communicator: communicator.barrier())
+
+
+def test_ranks_that_are_threads_refuse_shapes_that_would_be_broadcast() -> None:
+    def body(communicator: Communicator) -> None:
+        communicator.allreduce((torch.zeros(2, 1 + 3 * communicator.rank),), operators.SUM)
+
+    with pytest.raises(RuntimeError, match=r"out of step.*\(2, 1\).*\(2, 4\)"):
+        run_ranks(2, body)
