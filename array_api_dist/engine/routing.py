@@ -22,6 +22,7 @@ from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces_of
 from array_api_dist.kernels.packed_order import group_sizes, group_type, grouped_argsort
+from array_api_dist.kernels.predicates import ascends
 
 _FAILED: Final = -1
 _FEW_RANKS: Final = 8
@@ -284,11 +285,6 @@ def _pieces(tensor: torch.Tensor, axis: int, places: Iterable[tuple[int, int]]) 
         for peer, (first, last) in enumerate(places)
         if first < last
     ]
-
-
-def ascends(numbers: torch.Tensor) -> bool:
-    """Return whether no number of a vector is less than the one before."""
-    return bool((numbers[1:] >= numbers[:-1]).all())
 
 
 def grouped(

@@ -23,7 +23,6 @@ from array_api_dist.engine.redistribution import redistribute, replicate
 from array_api_dist.engine.routing import (
     OutOfBounds,
     Route,
-    ascends,
     grouped,
     outer_size,
     owners_of,
@@ -36,7 +35,7 @@ from array_api_dist.kernels.moving import movable
 from array_api_dist.kernels.order_keys import pieces
 from array_api_dist.kernels.ordering import argsort
 from array_api_dist.kernels.packed_order import group_type
-from array_api_dist.kernels.predicates import positions
+from array_api_dist.kernels.predicates import ascends, positions
 
 WRITTEN_NBYTES: Final = 1 << 26
 """Of writes that are on their way, or put in order, a rank holds so much at a time, or one from each rank."""

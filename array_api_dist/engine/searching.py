@@ -17,7 +17,7 @@ from array_api_dist.engine.routing import Route, answered, forward_together, gro
 from array_api_dist.engine.uniqueness import even_pairs, searchable, share_out, sorted_pairs
 from array_api_dist.kernels import searching as kernels
 from array_api_dist.kernels.distinct import unique as distinct
-from array_api_dist.kernels.moving import movable, picked
+from array_api_dist.kernels.indexing import slabs
 from array_api_dist.kernels.order_keys import order_key, pieces_of
 from array_api_dist.kernels.ordering import sort_in_place
 from array_api_dist.kernels.packed_order import group_type, position_type
@@ -35,12 +35,12 @@ Cuts: TypeAlias = Callable[[torch.Tensor], list[int]]
 def searchsorted(ordered: Block, values: Block, side: Literal["left", "right"]) -> Block:
     """Return where ``values`` would go into the sorted vector ``ordered`` of the same data type, as int64.
 
-    Communication: none when ``ordered`` is replicated; one allgather of it when small; one allreduce of a count per
+    Communication: none when each rank holds all of ``ordered``; one allgather of it when small; one allreduce of a count per
     value when those are replicated; else one allgather of P keys and two exchanges of 8 bytes a value.
     """
     if ordered.partition.axis is not None and ordered.nbytes <= SMALL_NBYTES:
         ordered = replicate(ordered)
-    if ordered.partition.axis is None:
+    if ordered.partition.is_whole_everywhere:
         return values.with_local(kernels.searchsorted(ordered.local, values.local, side))
     if values.partition.axis is None:
         return _counted(ordered, values, side)
@@ -66,7 +66,7 @@ def _routed_positions(ordered: Block, wanted: torch.Tensor, side: Literal["left"
     del owners
     route = Route.agreed(communicator, counts)
     if order is not None:
-        wanted = picked(movable(wanted), order).view(wanted.dtype)
+        wanted = slabs(wanted, 0, order)
 
     def placed(asked: torch.Tensor) -> torch.Tensor:
         return kernels.searchsorted(ordered.local, asked, side).add_(ordered.offset(0))
@@ -94,17 +94,18 @@ def _parts_of(
 def isin(block: Block, members: Block) -> Block:
     """Return whether each element stands among ``members`` of the same data type; NaN never does.
 
-    Communication: none when ``members`` is replicated; one allgather of it when small; one allreduce of a byte an
+    Communication: none when each rank holds all ``members``; one allgather of it when small; one allreduce of a byte an
     element when ``block`` is replicated; else both sides' distinct values meet by key: the small collectives of
     ``unique``, one exchange there and one of a byte each back.
     """
     if members.partition.axis is not None and members.nbytes <= SMALL_NBYTES:
         members = replicate(members)
-    if not (members.partition.is_whole_everywhere or block.partition.axis is None):
+    is_whole = members.partition.is_whole_everywhere
+    if not (is_whole or block.partition.axis is None):
         return _met(block, members)
     ordered = distinct(members.local.reshape(-1)).values
     found = kernels.isin(block.local, ordered)
-    if members.partition.axis is not None:
+    if not is_whole:
         (found,) = block.communicator.allreduce((found,), operators.ANY)
     return block.with_local(found)
 

@@ -84,7 +84,7 @@ def _range(
     return ~both[0], both[1]
 
 
-def bits_at_once(count: int) -> int:
+def _bits_at_once(count: int) -> int:
     """Return how many bits of ``count`` keys a round settles."""
     fitting = (bits for bits in range(_MOST_BITS, 1, -1) if 8 * count * ((1 << bits) - 1) <= _COUNTED_NBYTES)
     return next(fitting, 1)
@@ -137,7 +137,7 @@ def _bisected(
     ``reached`` counts for keys in one more axis, the last one, which ascend along it.
     """
     low, high = (limit.unsqueeze(-1) for limit in limits)
-    bits = bits_at_once(low.numel())
+    bits = _bits_at_once(low.numel())
     steps = torch.arange(1, 1 << bits, device=low.device)
     # What low and high hold is the same on every rank, and so is the number of rounds.
     while bool((is_open := low < high).any()):

@@ -6,9 +6,6 @@ from typing import Final
 
 import torch
 
-# Elements of this width NumPy gathers twice as fast as one thread of torch's.
-_WIDE: Final = {torch.float64, torch.int64}
-
 SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 
@@ -33,12 +30,3 @@ def add_to(total: torch.Tensor, term: torch.Tensor) -> None:
 def moved_back(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return a view of what was moved in its own type."""
     return tensor if tensor.dtype == dtype else tensor.view(dtype)
-
-
-def picked(vector: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return the elements of a vector at ``places``, each in range."""
-    if vector.dtype not in _WIDE or not vector.is_cpu or torch.get_num_threads() > 1:
-        return vector.index_select(0, places)
-    found = torch.empty(places.shape, dtype=vector.dtype)
-    vector.numpy().take(places.numpy(), out=found.numpy(), mode="clip")
-    return found

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from array_api_dist.kernels.moving import movable, moved_back, picked
+from array_api_dist.kernels.indexing import slabs
+from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import decoded, encoded, order_key
 from array_api_dist.kernels.packed_order import is_merged, packed_argsort
 
@@ -55,7 +56,7 @@ def take_lanes(tensor: torch.Tensor, order: torch.Tensor, axis: int) -> torch.Te
     values = movable(tensor)
     if tensor.numel() == tensor.shape[axis]:
         # A single lane is gathered faster as a vector.
-        found = picked(values.reshape(-1), order.reshape(-1)).view(tensor.shape)
+        found = slabs(values.reshape(-1), 0, order.reshape(-1)).view(tensor.shape)
     else:
         found = torch.gather(values, axis, order)
     return moved_back(found, tensor.dtype)

@@ -64,6 +64,11 @@ def truth(x: Tensor) -> Tensor:
     return values != 0 if values.is_complex() else not_equal(values, values.new_zeros(()))
 
 
+def ascends(vector: Tensor) -> bool:
+    """Return whether no value of a vector is less than the one before, and none NaN but a lone one."""
+    return bool(greater_equal(vector[1:], vector[:-1]).all())
+
+
 def count(mask: Tensor) -> int:
     """Return how many truth values hold."""
     # torch converts each to an integer first.

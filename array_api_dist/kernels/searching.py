@@ -9,8 +9,10 @@ from typing import Final, Literal
 import numpy as np
 import torch
 
+from array_api_dist.kernels import predicates
 from array_api_dist.kernels.distinct import unique
-from array_api_dist.kernels.moving import SIGNED, picked
+from array_api_dist.kernels.indexing import slabs
+from array_api_dist.kernels.moving import SIGNED
 from array_api_dist.kernels.order_keys import order_key, pieces
 from array_api_dist.kernels.ordering import argsort
 from array_api_dist.kernels.powers import SHORT_INTEGERS
@@ -56,12 +58,11 @@ def _searched_in_order(
     for some, places in zip(
         torch.split(values.view(-1), _AT_ONCE), torch.split(found.view(-1), _AT_ONCE), strict=True
     ):
-        array = some.numpy()
-        if bool((array[:-1] <= array[1:]).all()):
-            places.numpy()[...] = known.searchsorted(array, side)
+        if predicates.ascends(some):
+            places.copy_(torch.from_numpy(known.searchsorted(some.numpy(), side)))
             continue
         order = argsort(some, 0)
-        wanted = picked(some, order)
+        wanted = slabs(some, 0, order)
         places.scatter_(0, order, torch.from_numpy(known.searchsorted(wanted.numpy(), side)))
     return found
 

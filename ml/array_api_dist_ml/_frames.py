@@ -14,6 +14,7 @@ from math import frexp, isfinite, ldexp
 
 import numpy as np
 
+from array_api_dist_ml._metrics import Rows
 from array_api_dist_ml._namespace import (
     Array,
     Namespace,
@@ -25,9 +26,10 @@ from array_api_dist_ml._namespace import (
     on_every_rank,
     on_host,
     quiet,
+    row_squares,
 )
 
-__all__ = ["Frame", "frame_of", "squared_distances"]
+__all__ = ["Frame", "frame_of"]
 
 # Twice as many, and two for the expansion's terms, are no more than the 53 bits of a float64.
 _BITS = 25
@@ -56,56 +58,51 @@ class Frame:
     has_rest: bool
     limit: float
 
-    def left(self, rows: Array) -> list[Array]:
+    def squared_distances(self, rows: Array, right: list[Array]) -> Array:
+        """Return the squared distances (n, m) of float64 to the rows of ``right``: two products at most.
+
+        Those below the limit may be negative.
+        """
+        first, *others = (left @ each.T for left, each in zip(self._left(rows), right, strict=True))
+        for other in others:
+            first += other
+        return first
+
+    def _left(self, rows: Array) -> list[Array]:
         """Return what multiplies ``right`` of other rows: (n, f + 2) and, with rests, (n, 2 f + 2)."""
-        xp, high, rest = self._cut(rows)
-        squares = xp.sum(high * high, axis=1, keepdims=True)
-        ones = xp.ones_like(squares)
-        found = [xp.concat([high, squares, ones], axis=1)]
-        if rest is not None:
-            found.append(xp.concat([high, rest, _mixed(xp, high, rest), ones], axis=1))
-        return found
+        high, rest = self._cut(rows)
+        if rest is None:
+            return [high.left]
+        xp, mixed = array_namespace(rest), _mixed(high.values, rest)
+        return [high.left, xp.concat([high.values, rest, mixed, xp.ones_like(mixed)], axis=1)]
 
     def right(self, rows: Array) -> list[Array]:
-        """Return what ``left`` of other rows multiplies: (n, f + 2) and, with rests, (n, 2 f + 2)."""
-        xp, high, rest = self._cut(rows)
-        squares = xp.sum(high * high, axis=1, keepdims=True)
-        ones = xp.ones_like(squares)
-        found = [xp.concat([-2.0 * high, ones, squares], axis=1)]
-        if rest is not None:
-            low = -2.0 * rest
-            found.append(xp.concat([low, -2.0 * high + low, ones, _mixed(xp, high, rest)], axis=1))
-        return found
+        """Return what makes ``squared_distances`` to the rows: (n, f + 2) and, with rests, (n, 2 f + 2)."""
+        high, rest = self._cut(rows)
+        if rest is None:
+            return [high.right]
+        xp, mixed = array_namespace(rest), _mixed(high.values, rest)
+        both = -2.0 * (high.values + rest)
+        return [high.right, xp.concat([-2.0 * rest, both, xp.ones_like(mixed), mixed], axis=1)]
 
-    def _cut(self, rows: Array) -> tuple[Namespace, Array, Array | None]:
+    def _cut(self, rows: Array) -> tuple[Rows, Array | None]:
         """Return the centred rows: as multiples of the grid, and what is left."""
         xp = array_namespace(rows)
         rows = as_float64(xp, rows)
-        if not self.has_rest:
-            return xp, rows - self.center, None
-        high = _on_grid(xp, rows, self.grid)
         # Neither difference rounds.
-        return xp, high - self.center, rows - high
+        high = _on_grid(xp, rows, self.grid) if self.has_rest else rows
+        centered = high - self.center
+        squares = row_squares(xp, centered)
+        return Rows(centered, is_cut=False, squares=squares), rows - high if self.has_rest else None
 
 
-def _mixed(xp: Namespace, high: Array, rest: Array) -> Array:
+def _mixed(high: Array, rest: Array) -> Array:
     """Return what the squares of whole rows have beside those of multiples of the grid, (n, 1)."""
-    return xp.sum(rest * (2.0 * high + rest), axis=1, keepdims=True)
+    return array_namespace(rest).sum(rest * (2.0 * high + rest), axis=1, keepdims=True)
 
 
 def _on_grid(xp: Namespace, values: Array, grid: float) -> Array:
     return xp.round(values / grid) * grid
-
-
-def squared_distances(left: list[Array], right: list[Array]) -> Array:
-    """Return the squared distances (n, m) of float64, of what a frame made of rows: two products at most.
-
-    Those below the frame's limit may be negative.
-    """
-    first, *others = (of_left @ of_right.T for of_left, of_right in zip(left, right, strict=True))
-    for other in others:
-        first += other
-    return first
 
 
 def frame_of(x: Array, y: Array) -> Frame | None:

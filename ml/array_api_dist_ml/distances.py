@@ -12,7 +12,7 @@ from math import inf, isqrt, prod
 from numbers import Integral, Real
 from typing import Final
 
-from array_api_dist_ml._frames import Frame, frame_of, squared_distances
+from array_api_dist_ml._frames import Frame, frame_of
 from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, form_of
 from array_api_dist_ml._namespace import (
     Array,
@@ -164,12 +164,12 @@ class _Meeting:
             own = xp.astype((numbers >= place.start) & (numbers < place.stop), xp.int64) * int(is_self)
             tiles = local_blocks(self.staying, place.stop - place.start, self._elements[0])
             for rows in tiles:
-                squared = squared_distances(frame.left(self.staying[rows, :]), right)
+                squared = frame.squared_distances(self.staying[rows, :], right)
                 if frame.limit:
                     near[rows] = xp.count_nonzero(squared < frame.limit, axis=1) > own[rows]
-                if is_first and frame.limit and 2 * int(xp.count_nonzero(near[rows])) > near[rows].shape[0]:
-                    yield from self.blocks()
-                    return
+                    if is_first and 2 * int(xp.count_nonzero(near[rows])) > near[rows].shape[0]:
+                        yield from self.blocks()
+                        return
                 is_first = False
                 yield self._met(rows, place, squared)
             if not (frame.limit and bool(xp.any(near))):
@@ -178,11 +178,9 @@ class _Meeting:
                 chosen = near[rows]
                 if bool(xp.any(chosen)):
                     these = self.staying[rows, :]
-                    squared = squared_distances(frame.left(these), right)
-                    found = self.form.kernel(
-                        self._rows(these[chosen]), self._rows(passing), self._elements[1]
-                    )
-                    squared[chosen] = as_float64(xp, found)
+                    pair = self._rows(these[chosen]), self._rows(passing)
+                    squared = frame.squared_distances(these, right)
+                    squared[chosen] = as_float64(xp, self.form.kernel(*pair, self._elements[1]))
                     yield self._met(rows, place, squared)
 
     def _met(self, rows: slice, place: slice, squared: Array) -> tuple[slice, slice, Array]:
@@ -289,10 +287,10 @@ def cdist(
     Notes
     -----
     Communication: two sums of a number; in large problems that are ``precise`` the extremes of each feature, and a
-    sum for each block that passes, more where rows are near. An operand partitioned along its rows stays (of two, the larger one); every
-    rank receives the other one once, block by block. Where neither is so, the result's default partition tells which
-    one moves, once, to where its rows are needed. Extra memory: a bounded block of the result, a block of the operand
-    that passes and, where the other one has to move, its rows.
+    sum for each block that passes, more where rows are near. An operand partitioned along its rows stays (of two, the
+    larger one); every rank receives the other one once, block by block. Where neither is so, the result's default
+    partition tells which one moves, once, to where its rows are needed. Extra memory: a bounded block of the result, a
+    block of the operand that passes and, where the other one has to move, its rows.
     """
     _check(metric, p, gamma)
     is_self = y is None
