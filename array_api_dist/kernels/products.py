@@ -21,6 +21,9 @@ _FEW_THREADS: Final = 4
 # A product of so many rows and columns or more, if it is symmetric, is computed in so many blocks of rows.
 _WIDE: Final = 1 << 8
 _BLOCKS: Final = 4
+# Products of so few elements BLAS leaves to one thread, which matters from so many multiplications on.
+_SMALL: Final = 1 << 12
+_WORTHWHILE: Final = 1 << 21
 # So many elements at once stay in the cache.
 _PIECE_SIZE: Final = 1 << 17
 
@@ -43,7 +46,9 @@ def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         # As a matrix of one column: torch's own loop takes several times as long.
         return torch.matmul(left, right[:, None])[..., 0]
     if left.dtype.is_floating_point or left.is_complex():
-        return _gram(left, right) if _is_gram(left, right) else torch.matmul(left, right)
+        if _is_gram(left, right):
+            return _gram(left, right)
+        return _of_pieces(left, right) if _is_long(left, right) else torch.matmul(left, right)
     if left.is_cpu and (left.dtype != torch.int64 or min(left.ndim, right.ndim) < 2):
         return torch.matmul(left, right)
     # torch multiplies int64 matrices of the host element by element, thirty times slower than float64 ones; those of
@@ -77,6 +82,26 @@ def _gram(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         result[first:last, first:] = rows
         result[last:, first:last] = rows[:, last - first :].T
     return result
+
+
+def _is_long(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Return whether a small product of long real matrices of the host has work for several threads."""
+    if left.is_complex() or not left.is_cpu or not left.ndim == right.ndim == 2:
+        return False
+    rows, columns = left.shape[0], right.shape[1]
+    if min(rows, columns) == 1 or rows * columns > _SMALL or rows * columns * left.shape[1] < _WORTHWHILE:
+        return False
+    return torch.get_num_threads() > 1
+
+
+def _of_pieces(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return a product as the sum of those of pieces, one for each thread: BLAS cuts the rows and columns alone."""
+    pieces, length = torch.get_num_threads(), left.shape[1]
+    rest = length % pieces
+    first = left[:, : length - rest].view(left.shape[0], pieces, -1).movedim(1, 0)
+    second = right[: length - rest].view(pieces, -1, right.shape[1])
+    result = torch.bmm(first, second).sum(0)
+    return result.addmm_(left[:, length - rest :], right[length - rest :]) if rest else result
 
 
 def _matmul_of_limbs(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -84,8 +84,8 @@ class Point:
 
 def _kmeans_steps(rows: int, ranks: int) -> Iterator[Step]:
     yield Step("allreduce", 1, 1, 4 * CLUSTERS * rows)
-    # The centres' squares, and how far they moved.
-    yield Step("allreduce", 2, 2, 8 * CLUSTERS + 8)
+    # The centres' squares, the clusters' sizes, and how far the centres moved.
+    yield Step("allreduce", 3, 3, 4 * CLUSTERS + 4 * CLUSTERS + 8)
 
 
 def _kmeans_work(rows: int, ranks: int) -> Work:

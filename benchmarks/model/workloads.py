@@ -64,19 +64,17 @@ def _share(rows: int, ranks: int) -> int:
 
 
 def _kmeans_steps(rows: int, ranks: int) -> Iterator[Step]:
-    yield Step("allreduce", 1, 1, 8 * CLUSTERS * FEATURES)
-    yield Step("allreduce", 1, 1, 8 * CLUSTERS)
+    yield Step("allreduce", 1, 1, 8 * CLUSTERS * (FEATURES + 1))
 
 
 def _kmeans_work(rows: int, ranks: int) -> Work:
     share = _share(rows, ranks)
-    table, scores = 8 * share * FEATURES, 8 * share * CLUSTERS
-    # Scores are made, changed in place and compared with their least; what is compared is counted, made numbers of and
-    # multiplied.
+    table, scores = 8 * share * (FEATURES + 1), 8 * share * CLUSTERS
+    # Scores are made and compared with their greatest; of what is compared numbers are made, and multiplied.
     return Work(
-        read=2 * table + 4 * scores + 2 * scores / 8,
+        read=2 * table + 3 * scores + scores / 8,
         fresh=2 * scores + scores / 8 + 8 * share,
-        flops=4 * share * FEATURES * CLUSTERS,
+        flops=4 * share * (FEATURES + 1) * CLUSTERS,
         busy=SHORT_ROWS_NS * 1e-9 * share * CLUSTERS,
     )
 
@@ -140,7 +138,7 @@ def _lasso_work(rows: int, ranks: int) -> Work:
 
 
 WORKLOADS: Final = (
-    Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 25, 1 << 30, 1 << 20),
+    Workload("k-means step", _kmeans_steps, _kmeans_work, lambda rows: 18, 1 << 30, 1 << 20),
     Workload("moments", _moments_steps, _moments_work, lambda rows: 150, 1 << 30, 1 << 20),
     Workload("cdist", _cdist_steps, _cdist_work, lambda rows: 60 + 25 * _places(rows), 1 << 20, 1 << 10),
     Workload("LASSO, 20 sweeps", _lasso_steps, _lasso_work, lambda rows: 29, 1 << 28, 1 << 18),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -35,32 +35,28 @@ class Data:
     Attributes
     ----------
     xp : Namespace
-    rows : Array, shape (n, f)
+    lifted : Array, shape (n, f + 1)
+        The rows and a column of ones: one product gives their scores, another one the sums and sizes of clusters.
     weights : Array or None, shape (n,)
-    shift : Array or None, shape (1, f)
-        What is taken off each row where it is looked at.
     """
 
     xp: Namespace
-    rows: Array
+    lifted: Array
     weights: Array | None
-    shift: Array | None = None
 
-    def blocks(self, width: int, *, sparing: bool = True) -> Iterator[tuple[slice, Array]]:
-        """Yield the places of some rows and the rows, until all were seen; each row has ``width`` numbers beside it.
+    @classmethod
+    def of(cls, rows: Array, weights: Array | None, shift: Array | None = None) -> Self:
+        """Return a copy of ``rows`` (n, f) less ``shift`` (1, f), laid over the ranks as they are."""
+        xp = array_namespace(rows)
+        lifted = xp.concat([rows, xp.ones_like(rows[:, :1])], axis=1)
+        if shift is not None:
+            lifted -= xp.concat([shift, xp.zeros_like(shift[:, :1])], axis=1)
+        return cls(xp, lifted, weights)
 
-        Blocks of rows that lie on several ranks are interleaved, which takes more time than it saves: without
-        ``sparing`` a rank's rows come all at once there, if they come as they are.
-        """
-        elements = elements_at_once(self.rows)
-        if self.shift is not None:
-            width = max(width, self.rows.shape[1])
-        elif not sparing and rows_held(self.rows) < self.rows.shape[0]:
-            elements = max(elements, rows_held(self.rows) * width)
-        places = local_blocks(self.rows, width, elements)
-        for place in places:
-            rows = self.rows if len(places) == 1 else self.rows[place, :]
-            yield place, rows if self.shift is None else rows - self.shift
+    @property
+    def rows(self) -> Array:
+        """The rows, (n, f)."""
+        return self.lifted[:, :-1]
 
     def weighted(self, values: Array) -> Array:
         """Return ``values`` (n,) times the weights."""
@@ -68,83 +64,126 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
-    """Which rows belong to which clusters, each to one.
+class Totals:
+    """What the rows of each cluster come to.
 
     Attributes
     ----------
-    belongs : Array of bool, shape (k, n)
-    counts : Array of int64, shape (k,)
-        How many rows each cluster has.
-    fewest : int
+    lifted : Array, shape (k, f + 1)
+        The sums of the lifted rows, each times its weight.
+    sizes : Array, shape (k,)
+        The sums of their weights: the last column.
+    smallest : float
         The least of them.
-    scores : Array or None, shape (n,)
-        If asked for: the squared distance of each row to its centre less the row's square.
     """
 
-    belongs: Array
-    counts: Array
-    fewest: int
-    scores: Array | None
+    lifted: Array
+    sizes: Array
+    smallest: float
 
-    def labels(self) -> Array:
-        """Return the cluster (n,) of each row."""
-        xp = array_namespace(self.belongs)
-        return xp.argmax(xp.astype(self.belongs, xp.uint8), axis=0)
+    @property
+    def sums(self) -> Array:
+        """The sums (k, f) of the rows."""
+        return self.lifted[:, :-1]
+
+    def inertia(self, centers: Array, energy: float) -> float:
+        """Return about the inertia of rows whose weighted squares sum up to ``energy``."""
+        reach = (self.sizes[:, None] * centers - 2.0 * self.sums) * centers
+        return max(energy + float(array_namespace(centers).sum(reach)), 0.0)
 
 
-def _scored(data: Data, centers: Array, *, sparing: bool = True) -> Iterator[tuple[slice, Array]]:
-    """Yield the places of some rows and their squared distances (k, m) to all centres, less the rows' squares."""
-    directions, squares = -2.0 * centers, data.xp.sum(centers * centers, axis=1, keepdims=True)
-    for place, rows in data.blocks(centers.shape[0], sparing=sparing):
+def _scored(data: Data, centers: Array, places: list[slice]) -> Iterator[tuple[slice, Array, Array]]:
+    """Yield each place, the lifted rows x there and their scores (k, m): x c - |c|^2 / 2, most for the nearest centre c."""
+    xp = data.xp
+    directions = xp.concat([centers, (-0.5 * xp.vecdot(centers, centers))[:, None]], axis=1)
+    for place in places:
+        rows = data.lifted if len(places) == 1 else data.lifted[place, :]
         # One row for each centre: what follows runs along the rows, not along k.
-        scores = directions @ rows.T
-        scores += squares
-        yield place, scores
+        yield place, rows, directions @ rows.T
 
 
 def nearest(data: Data, centers: Array) -> Array:
-    """Return the nearest centre (n,) of each row.
+    """Return the nearest centre (n,) of each row, of several the first.
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
     xp = data.xp
-    labels = xp.empty_like(data.rows[:, 0], dtype=xp.int64)
-    for place, scores in _scored(data, centers):
-        labels[place] = xp.argmin(scores, axis=0)
+    labels = xp.empty_like(data.lifted[:, 0], dtype=xp.int64)
+    for place, _, scores in _scored(data, centers, local_blocks(data.lifted, centers.shape[0])):
+        labels[place] = xp.argmax(scores, axis=0)
     return labels
 
 
-def members(data: Data, centers: Array, *, keep_scores: bool) -> Members:
-    """Return which rows have which centre as their nearest one, of several the first.
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What sums up clusters, step by step.
 
-    Extra memory: n k truth values, and as many numbers where the rows lie on several ranks. Communication: an allreduce
-    of k counts, another one where a row has several.
+    Attributes
+    ----------
+    data : Data
+    places : list of slices
+        The blocks of rows that are looked at together.
+    is_exact : bool
+        Whether the sizes of clusters tell how many rows they have.
     """
-    xp, count = data.xp, data.rows.shape[0]
-    belongs = least = None
-    for place, scores in _scored(data, centers, sparing=False):
-        score = xp.min(scores, axis=0, keepdims=True)
-        found = scores == score
-        if found.shape[1] == count:
-            belongs, least = found, score
-            continue
-        if belongs is None or least is None:
-            least = xp.empty_like(data.rows[:, :1].T)
-            belongs = xp.empty_like(xp.broadcast_to(least, (centers.shape[0], count)), dtype=xp.bool)
-        belongs[:, place] = found
-        least[:, place] = score
-    assert belongs is not None, "there is at least one block"
-    assert least is not None, "there is at least one block"
-    counts = xp.count_nonzero(belongs, axis=1)
-    read = on_host(counts)
-    if int(read.sum()) != count:
-        # Rows that are as near to several centres, or to none: of a NaN.
-        clusters = range(centers.shape[0])
-        belongs = _belonging(nearest(data, centers), clusters, clusters.stop)
-        counts = xp.count_nonzero(belongs, axis=1)
-        read = on_host(counts)
-    return Members(belongs, counts, int(read.min()), least[0, :] if keep_scores else None)
+
+    data: Data
+    places: list[slice]
+    is_exact: bool
+
+    @classmethod
+    def of(cls, data: Data, clusters: int) -> Self:
+        """Return what sums up so many clusters."""
+        table = data.lifted
+        count, elements = table.shape[0], elements_at_once(table)
+        if rows_held(table) < count:
+            # Blocks of rows that lie on several ranks would each be summed up over the ranks.
+            elements = max(elements, rows_held(table) * clusters)
+        is_exact = data.weights is None and count * eps_of(data.xp, table) <= 1.0
+        return cls(data, local_blocks(table, clusters, elements), is_exact)
+
+    def totals(self, centers: Array) -> Totals:
+        """Return what the rows come to that have each centre as their nearest one, of several the first.
+
+        Extra memory: n k numbers and truth values where the rows lie on several ranks, else a bounded block.
+        Communication: an allreduce of k (f + 1) numbers. With weights, and of more rows than single precision counts,
+        one of a count; another one of k (f + 1) numbers where a row is as near to several centres.
+        """
+        totals, given = self._summed(centers, _best)
+        if given != self.data.lifted.shape[0]:
+            # Rows are as near to several centres, or to none: by a NaN.
+            totals, _ = self._summed(centers, _first_best)
+        return totals
+
+    def _summed(self, centers: Array, choose: Callable[[Array], Array]) -> tuple[Totals, int]:
+        """Return what the rows come to that ``choose`` gives to clusters, and how many it gives to one."""
+        xp, weights = self.data.xp, self.data.weights
+        sums, given = None, 0
+        for place, rows, scores in _scored(self.data, centers, self.places):
+            belongs = choose(scores)
+            # Makes room for the next.
+            del scores
+            given += 0 if self.is_exact else int(xp.count_nonzero(belongs))
+            parts = _weighted(belongs, None if weights is None else weights[place], rows.dtype)
+            del belongs
+            sums = parts @ rows if sums is None else sums + parts @ rows
+        assert sums is not None, "there is at least one block"
+        sizes = sums[:, -1]
+        counts = on_host(sizes)
+        return Totals(sums, sizes, float(counts.min())), int(
+            counts.sum(dtype=np.float64)
+        ) if self.is_exact else given
+
+
+def _best(scores: Array) -> Array:
+    """Return where the scores (k, m) are the best ones of a row."""
+    return scores == array_namespace(scores).max(scores, axis=0, keepdims=True)
+
+
+def _first_best(scores: Array) -> Array:
+    """Return where the scores (k, m) are the first best ones of a row."""
+    clusters = range(scores.shape[0])
+    return _belonging(array_namespace(scores).argmax(scores, axis=0), clusters, clusters.stop)
 
 
 def shares(data: Data, labels: Array, clusters: range, total: int) -> Array:
@@ -154,7 +193,7 @@ def shares(data: Data, labels: Array, clusters: range, total: int) -> Array:
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
-    xp, column = data.xp, data.rows[:, 0]
+    xp, column = data.xp, data.lifted[:, 0]
     places = local_blocks(column, len(clusters))
     if len(places) == 1:
         return _weighted(_belonging(labels, clusters, total), data.weights, column.dtype)
@@ -176,60 +215,37 @@ def _belonging(labels: Array, clusters: range, total: int) -> Array:
 
 def _weighted(belongs: Array, weights: Array | None, dtype: Any) -> Array:
     """Return the weights (1 where there are none) in place of True, 0 in place of False."""
-    xp = array_namespace(belongs)
-    if weights is None:
-        return xp.astype(belongs, dtype)
-    return xp.where(belongs, weights[None, :], constant(weights, 0.0))
+    found = array_namespace(belongs).astype(belongs, dtype)
+    if weights is not None:
+        found *= weights[None, :]
+    return found
 
 
-def update(data: Data, members: Members, centers: Array) -> Array:
+def update(data: Data, totals: Totals, centers: Array) -> Array:
     """Return the mean rows of the clusters; empty clusters go to the rows farthest from their centres.
 
     As in scikit-learn those that are empty in spite of it, or gave all their rows, go to the biggest cluster's mean.
 
-    Extra memory: n k. Communication: an allreduce of k sums (where the rows are shifted for each block of n k / 2
-    numbers), where they are weighted one of k weights; more when a cluster is empty.
+    Communication: none, more when a cluster is empty.
     """
     xp = data.xp
-    sums, sizes = _sums(data, members)
-    least = float(members.fewest) if data.weights is None else float(xp.min(sizes))
-    if least > 0.0:
-        return sums / sizes[:, None]
-    before = sizes
-    sums, sizes = _relocate(data, members.labels(), centers, sums, sizes)
+    if totals.smallest > 0.0:
+        return totals.sums / totals.sizes[:, None]
+    sums, sizes = _relocate(data, centers, totals)
     # What is left of a cluster that gave all its rows is rounding.
-    held = sizes > _ROUNDINGS * eps_of(xp, sizes) * before
+    held = sizes > _ROUNDINGS * eps_of(xp, sizes) * totals.sizes
     means = sums / xp.where(held, sizes, xp.ones_like(sizes))[:, None]
     biggest = xp.take(means, xp.reshape(xp.argmax(sizes), (1,)), axis=0)
     return xp.where(held[:, None], means, biggest)
 
 
-def _sums(data: Data, members: Members) -> tuple[Array, Array]:
-    """Return the sums (k, f) of the rows of each cluster, and their weights (k,)."""
-    xp, rows, shift, count = data.xp, data.rows, data.shift, members.belongs.shape[0]
-    sizes = xp.astype(members.counts, rows.dtype)
-    if shift is None:
-        parts = _weighted(members.belongs, data.weights, rows.dtype)
-        return parts @ rows, sizes if data.weights is None else xp.sum(parts, axis=1)
-    # Sums of rows as they are would lose what is taken off in the end; a copy of them all is not made.
-    elements = max(elements_at_once(rows), rows_held(rows) * count // 2)
-    sums, weighed = constant(rows, 0.0), constant(rows, 0.0)
-    for place in local_blocks(rows, rows.shape[1] + count, elements):
-        weights = None if data.weights is None else data.weights[place]
-        parts = _weighted(members.belongs[:, place], weights, rows.dtype)
-        sums = sums + parts @ (rows[place, :] - shift)
-        if weights is not None:
-            weighed = weighed + xp.sum(parts, axis=1)
-        del parts
-    return sums, sizes if data.weights is None else weighed
-
-
-def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
+def _relocate(data: Data, centers: Array, totals: Totals) -> tuple[Array, Array]:
     """Give each empty cluster the row that is farthest from its centre, taken from the cluster that has it.
 
     Communication: a constant number of small collectives for each empty cluster.
     """
-    xp, rows = data.xp, data.rows
+    xp, rows, sums, sizes = data.xp, data.rows, totals.sums, totals.sizes
+    labels = nearest(data, centers)
     distances = own_distances(data, centers, labels)
     if data.weights is not None:
         distances = xp.where(data.weights > 0, distances, xp.zeros_like(distances))
@@ -241,8 +257,7 @@ def _relocate(data: Data, labels: Array, centers: Array, sums: Array, sizes: Arr
             # Fewer distinct rows than clusters: nothing to move.
             break
         weight = constant(rows, 1.0) if data.weights is None else xp.take(data.weights, farthest)
-        row = xp.take(rows, farthest, axis=0)
-        row = (row if data.shift is None else row - data.shift) * weight
+        row = xp.take(rows, farthest, axis=0) * weight
         loser = xp.astype(clusters == xp.take(labels, farthest), rows.dtype)
         gainer = xp.astype(clusters == empty, rows.dtype)
         sums = xp.where((clusters == empty)[:, None], row, sums - loser[:, None] * row)
@@ -256,17 +271,8 @@ def own_distances(data: Data, centers: Array, labels: Array) -> Array:
 
     Extra memory: a bounded block. Communication: none when the rows are partitioned.
     """
-    xp = data.xp
-    distances = xp.empty_like(data.rows[:, 0])
-    for place, rows in data.blocks(data.rows.shape[1]):
-        distances[place] = row_squares(xp, rows - xp.take(centers, labels[place], axis=0))
+    xp, table = data.xp, Data.of(centers, None).lifted
+    distances = xp.empty_like(data.lifted[:, 0])
+    for place in local_blocks(data.lifted, data.lifted.shape[1]):
+        distances[place] = row_squares(xp, data.lifted[place, :] - xp.take(table, labels[place], axis=0))
     return distances
-
-
-def inertia(data: Data, centers: Array, labels: Array) -> float:
-    """Return the weighted sum of the rows' squared distances to their own centres.
-
-    Communication: one allreduce of a number.
-    """
-    distances = own_distances(data, centers, labels)
-    return float(data.xp.sum(distances if data.weights is None else distances * data.weights))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from array_api_dist_ml._lloyd import Data, shares
-from array_api_dist_ml._namespace import Array, Namespace, constant, device, eps_of, row_squares
+from array_api_dist_ml._namespace import Array, Namespace, constant, device, eps_of, local_blocks, row_squares
 
 PARALLEL_ROUNDS: Final = 5
 OVERSAMPLING: Final = 2
@@ -71,26 +71,15 @@ class Sample:
         xp = self.xp
         tolerance = 16 * eps_of(xp, self.rows)
         directions, center_squares = -2.0 * centers, row_squares(xp, centers)[:, None]
-        for place, rows in self.data.blocks(centers.shape[0]):
+        for place in local_blocks(self.data.lifted, centers.shape[0]):
             scale = self.squares[place][None, :] + center_squares
-            squared = directions @ rows.T
+            squared = directions @ self.data.lifted[place, :-1].T
             squared += scale
             yield place, xp.where(squared > tolerance * scale, squared, constant(squared, 0.0))
 
     def take(self, indices: Array) -> Array:
         """Return the rows at ``indices``."""
-        found = self.xp.take(self.rows, indices, axis=0)
-        return found if self.data.shift is None else found - self.data.shift
-
-
-def squares_of(data: Data) -> Array:
-    """Return the squared norm (n,) of each row. Extra memory: a bounded block."""
-    if data.shift is None:
-        return row_squares(data.xp, data.rows)
-    squares = data.xp.empty_like(data.rows[:, 0])
-    for place, rows in data.blocks(data.rows.shape[1]):
-        squares[place] = row_squares(data.xp, rows)
-    return squares
+        return self.xp.take(self.rows, indices, axis=0)
 
 
 def draw(xp: Namespace, masses: Array, uniforms: np.ndarray) -> Array:
@@ -202,7 +191,7 @@ def parallel(sample: Sample, count: int, random: np.random.Generator) -> Array:
     some, total = max(1, count // 2), candidates.shape[0]
     owned = (range(start, min(start + some, total)) for start in range(0, total, some))
     masses = xp.concat([xp.sum(shares(sample.data, owners, each, total), axis=1) for each in owned])
-    reduced = Sample(Data(xp, candidates, masses), row_squares(xp, candidates))
+    reduced = Sample(Data.of(candidates, masses), row_squares(xp, candidates))
     return plus_plus(reduced, count, random)
 
 

@@ -24,10 +24,12 @@ from array_api_dist_ml._namespace import (
     device,
     eps_of,
     is_leader,
+    local_blocks,
     on_every_rank,
+    row_squares,
 )
 from array_api_dist_ml._progress import progress_bar
-from array_api_dist_ml._seeding import Sample, squares_of
+from array_api_dist_ml._seeding import Sample
 from array_api_dist_ml._validation import (
     beside,
     check_finite,
@@ -93,11 +95,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     Notes
     -----
-    A step is one pass over the data. Communication of a step, with X partitioned along its rows: two allreduces,
-    of k counts and of k sums of rows (one more each with weights and with ``verbose``); the sums far from the origin, where
-    rows are centred block by block, of each of some 2 (1 + f / k) blocks. Extra memory on a rank of n rows: n k numbers,
-    as many truth values and a bounded block; of few clusters k-means++ takes more, 5 + log k numbers for each row (6 with
-    weights).
+    A step is one pass over the data. Communication of a step, with X partitioned along its rows: one allreduce of k sums
+    of rows and their counts (with weights, and of more rows than single precision counts, one of a number, too; another one
+    of sums where a row is as near to several centres). Extra memory on a rank of n rows: a copy of X with another column,
+    n k numbers and as many truth values, a bounded block; of few clusters k-means++ takes more, 5 + log k numbers for
+    each row (6 with weights).
     Same seed, same result: on any namespace and any number of ranks, up to ties and rounding.
     """
 
@@ -116,6 +118,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     labels_: Array
     inertia_: float
     n_iter_: int
+    n_features_in_: int
     _shift: Array | None
 
     def __init__(
@@ -154,8 +157,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         del y
         data, spread = self._prepared(X, sample_weight)
         # BLAS chooses the order of additions anew each time: centres of the same rows differ by this much.
-        noise = (_ROUNDINGS * eps_of(data.xp, data.rows)) ** 2 * self.n_clusters * spread.square
-        best = self._best_of_runs(data, max(self.tol * spread.variance / data.rows.shape[1], noise))
+        noise = (_ROUNDINGS * eps_of(data.xp, data.lifted)) ** 2 * self.n_clusters * spread.square
+        best = self._best_of_runs(data, max(self.tol * spread.variance / self.n_features_in_, noise))
         self._warn_of_empty(data, best.labels)
         centers = best.centers if self._shift is None else best.centers + self._shift
         self.cluster_centers_ = on_every_rank(centers)
@@ -166,7 +169,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self
 
     def _prepared(self, X: Any, sample_weight: Any) -> tuple[Data, _Spread]:
-        """Return the checked rows, to be moved near the origin where distances need it, and how far they spread."""
+        """Return the checked rows, near the origin where distances need it, and how far they spread."""
         self._validate_params()
         table = checked_table(self, X, reset=True)
         if table.shape[0] < self.n_clusters:
@@ -178,9 +181,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         # Rows so far from the origin would lose digits of their distances.
         is_far = distance > variance * max(1.0, _LOSS / eps_of(xp, table))
         self._shift = on_every_rank(mean) if is_far else None
-        near = None if self._shift is None else xp.astype(self._shift, table.dtype, copy=False)
         spread = _Spread(variance, variance if is_far else variance + distance)
-        return Data(xp, table, weights, near), spread
+        return Data.of(table, weights, self._shift), spread
 
     def _best_of_runs(self, data: Data, tolerance: float) -> _Result:
         random = _seeding.generator_of(self.random_state)
@@ -199,34 +201,30 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return int(self.n_init)
 
     def _run(self, data: Data, random: np.random.Generator, tolerance: float, title: str) -> _Result:
-        shown = bool(self.verbose)
-        bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.rows))
+        xp, shown = data.xp, bool(self.verbose)
+        bar = progress_bar(title, self.max_iter, shown=shown and is_leader(data.lifted))
         centers = self._initial(data, random)
-        energy = float(data.xp.sum(data.weighted(squares_of(data)))) if shown else 0.0
-        members = _lloyd.members(data, centers, keep_scores=shown)
+        energy = float(xp.sum(data.weighted(row_squares(xp, data.rows)))) if shown else 0.0
+        summing = _lloyd.Steps.of(data, self.n_clusters)
         steps, shift = 0, inf
         with bar as advance:
             while steps < self.max_iter and shift > tolerance:
-                moved = _lloyd.update(data, members, centers)
-                way = moved - centers
-                shift = float(data.xp.sum(way * way))
+                totals = summing.totals(centers)
+                moved = _lloyd.update(data, totals, centers)
+                if shown:
+                    advance(f"inertia {totals.inertia(centers, energy):.6g}")
+                shift = float(xp.linalg.vector_norm(moved - centers)) ** 2
                 steps, centers = steps + 1, moved
-                # Centres that did not move at all leave the rows where they are.
-                if shift > 0.0:
-                    # Makes room for the next.
-                    del members
-                    members = _lloyd.members(data, centers, keep_scores=shown)
-                if members.scores is not None:
-                    advance(f"inertia {energy + float(data.xp.sum(data.weighted(members.scores))):.6g}")
-        labels = members.labels()
-        return _Result(labels, centers, _lloyd.inertia(data, centers, labels), steps)
+        labels = _lloyd.nearest(data, centers)
+        inertia = float(xp.sum(data.weighted(_lloyd.own_distances(data, centers, labels))))
+        return _Result(labels, centers, inertia, steps)
 
     def _initial(self, data: Data, random: np.random.Generator) -> Array:
         if isinstance(self.init, str):
-            sample = Sample(data, squares_of(data))
+            sample = Sample(data, row_squares(data.xp, data.rows))
             return _INITS[self.init](sample, self.n_clusters, random)
-        init = beside(self.init, data.rows, "init")
-        expected = (self.n_clusters, data.rows.shape[1])
+        init = beside(self.init, data.lifted, "init")
+        expected = (self.n_clusters, self.n_features_in_)
         if tuple(init.shape) != expected:
             raise ValueError(
                 f"The shape of the initial centers must be (n_clusters, n_features) = {expected}, "
@@ -252,16 +250,20 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
         Communication: none when the rows are partitioned.
         """
-        data, centers = self._seen(X, "predict")
-        return _lloyd.nearest(data, centers)
+        table, centers = self._seen(X, "predict")
+        xp = array_namespace(table)
+        labels = xp.empty_like(table[:, 0], dtype=xp.int64)
+        for place in self._places(table):
+            labels[place] = _lloyd.nearest(Data.of(table[place, :], None, self._shift), centers)
+        return labels
 
     def transform(self, X: Any) -> Array:
         """Return the Euclidean distances (n_samples, n_clusters) to the centres.
 
         Communication: none when the rows are partitioned.
         """
-        data, centers = self._seen(X, "transform")
-        return pairwise(_shifted(data.rows, data.shift), centers)
+        table, centers = self._seen(X, "transform")
+        return pairwise(_shifted(table, self._shift), centers)
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
         """Return the negative inertia of the rows of ``X``.
@@ -269,20 +271,25 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Communication: one allreduce of a number.
         """
         del y
-        data, centers = self._seen(X, "score", sample_weight)
-        labels = _lloyd.nearest(data, centers)
-        return -_lloyd.inertia(data, centers, labels)
+        table, centers = self._seen(X, "score")
+        weights = checked_weights(sample_weight, table)
+        distances = array_namespace(table).empty_like(table[:, 0])
+        for place in self._places(table):
+            data = Data.of(table[place, :], None if weights is None else weights[place], self._shift)
+            distances[place] = _lloyd.own_distances(data, centers, _lloyd.nearest(data, centers))
+        return -float(array_namespace(table).sum(distances if weights is None else distances * weights))
 
-    def _seen(self, X: Any, method: str, sample_weight: Any = None) -> tuple[Data, Array]:
-        """Return data to compare with the fitted centres, and the centres, both moved near the origin."""
+    def _places(self, table: Array) -> list[slice]:
+        """Return where the blocks of rows are that are looked at together."""
+        return local_blocks(table, max(self.n_clusters, table.shape[1] + 1))
+
+    def _seen(self, X: Any, method: str) -> tuple[Array, Array]:
+        """Return rows to compare with the fitted centres, and the centres, moved near the origin."""
         check_is_fitted(self)
         table = checked_table(self, X, reset=False)
-        weights = checked_weights(sample_weight, table)
         check_same_namespace(self, table, self.cluster_centers_, method)
-        xp = array_namespace(table)
-        shift = None if self._shift is None else xp.astype(self._shift, table.dtype, copy=False)
-        centers = xp.astype(_shifted(self.cluster_centers_, self._shift), table.dtype, copy=False)
-        return Data(xp, table, weights, shift), centers
+        centers = _shifted(self.cluster_centers_, self._shift)
+        return table, array_namespace(table).astype(centers, table.dtype, copy=False)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

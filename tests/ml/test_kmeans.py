@@ -204,7 +204,8 @@ def test_a_fitted_model_is_pickled(space: Space) -> None:
 
 
 def test_verbose_shows_the_inertia(space: Space, capsys: pytest.CaptureFixture[str]) -> None:
-    model = ml.KMeans(4, random_state=0, verbose=1).fit(space.array(X))
+    # Until nothing moves any more: a step shows the inertia that it begins with.
+    model = ml.KMeans(4, tol=0.0, random_state=0, verbose=1).fit(space.array(X))
     shown = capsys.readouterr().out
     rank = getattr(getattr(model.labels_, "device", None), "rank", 0)
     assert (f"inertia {model.inertia_:.6g}" in shown) == (rank == 0)
@@ -280,8 +281,8 @@ def _collectives(steps: int, distance: float) -> int:
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e3], ids=["near", "far"])
-def test_a_step_takes_two_collectives(distance: float) -> None:
-    assert _collectives(5, distance) - _collectives(2, distance) == 3 * 2
+def test_a_step_takes_one_collective(distance: float) -> None:
+    assert _collectives(5, distance) - _collectives(2, distance) == 3
 
 
 def _peak(act: Callable[[], Any]) -> int:
@@ -296,7 +297,7 @@ def _peak(act: Callable[[], Any]) -> int:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("distance", [0.0, 1e6], ids=["near", "far"])
 @pytest.mark.usefixtures("host_memory")
-def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
+def test_a_fit_takes_no_more_memory_than_a_copy_and_a_number_for_each_row_and_cluster(
     init: str, weighted: bool, distance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block = 1 << 14
@@ -313,6 +314,7 @@ def test_a_fit_takes_no_more_memory_than_a_number_for_each_row_and_cluster(
     rows = -(-n // RANKS)
     # The labels are the result.
     scratch = 8 * (rows + 12 * clusters * features + 8 * block)
-    assert _peak(lambda: model.fit(x, sample_weight=weights)) <= 8 * rows * clusters + scratch
+    copy = 8 * rows * (features + 1)
+    assert _peak(lambda: model.fit(x, sample_weight=weights)) <= copy + 8 * rows * clusters + scratch
     assert _peak(lambda: model.predict(x)) <= scratch
     assert _peak(lambda: model.score(x, sample_weight=weights)) <= 8 * 2 * rows + scratch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,33 @@ def test_larger_integer_matrix_products_are_exact(dtype) -> None:
     _same(products.matmul(a, b), a.numpy() @ b.numpy(), dtype)
     small = [(each % 100).to(TORCH[dtype]) if dtype in dt.SIGNED else each for each in (a, b)]
     _same(products.matmul(*small), small[0].numpy() @ small[1].numpy(), dtype)
+
+
+@pytest.fixture(params=[2, 3])
+def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("length", [0, 1, 2, 300_001])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_small_products_of_long_matrices_are_summed_up_of_pieces(
+    dtype: torch.dtype, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_WORTHWHILE", 0)
+    called: list[object] = []
+    whole = products._of_pieces
+    monkeypatch.setattr(products, "_of_pieces", lambda *each: called.append(each) or whole(*each))
+    left = torch.randint(-4, 5, (length, 3)).to(dtype).T
+    right = torch.randint(-4, 5, (length, 10)).to(dtype)[:, ::2]
+    for each in (left, left.contiguous()):
+        found = products.matmul(each, right)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, each.numpy() @ right.numpy())
+    assert len(called) == 2
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
