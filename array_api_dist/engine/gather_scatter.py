@@ -73,6 +73,9 @@ def gather(
     """
     if block.partition.axis in axes:
         return _gather_routed(block, axes, indices, broadcast, at)
+    first = indices[0]
+    if axes == (at,) and isinstance(first, Block) and first.partition.axis is None:
+        return _gather_along(block, at, first)
     return _gather_locally(block, axes, indices, broadcast, at)
 
 
@@ -84,7 +87,8 @@ def take(block: Block, indices: Block, axis: int) -> Block:
     IndexError
         On every rank: an index is out of bounds.
     """
-    indices = indices.with_local(as_indices(indices.local))
+    if indices.local.dtype != torch.int64:
+        indices = indices.with_local(as_indices(indices.local))
     return gather(block, (axis,), (indices,), indices.shape, axis)
 
 
@@ -137,6 +141,19 @@ def _refuse(block: Block, finding: OutOfBounds | None, partition: Partition) -> 
 
 
 # ---- reading
+
+
+def _gather_along(block: Block, axis: int, indices: Block) -> Block:
+    """Return what indices that every rank has take along one axis that is not partitioned."""
+    index, finding = wrapped(
+        indices.local, block.shape[axis], 0, (indices.shape, REPLICATED, block.device.rank)
+    )
+    _refuse(block, finding, REPLICATED)
+    found = slabs(block.local, axis, index if index.ndim == 1 else index.reshape(-1))
+    if index.ndim != 1:
+        found = found.reshape(*found.shape[:axis], *index.shape, *found.shape[axis + 1 :])
+    shape = (*block.shape[:axis], *indices.shape, *block.shape[axis + 1 :])
+    return Block(found, shape, after_gather(block.partition, (axis,), index.ndim, axis), block.device)
 
 
 def _gather_locally(

@@ -103,8 +103,11 @@ def isin(block: Block, members: Block) -> Block:
     is_whole = members.partition.is_whole_everywhere
     if not (is_whole or block.partition.axis is None):
         return _met(block, members)
-    ordered = distinct(members.local.reshape(-1)).values
-    found = kernels.isin(block.local, ordered)
+    known = members.local.reshape(-1)
+    if kernels.are_few(block.local, known):
+        found = kernels.is_one_of(block.local, known)
+    else:
+        found = kernels.isin(block.local, distinct(known).values)
     if not is_whole:
         (found,) = block.communicator.allreduce((found,), operators.ANY)
     return block.with_local(found)

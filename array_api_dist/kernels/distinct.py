@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from array_api_dist.kernels import predicates, reductions
+from array_api_dist.kernels import ordering, predicates, reductions
 from array_api_dist.kernels.moving import movable, moved_back
 from array_api_dist.kernels.order_keys import pieces, pieces_of
 from array_api_dist.kernels.ordering import argsort, sort, take_lanes
@@ -43,8 +43,14 @@ def unique(
     if low is not None:
         return _by_table(vector, low, dtype, first=first, counts=counts, numbers=numbers)
     if vector.is_complex() or first or numbers:
-        return _unique_by_order(vector, dtype, first=first, counts=counts, numbers=numbers)
+        order = argsort(vector, 0)
+        ordered = take_lanes(vector, order, 0)
+        if len(vector) <= ordering.FEW:
+            return _of_one_piece(ordered, order, dtype, first=first, counts=counts, numbers=numbers)
+        return _unique_by_order(ordered, order, dtype, first=first, counts=counts, numbers=numbers)
     ordered = sort(vector, 0)
+    if len(vector) <= ordering.FEW:
+        return _of_one_piece(ordered, None, dtype, first=False, counts=counts, numbers=False)
     totals = lengths_of_runs(ordered, dtype) if counts else None
     return Distinct(compacted(ordered), counts=totals)
 
@@ -92,11 +98,41 @@ def _places(vector: torch.Tensor, low: int) -> Iterator[tuple[int, torch.Tensor]
         yield start, vector[start : start + step].to(torch.int64) - low
 
 
-def _unique_by_order(
-    vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
+def _of_one_piece(
+    ordered: torch.Tensor,
+    order: torch.Tensor | None,
+    dtype: torch.dtype,
+    *,
+    first: bool,
+    counts: bool,
+    numbers: bool,
 ) -> Distinct:
-    order = argsort(vector, 0)
-    ordered = take_lanes(vector, order, 0)
+    """Return what is asked for of few values, which ``order`` put where they are ``ordered``."""
+    starts = _starts(_with_equality(ordered), 0, len(ordered))
+    places = predicates.positions(starts)
+    values = moved_back(movable(ordered).index_select(0, places), ordered.dtype)
+    totals = earliest = inverse = None
+    if counts:
+        totals = torch.diff(places, append=places.new_tensor([len(ordered)])).to(dtype)
+    if first:
+        assert order is not None
+        earliest = order.index_select(0, places)
+    if numbers:
+        assert order is not None
+        inverse = torch.empty_like(order, dtype=dtype)
+        inverse[order] = starts.cumsum(0).sub_(1).to(dtype)
+    return Distinct(values, earliest, totals, inverse)
+
+
+def _unique_by_order(
+    ordered: torch.Tensor,
+    order: torch.Tensor,
+    dtype: torch.dtype,
+    *,
+    first: bool,
+    counts: bool,
+    numbers: bool,
+) -> Distinct:
     inverse = numbered(ordered, order, dtype) if numbers else None
     places = None
     if first:
@@ -112,14 +148,22 @@ def _unique_by_order(
 
 def runs(ordered: torch.Tensor) -> Iterator[tuple[tuple[int, int, int], torch.Tensor]]:
     """Yield the pieces of an ordered vector, and where in them a value differs from the one before: every NaN does."""
-    values = ordered if ordered.is_floating_point() or ordered.is_complex() else movable(ordered)
+    values = _with_equality(ordered)
     for piece in pieces_of(values):
-        _, start, count = piece
-        starts = torch.ones(count, dtype=torch.bool, device=values.device)
-        skipped = 1 if start == 0 else 0
-        before = values[start + skipped - 1 : start + count - 1]
-        starts[skipped:] = predicates.not_equal(values[start + skipped : start + count], before)
-        yield piece, starts
+        yield piece, _starts(values, *piece[1:])
+
+
+def _with_equality(values: torch.Tensor) -> torch.Tensor:
+    return values if values.is_floating_point() or values.is_complex() else movable(values)
+
+
+def _starts(values: torch.Tensor, start: int, count: int) -> torch.Tensor:
+    """Return which of ``count`` values from ``start`` on differ from the one before."""
+    starts = torch.ones(count, dtype=torch.bool, device=values.device)
+    skipped = 1 if start == 0 else 0
+    before = values[start + skipped - 1 : start + count - 1]
+    starts[skipped:] = predicates.not_equal(values[start + skipped : start + count], before)
+    return starts
 
 
 def _kept(values: torch.Tensor, holds: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,8 @@ from array_api_dist.kernels.moving import movable, moved_back
 
 # So many elements at once stay in the cache.
 _PIECE: Final = 1 << 17
-# Elements of this width NumPy gathers twice as fast as one thread of torch's.
+# So many elements of this width NumPy gathers twice as fast as one thread of torch's.
+_MANY: Final = 1 << 12
 _WIDE: Final = {torch.float64, torch.int64}
 
 
@@ -38,7 +39,7 @@ def _slabs(source: torch.Tensor, axis: int, places: torch.Tensor) -> torch.Tenso
 
 
 def _elements(vector: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    if vector.dtype not in _WIDE or not vector.is_cpu or torch.get_num_threads() > 1:
+    if vector.dtype not in _WIDE or len(places) < _MANY or not vector.is_cpu or torch.get_num_threads() > 1:
         return vector.index_select(0, places)
     found = torch.empty(places.shape, dtype=vector.dtype)
     vector.numpy().take(places.numpy(), out=found.numpy(), mode="clip")

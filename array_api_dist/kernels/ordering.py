@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import torch
 
 from array_api_dist.kernels.indexing import slabs
@@ -13,7 +12,7 @@ from array_api_dist.kernels.order_keys import decoded, encoded, order_key
 from array_api_dist.kernels.packed_order import is_merged, packed_argsort
 
 FEW: Final = 1 << 10
-"""Up to so many values torch orders faster than several passes over them."""
+"""Up to so many values are ordered faster as they are than by several passes over them."""
 
 _RADIX_NBYTES: Final = 2
 """NumPy's stable sort of integers no wider than this is a radix sort."""
@@ -69,12 +68,14 @@ def argsort(tensor: torch.Tensor, axis: int, descending: bool = False, *, runs: 
     """
     if tensor.is_complex():
         return _argsort_complex(tensor, axis)
-    if tensor.is_cpu and tensor.element_size() <= _RADIX_NBYTES:
-        values = tensor.numpy()
-        # Of integers and truth values: the complement turns the order round.
-        return torch.from_numpy(np.argsort(~values if descending else values, axis=axis, kind="stable"))
-    if tensor.device.type == "cpu" and tensor.numel() > FEW:
-        return packed_argsort(tensor, axis, descending=descending, runs=runs)
+    if tensor.is_cpu:
+        if tensor.element_size() > _RADIX_NBYTES and tensor.numel() > FEW:
+            return packed_argsort(tensor, axis, descending=descending, runs=runs)
+        values = tensor.resolve_neg().numpy()
+        if descending:
+            # Of integers and truth values the complement turns the order round.
+            values = -values if tensor.is_floating_point() else ~values
+        return torch.from_numpy(values.argsort(axis, kind="stable"))
     return torch.argsort(order_key(tensor, descending=descending), dim=axis, stable=True)
 
 

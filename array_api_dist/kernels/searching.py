@@ -24,6 +24,7 @@ _AT_ONCE: Final = 1 << 19
 _FEW_THREADS: Final = 3
 # Each of so many is compared with all: that takes less time than looking them up.
 _FEW: Final = 1 << 6
+_FEW_PAIRS: Final = 1 << 12
 _TABLED: Final = SHORT_INTEGERS | {torch.int64}
 """What a table may say of which integers there are: its places are counted in int64."""
 
@@ -76,7 +77,20 @@ def present_count(ordered: torch.Tensor) -> int:
     """Return how many values of a sorted vector come before NaN."""
     if not (ordered.is_floating_point() or ordered.is_complex()):
         return len(ordered)
+    if len(ordered) and not torch.isnan(ordered[-1]):
+        return len(ordered)
     return bisect_left(range(len(ordered)), True, key=lambda place: bool(torch.isnan(ordered[place])))
+
+
+def are_few(tensor: torch.Tensor, members: torch.Tensor) -> bool:
+    """Return whether each element may as well be compared with each of the ``members``."""
+    return tensor.is_cpu and tensor.numel() * members.numel() <= _FEW_PAIRS
+
+
+def is_one_of(tensor: torch.Tensor, members: torch.Tensor) -> torch.Tensor:
+    """Return whether each element of the host equals one of the ``members``, a vector in any order."""
+    pairs = tensor.numpy()[..., None] == members.numpy()
+    return torch.from_numpy(np.asarray(np.logical_or.reduce(pairs, -1)))
 
 
 def isin(tensor: torch.Tensor, ordered: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from array_api_dist.collectives.trace import trace
 from array_api_dist.engine import ordering, routing, searching, uniqueness
 from array_api_dist.kernels import order_keys, packed_order
 from array_api_dist.kernels import ordering as kernels
+from array_api_dist.kernels import searching as kernel_searching
 
 RNG = np.random.default_rng(3)
 VECTORS = {
@@ -41,6 +42,7 @@ apart = pytest.mark.parametrize("apart", [False, True], ids=["at once", "in piec
 @pytest.fixture(autouse=True)
 def _nothing_is_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "FEW", 0)
+    monkeypatch.setattr(kernel_searching, "_FEW_PAIRS", 0)
     if "apart" in request.fixturenames and request.getfixturevalue("apart"):
         monkeypatch.setattr(routing, "TOGETHER_NBYTES", 0)
         monkeypatch.setattr(searching, "SEARCHED_NBYTES", 100)

@@ -20,7 +20,7 @@ def _values(dtype: dt.DType, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         pool = np.array([least, 1, 2, greatest // 2 + 1, greatest], dtype=dtype.name)
     else:
         pool = np.array([-np.inf, -0.0, 0.0, 1.5, np.inf, np.nan], dtype=dtype.name)
-    return torch.from_numpy(pool[rng.integers(0, len(pool), shape)])
+    return torch.from_numpy(np.asarray(pool[rng.integers(0, len(pool), shape)]))
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -86,6 +86,18 @@ def test_a_few_are_compared_and_many_looked_up(dtype, few: int, monkeypatch: pyt
         ordered = ordering.sort(members, 0)
         found = searching.isin(values.T, ordered)
         np.testing.assert_array_equal(found, np.isin(values.numpy(), members.numpy()).T)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 5)])
+@pytest.mark.parametrize("count", [0, 1, 9])
+@pytest.mark.parametrize("dtype", [*REAL, dt.complex64], ids=str)
+def test_few_are_compared_with_each_in_any_order(dtype, count: int, shape: tuple[int, ...]) -> None:
+    members, values = _values(dtype, (count,), 4), _values(dtype, shape, 5)
+    assert searching.are_few(values, members)
+    found = searching.is_one_of(values, members)
+    assert found.dtype == torch.bool
+    np.testing.assert_array_equal(found, np.isin(values.numpy(), members.numpy()))
+    assert not searching.are_few(values.new_zeros(1 << 7), members.new_zeros(1 << 6))
 
 
 def test_isin_of_complex_values() -> None:
