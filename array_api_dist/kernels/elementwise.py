@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from array_api_dist.kernels import host_loops, predicates, unsigned
+from array_api_dist.kernels import choosing, host_loops, predicates, unsigned
 from array_api_dist.kernels import special_values as special
 from array_api_dist.kernels.host_loops import with_one_exponent
 from array_api_dist.kernels.moving import movable
@@ -279,7 +279,7 @@ TANH: Final = Kernel(
     "tanh", torch.tanh, {**_real(torch.tanh, np.tanh), **_rows(_COMPLEX, special.tanh_complex)}
 )
 TRUNC: Final = _integral(host_loops.faster(torch.trunc, np.trunc), "trunc")
-WHERE: Final = Kernel("where", torch.where, _same_bits(torch.where))
+WHERE: Final = Kernel("where", choosing.where, _same_bits(choosing.where))
 
 
 def subtract_into(result: Tensor, x1: Tensor, x2: Tensor) -> None:
