@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seconds",
         type=_duration,
         default=SECONDS,
-        help="how long each of the eleven figures is measured (default: %(default)s)",
+        help="how long each of the sixteen figures is measured (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     device = default_device()
@@ -184,7 +184,16 @@ def _told(figures: Figures) -> Lines:
         ("copy to fresh memory", _rate(figures.fresh_bytes_per_second, "copied by each rank, all at once")),
         ("sum of float64", _rate(figures.sum_bytes_per_second, "read by each rank, all at once")),
         ("matmul of float64", f"{figures.multiply_flops / 1e9:.1f} GFLOP/s by each rank, all at once"),
+        ("qr of float64", f"{figures.factor_flops / 1e9:.1f} GFLOP/s by each rank, all at once"),
+        ("sort", _each(figures.sort_seconds, "a float64 and digit of their number")),
+        ("argsort", _each(figures.argsort_seconds, "a float64 and digit of their number")),
+        ("searchsorted", _each(figures.search_seconds, "a float64 and digit of their number")),
+        ("take", _each(figures.gather_seconds, "a float64")),
     ]
+
+
+def _each(seconds: float, what: str) -> str:
+    return f"{seconds * 1e9:.2f} ns for {what}"
 
 
 def _time(seconds: float | None) -> str:

@@ -17,6 +17,7 @@ from array_api_dist._device import Device
 from array_api_dist._partition import REPLICATED
 from array_api_dist.collectives import Communicator, Piece, operators
 from array_api_dist.engine import elementwise
+from array_api_dist.kernels import factors, indexing, ordering, searching
 
 SECONDS: Final = 0.25
 """How long one figure is measured."""
@@ -35,6 +36,12 @@ MOVED_NBYTES: Final = 1 << 24
 
 SIDE: Final = 768
 """The rows and columns of the matrices that are multiplied."""
+
+DIGITS: Final = 20
+"""How many binary digits the number of values has that are sorted, looked up and gathered."""
+
+TALL: Final = (1 << 15, 64)
+"""The matrix that is factorized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,13 @@ class Figures:
         What is read by a sum of float64.
     multiply_flops : float
         Additions and multiplications of float64 in a matrix product, per second.
+    factor_flops : float
+        The same in a QR decomposition of a tall matrix, taken to need 4 N K**2.
+    sort_seconds, argsort_seconds, search_seconds : float
+        A float64 that is sorted, whose place in the order is found, or that is looked up among as many, for each
+        binary digit of their number.
+    gather_seconds : float
+        A float64 that is read at a random place.
     """
 
     operation_seconds: float
@@ -78,6 +92,11 @@ class Figures:
     fresh_bytes_per_second: float
     sum_bytes_per_second: float
     multiply_flops: float
+    factor_flops: float
+    sort_seconds: float
+    argsort_seconds: float
+    search_seconds: float
+    gather_seconds: float
 
 
 def gathered_text(communicator: Communicator, text: str) -> list[str]:
@@ -90,7 +109,7 @@ def gathered_text(communicator: Communicator, text: str) -> list[str]:
 
 
 def measured(device: Device, seconds: float = SECONDS) -> Figures:
-    """Return the figures of these ranks, the same on each. Collective; takes about ``12 * seconds``."""
+    """Return the figures of these ranks, the same on each. Collective; takes about ``17 * seconds``."""
     clock = _Clock(device, seconds)
     exchange, left = _exchange(device, MOVED_NBYTES)
     small_exchange, _ = _exchange(device, 8)
@@ -102,6 +121,9 @@ def measured(device: Device, seconds: float = SECONDS) -> Figures:
     number = _vector(device, 8)
     counts = [part.numel()] * device.ranks
     communicator = device.communicator
+    values, places = _shuffled(device)
+    ordered = ordering.sort(values, 0)
+    tall = torch.rand(TALL, dtype=torch.float64, device=device.torch_device)
     large_seconds, small_seconds = clock(exchange), clock(small_exchange)
     gather_seconds = clock(lambda: communicator.allgather(part, 0, counts))
     return Figures(
@@ -116,11 +138,24 @@ def measured(device: Device, seconds: float = SECONDS) -> Figures:
         fresh_bytes_per_second=COPY_NBYTES / clock(source.clone),
         sum_bytes_per_second=COPY_NBYTES / clock(lambda: torch.sum(source)),
         multiply_flops=2 * SIDE**3 / clock(lambda: torch.matmul(matrix, matrix)),
+        factor_flops=4 * TALL[0] * TALL[1] ** 2 / clock(lambda: factors.qr(tall)),
+        sort_seconds=clock(lambda: ordering.sort(values, 0)) / len(values) / DIGITS,
+        argsort_seconds=clock(lambda: ordering.argsort(values, 0)) / len(values) / DIGITS,
+        search_seconds=clock(lambda: searching.searchsorted(ordered, values, "left")) / len(values) / DIGITS,
+        gather_seconds=clock(lambda: indexing.slabs(values, 0, places)) / len(values),
     )
 
 
 def _vector(device: Device, nbytes: int) -> torch.Tensor:
     return torch.ones(max(nbytes // 8, 1), dtype=torch.float64, device=device.torch_device)
+
+
+def _shuffled(device: Device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return float64 values without an order, and the places of all of them without one."""
+    count = 1 << DIGITS
+    # An odd step visits every place once.
+    places = torch.arange(count, device=device.torch_device) * 0x9E3779B1 % count
+    return torch.sin(places * 1.0), places
 
 
 def _exchange(device: Device, nbytes: int) -> tuple[Callable[[], object], int]:

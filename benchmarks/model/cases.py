@@ -242,16 +242,16 @@ _CALLS: Final[dict[str, tuple[Build, work.Rule]]] = {
     **dict.fromkeys(["broadcast_arrays", "broadcast_to"], (_stretched, work.nothing)),
     "repartition": (_turned, work.moved),
     **dict.fromkeys(["from_local", "from_callback"], (_none, _STREAM)),
-    "sort": (_same(line, 0), work.ordered(work.SORT_NS)),
-    "argsort": (_same(line, 0), work.ordered(work.ARGSORT_NS)),
-    "unique_values": (_same(line, 0), work.ordered(1.2 * work.SORT_NS)),
+    "sort": (_same(line, 0), work.ordered(values=1.0)),
+    "argsort": (_same(line, 0), work.ordered(positions=1.0)),
+    "unique_values": (_same(line, 0), work.ordered(values=1.2)),
     **dict.fromkeys(
-        ["unique_counts", "unique_inverse", "unique_all"], (_same(line, 0), work.ordered(2 * work.ARGSORT_NS))
+        ["unique_counts", "unique_inverse", "unique_all"], (_same(line, 0), work.ordered(positions=2.0))
     ),
     "searchsorted": (_pair, work.looked_up),
-    "isin": (_pair, work.ordered(2 * work.ARGSORT_NS)),
+    "isin": (_pair, work.ordered(positions=2.0)),
     **dict.fromkeys(["take", "take_along_axis"], (_pair, work.scattered)),
-    "nonzero": (_selected, work.streamed(nanoseconds=4.0)),
+    "nonzero": (_selected, work.streamed(nanoseconds=1.3)),
     **dict.fromkeys(["matmul", "tensordot"], (_squares, work.multiplied)),
     "vecdot": (_lanes, _STREAM),
     "linalg.outer": (_outer, _STREAM),

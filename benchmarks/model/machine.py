@@ -16,6 +16,9 @@ from typing import Any, Final
 EXAMPLE: Final = Path(__file__).parent / "machines" / "hdr100.toml"
 """A described cluster: nodes of 48 cores, one HDR100 port each."""
 
+AS_PROBED: Final = ("factor_flops", "sort_seconds", "argsort_seconds", "search_seconds", "gather_seconds")
+"""What the model calls as the probe does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -45,6 +48,12 @@ class Machine:
         What one rank writes into memory that was just allocated.
     flops : float
         Additions and multiplications of float64 in matrix products, per second and rank.
+    factor_flops : float
+        The same in decompositions of tall matrices.
+    sort_seconds, argsort_seconds, search_seconds : float
+        A float64 that is sorted, ordered or looked up, for each binary digit of their number.
+    gather_seconds : float
+        A float64 at a random place.
     """
 
     name: str
@@ -61,6 +70,11 @@ class Machine:
     read_bandwidth: float
     fresh_bandwidth: float
     flops: float
+    factor_flops: float
+    sort_seconds: float
+    argsort_seconds: float
+    search_seconds: float
+    gather_seconds: float
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -98,6 +112,7 @@ def of_probe(report: Mapping[str, Any]) -> Machine:
         read_bandwidth=figures["sum_bytes_per_second"],
         fresh_bandwidth=fresh,
         flops=figures["multiply_flops"],
+        **{name: figures[name] for name in AS_PROBED},
     )
 
 

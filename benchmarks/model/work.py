@@ -1,7 +1,7 @@
 """What a rank computes: bytes read, bytes of fresh results, arithmetic, and what keeps a core busy beside.
 
-The figures of algorithms that are not bound by memory are nanoseconds for an element on one core, as measured on 2^21
-float64 with one thread (EPYC, torch 2.13, NumPy 2.4): of a machine's cores they are taken to be alike.
+The figures of algorithms that neither memory nor a matrix product's arithmetic bounds are the machine's, where they differ
+much between machines: of sorts, searches, accesses to random places and factorizations.
 """
 
 from __future__ import annotations
@@ -17,23 +17,11 @@ from benchmarks.model.machine import Machine
 FRESH_NBYTES: Final = 1 << 25
 """Above this size the C library takes results from the system, and gives them back when they end."""
 
-SORT_NS: Final = 2.9
-"""A sort of values, for each binary digit of their number."""
-
-ARGSORT_NS: Final = 3.8
-"""The same for a sort that also tells positions."""
-
-LOOKUP_NS: Final = 13.0
-"""A value's search, for each binary digit of the number of those that it is looked up among."""
-
-SCATTERED_NS: Final = 18.0
-"""An access to a random place."""
-
 TRANSFORM_EFFICIENCY: Final = 0.1
 """The share of a matrix product's arithmetic that a Fourier transform reaches."""
 
 LAPACK_EFFICIENCY: Final = 0.3
-"""The share that factorizations reach."""
+"""The share that factorizations of square matrices reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +36,12 @@ class Work:
         Additions and multiplications, at the speed of a matrix product.
     busy : float
         Seconds of a core for what is neither.
+    factored : float
+        Additions and multiplications of decompositions of tall matrices.
+    sorted, argsorted, searched : float
+        Values that are sorted, ordered or looked up, times the binary digits of their number.
+    gathered : float
+        Accesses to random places.
     serial : float
         Seconds of Python on every rank, whatever their number.
     """
@@ -56,6 +50,11 @@ class Work:
     fresh: float = 0.0
     flops: float = 0.0
     busy: float = 0.0
+    factored: float = 0.0
+    sorted: float = 0.0
+    argsorted: float = 0.0
+    searched: float = 0.0
+    gathered: float = 0.0
     serial: float = 0.0
 
     def seconds(self, machine: Machine) -> float:
@@ -64,7 +63,15 @@ class Work:
         reused = max(1 / machine.copy_bandwidth - 1 / machine.read_bandwidth, 0.0)
         writing = 1 / machine.fresh_bandwidth if self.fresh > FRESH_NBYTES else reused
         traffic = self.read / machine.read_bandwidth + self.fresh * writing
-        return max(traffic, self.flops / machine.flops, self.busy) + self.serial
+        arithmetic = self.flops / machine.flops + self.factored / machine.factor_flops
+        busy = (
+            self.busy
+            + self.sorted * machine.sort_seconds
+            + self.argsorted * machine.argsort_seconds
+            + self.searched * machine.search_seconds
+            + self.gathered * machine.gather_seconds
+        )
+        return max(traffic, arithmetic, busy) + self.serial
 
 
 Rule: TypeAlias = Callable[[Problem], Work]
@@ -99,16 +106,17 @@ def moved(problem: Problem) -> Work:
     return Work(read=others * part, fresh=others * part)
 
 
-def ordered(nanoseconds: float) -> Rule:
-    """Return the rule of what sorts each rank's part, and merges what arrives."""
+def ordered(*, values: float = 0.0, positions: float = 0.0) -> Rule:
+    """Return the rule of what sorts each rank's part so often, and merges what arrives: ``values``, ``positions`` with them."""
 
     def rule(problem: Problem) -> Work:
         x, ranks = problem.x, problem.ranks
-        levels = log2(max(x.share(ranks), 2)) + (problem.rounds if x.axis is not None else 0)
+        digits = log2(max(x.share(ranks), 2)) + (problem.rounds if x.axis is not None else 0)
         return Work(
             read=4 * x.part(ranks),
             fresh=2 * _parts(problem.results, ranks),
-            busy=nanoseconds * 1e-9 * levels * x.share(ranks),
+            sorted=values * digits * x.share(ranks),
+            argsorted=positions * digits * x.share(ranks),
         )
 
     return rule
@@ -117,11 +125,11 @@ def ordered(nanoseconds: float) -> Rule:
 def looked_up(problem: Problem) -> Work:
     """Search for each value of the second operand among the first."""
     values, ranks = problem.operands[1], problem.ranks
-    levels = log2(max(problem.x.size, 2))
+    digits = log2(max(problem.x.size, 2))
     return Work(
         read=values.part(ranks),
         fresh=_parts(problem.results, ranks),
-        busy=LOOKUP_NS * 1e-9 * levels * values.share(ranks),
+        searched=digits * values.share(ranks),
     )
 
 
@@ -129,7 +137,7 @@ def scattered(problem: Problem) -> Work:
     """Read or write at random places."""
     return Work(
         fresh=2 * _parts(problem.results, problem.ranks),
-        busy=SCATTERED_NS * 1e-9 * _elements(problem.results, problem.ranks),
+        gathered=_elements(problem.results, problem.ranks),
     )
 
 
@@ -174,7 +182,7 @@ def triangular(times: float) -> Rule:
         return Work(
             read=2 * problem.x.part(problem.ranks),
             fresh=_parts(problem.results, problem.ranks),
-            flops=times * width * width * (rows / problem.ranks + triangles * width) / LAPACK_EFFICIENCY,
+            factored=times * width * width * (rows / problem.ranks + triangles * width),
         )
 
     return rule

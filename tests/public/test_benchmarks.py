@@ -49,7 +49,8 @@ PROBE = {
     "figures": {"exchange_seconds": 5e-6, "barrier_seconds": 1e-6, "exchange_bytes_per_second": 2e9,
                 "empty_exchange_seconds": 3e-6, "copy_bytes_per_second": 3e9, "sum_bytes_per_second": 9e9,
                 "fresh_bytes_per_second": 1e9, "allreduce_seconds": 2e-6, "operation_seconds": 2e-6,
-                "multiply_flops": 3e10},
+                "multiply_flops": 3e10, "factor_flops": 5e9, "sort_seconds": 3e-9, "argsort_seconds": 4e-9,
+                "search_seconds": 1e-8, "gather_seconds": 2e-8},
 }  # fmt: skip
 
 

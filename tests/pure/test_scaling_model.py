@@ -40,6 +40,11 @@ FLAT = Machine(
     read_bandwidth=1e30,
     fresh_bandwidth=1e30,
     flops=1e30,
+    factor_flops=1e30,
+    sort_seconds=1e-30,
+    argsort_seconds=1e-30,
+    search_seconds=1e-30,
+    gather_seconds=1e-30,
 )
 PROBE = {
     "format": 1,
@@ -58,6 +63,11 @@ PROBE = {
         "fresh_bytes_per_second": 2e9,
         "sum_bytes_per_second": 10e9,
         "multiply_flops": 30e9,
+        "factor_flops": 5e9,
+        "sort_seconds": 3e-9,
+        "argsort_seconds": 4e-9,
+        "search_seconds": 13e-9,
+        "gather_seconds": 18e-9,
     },
 }
 
@@ -170,6 +180,9 @@ def test_work_is_bound_by_memory_or_by_arithmetic() -> None:
     assert Work(read=100, flops=100).seconds(machine) == pytest.approx(10)
     assert Work(read=100, flops=10_000, serial=1).seconds(machine) == pytest.approx(101)
     assert Work(read=100, flops=100, busy=30).seconds(machine) == pytest.approx(30)
+    machine = replace(machine, factor_flops=2.0, sort_seconds=3.0, gather_seconds=5.0)
+    assert Work(flops=100, factored=40).seconds(machine) == pytest.approx(21)
+    assert Work(sorted=2, gathered=4, busy=1, factored=8).seconds(machine) == pytest.approx(27)
 
 
 def test_a_probe_is_read(tmp_path: Path) -> None:
@@ -192,10 +205,10 @@ def test_a_probe_of_one_rank_is_refused(tmp_path: Path) -> None:
 
 def test_a_description_must_be_whole_and_positive(tmp_path: Path) -> None:
     path = tmp_path / "machine.toml"
-    path.write_text(EXAMPLE.read_text().replace("flops = ", "flop = "))
-    with pytest.raises(ValueError, match=r"lacks \['flops'\] and adds \['flop'\]"):
+    path.write_text(EXAMPLE.read_text().replace("copy_bandwidth", "copying"))
+    with pytest.raises(ValueError, match=r"lacks \['copy_bandwidth'\] and adds \['copying'\]"):
         load(path)
-    path.write_text(EXAMPLE.read_text().replace("flops = 30.0e9", "flops = 0"))
+    path.write_text(EXAMPLE.read_text().replace("flops = 30.0e9", "flops = 0", 1))
     with pytest.raises(ValueError, match="flops must be positive"):
         load(path)
 
@@ -245,8 +258,9 @@ def test_the_papers_runs_gain_from_nodes_where_nothing_large_is_reduced() -> Non
     for name, found in times.items():
         assert len(found) == len(NODES)
         if name.endswith("strong") and "axis 0" not in name:
-            # An even share of what one node takes, but for what every rank does.
-            assert 15 >= found[0] / found[-1] > 8, name
+            # An even share of what one node takes, but for what every rank does; less than that where small results take
+            # memory that is used again.
+            assert 17 >= found[0] / found[-1] > 8, name
     # Pictures are averaged over the ranks: each has 25 MB to hand in, wherever it is.
     assert times["mean axis 0, strong"][-1] > times["mean axis 0, strong"][0]
 
