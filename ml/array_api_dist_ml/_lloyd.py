@@ -50,7 +50,8 @@ class Data:
         xp = array_namespace(rows)
         lifted = xp.concat([rows, xp.ones_like(rows[:, :1])], axis=1)
         if shift is not None:
-            lifted -= xp.concat([shift, xp.zeros_like(shift[:, :1])], axis=1)
+            origin = xp.astype(shift, rows.dtype, copy=False)
+            lifted -= xp.concat([origin, xp.zeros_like(origin[:, :1])], axis=1)
         return cls(xp, lifted, weights)
 
     @property
@@ -163,16 +164,17 @@ class Steps:
             belongs = choose(scores)
             # Makes room for the next.
             del scores
-            given += 0 if self.is_exact else int(xp.count_nonzero(belongs))
+            if not self.is_exact:
+                given += int(xp.count_nonzero(belongs))
             parts = _weighted(belongs, None if weights is None else weights[place], rows.dtype)
             del belongs
             sums = parts @ rows if sums is None else sums + parts @ rows
         assert sums is not None, "there is at least one block"
         sizes = sums[:, -1]
         counts = on_host(sizes)
-        return Totals(sums, sizes, float(counts.min())), int(
-            counts.sum(dtype=np.float64)
-        ) if self.is_exact else given
+        if self.is_exact:
+            given = int(counts.sum(dtype=np.float64))
+        return Totals(sums, sizes, float(counts.min())), given
 
 
 def _best(scores: Array) -> Array:

@@ -21,7 +21,7 @@ from array_api_dist.collectives.recorder import operation
 from array_api_dist.kernels import tiles
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from array_api_dist_ml import _namespace, _seeding
+from array_api_dist_ml import _lloyd, _namespace, _seeding
 
 RANDOM = np.random.default_rng(2)
 MIDDLES = np.asarray([[0.0, 0.0, 0.0], [9.0, 0.0, 1.0], [0.0, 7.0, 3.0], [1.0, 2.0, 9.0]])
@@ -83,6 +83,14 @@ def test_far_from_the_origin_nothing_is_lost(space: Space) -> None:
     assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-6)
     np.testing.assert_array_equal(host(found.labels_), expected.labels_)
     np.testing.assert_array_equal(host(found.predict(space.array(X + shift))), expected.labels_)
+
+
+def test_rows_far_from_the_origin_may_be_of_another_precision(space: Space) -> None:
+    model = ml.KMeans(4, random_state=0).fit(space.array(X + 1e5))
+    rows = space.array((X + 1e5).astype("float32"))
+    np.testing.assert_array_equal(host(model.predict(rows)), host(model.labels_))
+    assert model.score(rows) == pytest.approx(-model.inertia_, rel=1e-2)
+    assert model.transform(rows).dtype == space.xp.float32
 
 
 def test_single_precision_stays(space: Space) -> None:
@@ -283,6 +291,14 @@ def _collectives(steps: int, distance: float) -> int:
 @pytest.mark.parametrize("distance", [0.0, 1e3], ids=["near", "far"])
 def test_a_step_takes_one_collective(distance: float) -> None:
     assert _collectives(5, distance) - _collectives(2, distance) == 3
+
+
+def test_more_rows_than_single_precision_counts_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ml.KMeans(4, random_state=0).fit(DISTRIBUTED[0].array(X))
+    monkeypatch.setattr(_lloyd, "eps_of", lambda xp, x: 1e-2)
+    found = ml.KMeans(4, random_state=0).fit(DISTRIBUTED[0].array(X))
+    np.testing.assert_array_equal(host(found.labels_), host(expected.labels_))
+    assert _collectives(5, 0.0) - _collectives(2, 0.0) == 3 * 2
 
 
 def _peak(act: Callable[[], Any]) -> int:
