@@ -11,9 +11,10 @@ import pytest
 import array_api_dist as xp
 import array_api_dist_ml as ml
 from array_api_dist.device import default_device
+from array_api_dist.local import to_local
 from array_api_dist.partition import default_partition
 from array_api_dist.trace import trace
-from benchmarks import movement
+from benchmarks import calls, movement
 from benchmarks.answers import difference, expected
 from benchmarks.cases import CASES, DATASETS
 from benchmarks.cases.canonical import canonical
@@ -49,6 +50,23 @@ def test_movement_is_told_beside_a_copy(capsys: pytest.CaptureFixture[str]) -> N
         assert len(lines) == 14
     else:
         assert lines == []
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_calls_are_told_beside_torchs(parts: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    known = calls.calls(parts=parts)
+    for name, pair in known.items():
+        ours, theirs = (call() for call in pair)
+        for each, whole in zip(*(x if isinstance(x, tuple) else (x,) for x in (ours, theirs)), strict=False):
+            if hasattr(each, "partition"):
+                assert to_local(each).shape == whole.shape, name
+    with trace() as communication:
+        for ours, _ in known.values():
+            ours()
+    assert communication.totals.messages == 0
+    calls.main(parts=parts, rounds=1, number=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == (len(known) + 3 if default_device().rank == 0 else 0)
 
 
 def test_k_means_of_few_long_rows_takes_no_more_than_the_model_says() -> None:
