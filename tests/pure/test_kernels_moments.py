@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -197,15 +196,7 @@ def test_long_rows_near_and_far_from_the_origin_have_their_moments(
     torch.testing.assert_close(square, exact, rtol=tolerance, atol=0)
 
 
-@pytest.fixture(params=[1, 2, 3])
-def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("_threads")
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("shape", [(100, 3000), (300, 700), (100, 70000), (3000, 40)])
 def test_a_few_lanes_whose_squares_lose_digits_lose_none(shape: tuple[int, int], dtype: torch.dtype) -> None:
@@ -226,7 +217,7 @@ def test_a_few_lanes_whose_squares_lose_digits_lose_none(shape: tuple[int, int],
         assert square[2] == square[3] == 0.0
 
 
-@pytest.mark.usefixtures("_threads")
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("shape", [(500, 40, 90), (40, 500, 90), (6, 40, 2000)])
 def test_moments_near_the_origin_of_several_axes(shape: tuple[int, ...]) -> None:
     values = torch.from_numpy(np.random.default_rng(6).gamma(2.0, size=shape))
@@ -237,7 +228,7 @@ def test_moments_near_the_origin_of_several_axes(shape: tuple[int, ...]) -> None
             _check(values[:, ::2, 3:-4], axes, 1e-12)
 
 
-@pytest.mark.usefixtures("_threads")
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
 def test_a_beginning_near_the_origin_deceives_nobody(axes: tuple[int, ...]) -> None:
     values = torch.from_numpy(np.random.default_rng(7).normal(1e4, 1e-2, (1000, 900)))

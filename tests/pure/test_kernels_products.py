@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -54,15 +52,7 @@ def test_larger_integer_matrix_products_are_exact(dtype) -> None:
     _same(products.matmul(*small), small[0].numpy() @ small[1].numpy(), dtype)
 
 
-@pytest.fixture(params=[2, 3])
-def _threads(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("_threads")
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("length", [0, 1, 2, 300_001])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_small_products_of_long_matrices_are_summed_up_of_pieces(
@@ -78,7 +68,7 @@ def test_small_products_of_long_matrices_are_summed_up_of_pieces(
         found = products.matmul(each, right)
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, each.numpy() @ right.numpy())
-    assert len(called) == 2
+    assert len(called) == (2 if torch.get_num_threads() > 1 else 0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
