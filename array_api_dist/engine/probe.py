@@ -152,10 +152,10 @@ def _vector(device: Device, nbytes: int) -> torch.Tensor:
 
 def _shuffled(device: Device) -> tuple[torch.Tensor, torch.Tensor]:
     """Return float64 values without an order, and the places of all of them without one."""
-    count = 1 << DIGITS
-    # An odd step visits every place once.
-    places = torch.arange(count, device=device.torch_device) * 0x9E3779B1 % count
-    return torch.sin(places * 1.0), places
+    random = torch.Generator().manual_seed(0)
+    values = torch.rand(1 << DIGITS, dtype=torch.float64, generator=random)
+    places = torch.randperm(1 << DIGITS, generator=random)
+    return values.to(device.torch_device), places.to(device.torch_device)
 
 
 def _exchange(device: Device, nbytes: int) -> tuple[Callable[[], object], int]:

@@ -111,7 +111,8 @@ def ordered(*, values: float = 0.0, positions: float = 0.0) -> Rule:
 
     def rule(problem: Problem) -> Work:
         x, ranks = problem.x, problem.ranks
-        digits = log2(max(x.share(ranks), 2)) + (problem.rounds if x.axis is not None else 0)
+        # The runs that arrive are merged, or sorted anew, in the time of a sort.
+        digits = log2(max(x.share(ranks), 2)) * (2 if x.axis is not None and ranks > 1 else 1)
         return Work(
             read=4 * x.part(ranks),
             fresh=2 * _parts(problem.results, ranks),
