@@ -32,7 +32,7 @@ from array_api_dist.engine.routing import (
 )
 from array_api_dist.engine.selection import nonzero
 from array_api_dist.kernels.indexing import slabs
-from array_api_dist.kernels.moving import movable
+from array_api_dist.kernels.moving import INTEGERS, movable
 from array_api_dist.kernels.predicates import positions
 
 __all__ = ["as_indices", "gather", "nonzero", "take", "take_along_axis"]
@@ -145,10 +145,7 @@ def _refuse(block: Block, finding: OutOfBounds | None, partition: Partition) -> 
 
 def _gather_along(block: Block, axis: int, indices: Block) -> Block:
     """Return what indices that every rank has take along one axis that is not partitioned."""
-    index, finding = wrapped(
-        indices.local, block.shape[axis], 0, (indices.shape, REPLICATED, block.device.rank)
-    )
-    _refuse(block, finding, REPLICATED)
+    index = _from_the_front(block, indices, axis).local
     found = slabs(block.local, axis, index if index.ndim == 1 else index.reshape(-1))
     if index.ndim != 1:
         found = found.reshape(*found.shape[:axis], *index.shape, *found.shape[axis + 1 :])
@@ -264,13 +261,10 @@ def _contributed(block: Block, axes: tuple[int, ...], indices: Sequence[torch.Te
     return _from_bits(bits, local.dtype)
 
 
-_WIDTHS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-
-
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
     """Return ``tensor`` as integers of the same bits (a complex number as two)."""
     real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return real.view(_WIDTHS[real.element_size()])
+    return real.view(INTEGERS[real.element_size()])
 
 
 def _from_bits(bits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 import torch
 
+from array_api_dist.kernels.moving import INTEGERS
+
 # Up to so many elements a call's overhead counts.
 _FEW: Final = 1 << 15
 # So many for each thread stay in its cache, of one thread twice as many.
@@ -16,7 +18,6 @@ _PLACES: Final = 8
 _NEIGHBOURS: Final = 1 << 8
 # From one change in so many neighbours on, wrong guesses at the next branch take longer than more passes.
 _CHANGE: Final = 8
-_INTEGERS: Final = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def where(condition: torch.Tensor, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
@@ -29,7 +30,7 @@ def where(condition: torch.Tensor, x1: torch.Tensor, x2: torch.Tensor) -> torch.
 def _is_plain(x: torch.Tensor, condition: torch.Tensor) -> bool:
     """Return whether ``x`` is one number, or as many as ``condition`` has in the order of memory, on the host."""
     fits = x.ndim == 0 or (x.shape == condition.shape and x.is_contiguous())
-    return fits and x.is_cpu and x.element_size() in _INTEGERS and not (x.is_conj() or x.is_neg())
+    return fits and x.is_cpu and x.element_size() in INTEGERS and not (x.is_conj() or x.is_neg())
 
 
 def _is_erratic(condition: torch.Tensor) -> bool:
@@ -42,7 +43,7 @@ def _is_erratic(condition: torch.Tensor) -> bool:
 
 def _by_bits(condition: torch.Tensor, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
     """Return what ``where`` does without a branch: x2 ^ ((x1 ^ x2) & mask), some elements at a time."""
-    bits, count = _INTEGERS[x1.element_size()], condition.numel()
+    bits, count = INTEGERS[x1.element_size()], condition.numel()
     result = torch.empty(condition.shape, dtype=x1.dtype)
     flags, found = condition.view(-1).view(torch.int8), result.view(-1).view(bits)
     first, second = (x.view(bits).expand(count) if x.ndim == 0 else x.view(-1).view(bits) for x in (x1, x2))

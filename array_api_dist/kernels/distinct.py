@@ -42,15 +42,11 @@ def unique(
     low = _lowest_of_close(vector)
     if low is not None:
         return _by_table(vector, low, dtype, first=first, counts=counts, numbers=numbers)
-    if vector.is_complex() or first or numbers:
-        order = argsort(vector, 0)
-        ordered = take_lanes(vector, order, 0)
-        if len(vector) <= ordering.FEW:
-            return _of_one_piece(ordered, order, dtype, first=first, counts=counts, numbers=numbers)
-        return _unique_by_order(ordered, order, dtype, first=first, counts=counts, numbers=numbers)
-    ordered = sort(vector, 0)
     if len(vector) <= ordering.FEW:
-        return _of_one_piece(ordered, None, dtype, first=False, counts=counts, numbers=False)
+        return _of_few(vector, dtype, first=first, counts=counts, numbers=numbers)
+    if vector.is_complex() or first or numbers:
+        return _unique_by_order(vector, dtype, first=first, counts=counts, numbers=numbers)
+    ordered = sort(vector, 0)
     totals = lengths_of_runs(ordered, dtype) if counts else None
     return Distinct(compacted(ordered), counts=totals)
 
@@ -98,41 +94,29 @@ def _places(vector: torch.Tensor, low: int) -> Iterator[tuple[int, torch.Tensor]
         yield start, vector[start : start + step].to(torch.int64) - low
 
 
-def _of_one_piece(
-    ordered: torch.Tensor,
-    order: torch.Tensor | None,
-    dtype: torch.dtype,
-    *,
-    first: bool,
-    counts: bool,
-    numbers: bool,
+def _of_few(
+    vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
 ) -> Distinct:
-    """Return what is asked for of few values, which ``order`` put where they are ``ordered``."""
+    """Return what is asked for of few values, all at once."""
+    order = argsort(vector, 0)
+    ordered = take_lanes(vector, order, 0)
     starts = _starts(_with_equality(ordered), 0, len(ordered))
     places = predicates.positions(starts)
     values = moved_back(movable(ordered).index_select(0, places), ordered.dtype)
-    totals = earliest = inverse = None
+    totals = inverse = None
     if counts:
         totals = torch.diff(places, append=places.new_tensor([len(ordered)])).to(dtype)
-    if first:
-        assert order is not None
-        earliest = order.index_select(0, places)
     if numbers:
-        assert order is not None
         inverse = torch.empty_like(order, dtype=dtype)
         inverse[order] = starts.cumsum(0).sub_(1).to(dtype)
-    return Distinct(values, earliest, totals, inverse)
+    return Distinct(values, order.index_select(0, places) if first else None, totals, inverse)
 
 
 def _unique_by_order(
-    ordered: torch.Tensor,
-    order: torch.Tensor,
-    dtype: torch.dtype,
-    *,
-    first: bool,
-    counts: bool,
-    numbers: bool,
+    vector: torch.Tensor, dtype: torch.dtype, *, first: bool, counts: bool, numbers: bool
 ) -> Distinct:
+    order = argsort(vector, 0)
+    ordered = take_lanes(vector, order, 0)
     inverse = numbered(ordered, order, dtype) if numbers else None
     places = None
     if first:

@@ -6,6 +6,9 @@ from typing import Final
 
 import torch
 
+INTEGERS: Final = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""The signed integers of each width in bytes."""
+
 SIGNED: Final = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 

@@ -70,22 +70,17 @@ class Totals:
 
     Attributes
     ----------
-    lifted : Array, shape (k, f + 1)
-        The sums of the lifted rows, each times its weight.
+    sums : Array, shape (k, f)
+        The sums of the rows, each times its weight.
     sizes : Array, shape (k,)
-        The sums of their weights: the last column.
+        The sums of their weights.
     smallest : float
         The least of them.
     """
 
-    lifted: Array
+    sums: Array
     sizes: Array
     smallest: float
-
-    @property
-    def sums(self) -> Array:
-        """The sums (k, f) of the rows."""
-        return self.lifted[:, :-1]
 
     def inertia(self, centers: Array, energy: float) -> float:
         """Return about the inertia of rows whose weighted squares sum up to ``energy``."""
@@ -174,7 +169,7 @@ class Steps:
         counts = on_host(sizes)
         if self.is_exact:
             given = int(counts.sum(dtype=np.float64))
-        return Totals(sums, sizes, float(counts.min())), given
+        return Totals(sums[:, :-1], sizes, float(counts.min())), given
 
 
 def _best(scores: Array) -> Array:
