@@ -63,16 +63,28 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
     total = tiled.result(torch.float64)
     for cut in tiled.cuts():
         part = tiled.view[cut]
-        if tiled.reduced == (True,) and part.dtype == torch.float64:
-            total += torch.dot(part, part)
-            continue
         tile = space[: part.numel()].view(part.shape)
-        if part.dtype == torch.float64:
-            torch.mul(part, part, out=tile)
-        else:
-            tile.copy_(part).square_()
-        total[tiled.kept(cut)] += tile_sum(tile, tiled.reduced)
+        values = part if part.dtype == torch.float64 else tile.copy_(part)
+        found = _squares_read_once(values, tiled.reduced)
+        if found is None:
+            found = tile_sum(torch.mul(values, values, out=tile), tiled.reduced)
+        total[tiled.kept(cut)] += found
     return total
+
+
+def _squares_read_once(tile: torch.Tensor, reduced: tuple[bool, ...]) -> torch.Tensor | None:
+    """Return the sums of squares of rows, or of columns on one thread, without a copy; None of what isn't on the host."""
+    if not tile.is_cpu:
+        return None
+    if reduced == (True,):
+        return torch.dot(tile, tile)
+    if reduced == (False, True):
+        norms: torch.Tensor = torch.linalg.vector_norm(tile, dim=1)
+        return norms.square_()
+    if reduced == (True, False) and is_single():
+        values = tile.numpy()
+        return torch.from_numpy(np.einsum("ij,ij->j", values, values))
+    return None
 
 
 def integer_sums(tiled: Tiled) -> torch.Tensor:

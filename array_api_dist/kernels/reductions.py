@@ -20,8 +20,16 @@ from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import WIDE
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums, sums_of_squares
-from array_api_dist.kernels.square_sums import squares_of_rows
-from array_api_dist.kernels.tiles import Axes, cut_axis, in_wide_rows, is_converted, is_small, tiles_of
+from array_api_dist.kernels.square_sums import squares_read_once
+from array_api_dist.kernels.tiles import (
+    Axes,
+    cut_axis,
+    double_sums,
+    in_wide_rows,
+    is_converted,
+    is_small,
+    tiles_of,
+)
 
 NOWHERE: Final = 2**63 - 1
 """The index of an extreme among no elements."""
@@ -81,7 +89,7 @@ _greatest: Final = _by_numpy(torch.amax, np.maximum)
 
 def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums over ``axes`` in ``dtype``; floating ones are accumulated in float64, integers wrap."""
-    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and is_small(tensor):
+    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and tensor.numel() <= _FEW:
         return torch.sum(tensor, axes)
     floating = dtype.is_floating_point or dtype.is_complex
     if (
@@ -109,9 +117,11 @@ def partial_sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.T
     return sum(tensor, axes, wide)
 
 
-def _is_converted_whole(tensor: torch.Tensor) -> builtins.bool:
+def _is_torchs(tensor: torch.Tensor) -> builtins.bool:
     """Return whether torch may as well add a floating tensor up in double precision; accelerators are slow at that."""
-    return is_converted(tensor) or not (tensor.is_cpu or tensor.dtype == torch.float32)
+    if tensor.dtype == torch.float32:
+        return is_converted(tensor)
+    return tensor.numel() <= _FEW or not tensor.is_cpu
 
 
 def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -120,13 +130,9 @@ def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         return _blocked_complex_sum(tensor.resolve_conj(), axes)
     if not axes:
         return tensor.to(torch.float64)
-    if _is_converted_whole(tensor):
+    if _is_torchs(tensor):
         return torch.sum(tensor, axes, dtype=torch.float64)
-    return (
-        block_sums(tiles_of(tensor, axes))
-        if tensor.dtype == torch.float32
-        else in_wide_rows(tensor, axes, torch.sum)
-    )
+    return block_sums(tiles_of(tensor, axes)) if tensor.dtype == torch.float32 else double_sums(tensor, axes)
 
 
 def _blocked_complex_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -149,7 +155,7 @@ def _of_parts(
 def mean(tensor: torch.Tensor, axes: Axes, count: int) -> torch.Tensor:
     """Return the means over ``axes`` of ``count`` elements each, of a ``blocked_sum``; NaN for none."""
     dtype = tensor.dtype
-    if axes and count and not tensor.is_complex() and _is_converted_whole(tensor):
+    if axes and count and not tensor.is_complex() and _is_torchs(tensor):
         return cast(torch.mean(tensor, axes, dtype=torch.float64), dtype)
     if axes and count and dtype == torch.float32:
         tiled = tiles_of(tensor, axes)
@@ -171,7 +177,7 @@ def mean_of_sum(total: torch.Tensor, count: int, dtype: torch.dtype) -> torch.Te
 def _float_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Return the sums in float64."""
     if tensor.dtype == torch.float64:
-        return in_wide_rows(tensor, axes, torch.sum)
+        return double_sums(tensor, axes)
     if is_small(tensor) or tensor.dtype in (torch.int64, torch.uint64):
         return torch.sum(tensor.to(torch.float64), axes)
     if tensor.dtype in SHORT_INTEGERS:
@@ -186,7 +192,7 @@ def sum_of_squares(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
         squares = torch.square(tensor.to(torch.float64))
         return torch.sum(squares, axes) if axes else squares
     tiled = tiles_of(tensor, axes)
-    found = squares_of_rows(tiled)
+    found = squares_read_once(tiled)
     return tiled.restored(sums_of_squares(tiled) if found is None else found)
 
 

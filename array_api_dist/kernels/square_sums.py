@@ -8,9 +8,9 @@ On several torch's own loops do, which also cut memory alike: what one core has 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ import torch
 from array_api_dist.kernels.powers import finite
 from array_api_dist.kernels.precision import ABOUT_MEAN, OF_SQUARES, Found, Pair, in_double, two_sum
 from array_api_dist.kernels.tiles import SHORT_ROW, SMALL_SIZE, Tiled, cut_axis, is_single
+
+Values: TypeAlias = npt.NDArray[Any]
 
 # What the caches hold of rows for each thread, and of a slab of rows.
 _READ_NBYTES: Final = 1 << 21
@@ -136,26 +138,48 @@ def _pieces(rows: torch.Tensor) -> list[torch.Tensor]:
     return [*pieces, rows[:, None, whole:]] if whole < length else pieces
 
 
-def squares_of_rows(tiled: Tiled) -> torch.Tensor | None:
-    """Return the sums of squares of rows of float32 in double precision, of pieces in their own, or None.
+def squares_read_once(tiled: Tiled) -> torch.Tensor | None:
+    """Return the sums of squares of rows or columns of float32 in double precision, of pieces in their own, or None.
 
     None: of another layout, or where a piece's sum over- or underflows.
     """
     view = tiled.view
-    if tiled.reduced not in ((True,), (False, True)) or view.dtype != torch.float32 or not view.is_cpu:
+    if view.dtype != torch.float32 or not view.is_cpu or view.stride(-1) != 1:
         return None
-    if view.stride(-1) != 1 or view.shape[-1] < SHORT_ROW:
+    if tiled.reduced == (True, False):
+        long, rest, several = folded(view)
+        parts = [_squares_of_slabs(long.numpy()).reshape(-1, view.shape[1])]
+        if several > 1 and len(rest):
+            parts.append(_squares_of_slabs(rest.numpy()))
+    elif tiled.reduced in ((True,), (False, True)):
+        parts = [_squares_of_pieces(each).T for each in _pieces(view.view(-1, view.shape[-1]))]
+    else:
         return None
-    total, limits = tiled.result(torch.float64), ABOUT_MEAN[view.dtype]
-    for piece in _pieces(view.view(-1, view.shape[-1])):
-        values = piece.numpy()
-        with np.errstate(over="ignore", invalid="ignore"):
-            # BLAS reads them once.
-            squares = np.vecdot(values, values)
+    limits, total = ABOUT_MEAN[view.dtype], tiled.result(torch.float64)
+    for squares in parts:
         if not (squares.min() > limits.least and squares.max() < limits.greatest):
             return None
-        total += torch.from_numpy(squares.sum(1, dtype=np.float64)).view(total.shape)
+        total += torch.from_numpy(squares.sum(0, dtype=np.float64)).view(total.shape)
     return total
+
+
+def _squares_of_pieces(pieces: torch.Tensor) -> Values:
+    if pieces.shape[-1] < SHORT_ROW:
+        norms: torch.Tensor = torch.linalg.vector_norm(pieces, dim=-1)
+        return norms.square_().numpy()
+    values = pieces.numpy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        # BLAS reads them once.
+        squares: Values = np.vecdot(values, values)
+    return squares
+
+
+def _squares_of_slabs(values: Values) -> Values:
+    squares = np.empty((-(-len(values) // _SLAB_ROWS), values.shape[1]), values.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for at, place, slab in _slabs(values):
+            np.einsum("ij,ij->j", slab, slab, out=squares[at, place])
+    return squares
 
 
 def _of_pieces(pieces: torch.Tensor) -> Pair:
@@ -188,15 +212,21 @@ def _of_columns(matrix: torch.Tensor) -> Pair:
     return first, second
 
 
-def _of_slabs(values: npt.NDArray[Any]) -> Pair:
+def _slabs(values: Values) -> Iterator[tuple[int, slice, Values]]:
+    """Return slabs of few rows, of as many columns as the caches hold: which rows, which columns, and the slab."""
     rows, columns = values.shape
     width = max(_SLAB_NBYTES // values.itemsize // min(rows, _SLAB_ROWS), _FEWEST_COLUMNS)
-    sums, squares = np.empty((2, -(-rows // _SLAB_ROWS), columns), values.dtype)
+    for at, left in itertools.product(range(-(-rows // _SLAB_ROWS)), range(0, columns, width)):
+        place = slice(left, left + width)
+        yield at, place, values[at * _SLAB_ROWS : (at + 1) * _SLAB_ROWS, place]
+
+
+def _of_slabs(values: Values) -> Pair:
+    sums, squares = np.empty((2, -(-len(values) // _SLAB_ROWS), values.shape[1]), values.dtype)
     ones = np.ones(_SLAB_ROWS, values.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        for at, left in itertools.product(range(len(sums)), range(0, columns, width)):
-            slab = values[at * _SLAB_ROWS : (at + 1) * _SLAB_ROWS, left : left + width]
-            np.matmul(ones[: len(slab)], slab, out=sums[at, left : left + width])
-            np.einsum("ij,ij->j", slab, slab, out=squares[at, left : left + width])
+        for at, place, slab in _slabs(values):
+            np.matmul(ones[: len(slab)], slab, out=sums[at, place])
+            np.einsum("ij,ij->j", slab, slab, out=squares[at, place])
     first, second = (torch.from_numpy(each.sum(0, dtype=np.float64)) for each in (sums, squares))
     return first, second

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import torch
@@ -13,8 +14,9 @@ import torch
 Axes: TypeAlias = tuple[int, ...]
 Cut: TypeAlias = tuple[slice, ...]
 
-# Elements of a tile, which stays in the last cache in double precision, and of its innermost axis when it has others.
-_TILE_SIZE: Final = 1 << 19
+# Elements of a tile for each thread, whose own cache holds them in double precision, and of its innermost axis when it
+# has others.
+_TILE_SIZE: Final = 1 << 17
 _TILE_SIZE_ON_DEVICES: Final = 1 << 24
 _INNER_LENGTH: Final = 1 << 13
 SMALL_SIZE: Final = 1 << 16
@@ -22,7 +24,7 @@ SMALL_SIZE: Final = 1 << 16
 SMALL_SIZE_ON_DEVICES: Final = 1 << 22
 """The same on accelerators, where each call and each wait for its result costs more than so much memory."""
 SHORT_ROW: Final = 1 << 6
-"""Rows shorter than this BLAS adds up faster than torch, on one thread."""
+"""Rows shorter than this BLAS adds up faster than torch."""
 # Parts of tensors of three axes and more that are worth a call.
 _WORTHWHILE: Final = 1 << 14
 # Rows shorter than this are reduced several at once.
@@ -79,7 +81,8 @@ class Tiled:
 
     def tile_shape(self) -> tuple[int, ...]:
         """Return the lengths of a tile: short pieces of the innermost axis, then as much of the others as fits."""
-        room = _TILE_SIZE if self.view.device.type == "cpu" else _TILE_SIZE_ON_DEVICES
+        is_host = self.view.device.type == "cpu"
+        room = _TILE_SIZE * torch.get_num_threads() if is_host else _TILE_SIZE_ON_DEVICES
         innermost = _INNER_LENGTH if self.view.ndim > 1 else room
         lengths: list[int] = []
         for n in reversed(self.view.shape):
@@ -122,12 +125,25 @@ def is_single() -> bool:
     return torch.get_num_threads() == 1
 
 
+@lru_cache(maxsize=2 * SHORT_ROW)
+def _ones(length: int, dtype: torch.dtype) -> torch.Tensor:
+    return torch.ones(length, dtype=dtype)
+
+
 def row_sums(rows: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """Return the sums along the last axis, in the precision of the rows."""
     length = rows.shape[-1]
-    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and is_single() and not rows.is_complex():
-        return torch.mv(rows, torch.ones(length, dtype=rows.dtype), out=out)
+    if length < SHORT_ROW and rows.ndim == 2 and rows.is_cpu and rows.is_floating_point():
+        return torch.mv(rows, _ones(length, rows.dtype), out=out)
     return torch.sum(rows, -1, out=out)
+
+
+def double_sums(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Return the sums over ``axes`` of double precision; many short rows are BLAS's, their columns those of long rows."""
+    *outer, length = tensor.shape
+    if axes != (len(outer),) or not 0 < length < SHORT_ROW or not tensor.is_contiguous():
+        return in_wide_rows(tensor, axes, torch.sum)
+    return row_sums(tensor) if len(outer) == 1 else row_sums(tensor.view(-1, length)).view(outer)
 
 
 def tile_sum(
@@ -141,6 +157,8 @@ def tile_sum(
         return tile
     if ones is not None and tile.ndim == 2 and reduced[0] and not reduced[1]:
         return torch.mv(tile.T, ones[: len(tile)])
+    if dtype is None and tuple(reduced) == (False, True):
+        return row_sums(tile)
     for axis in reversed(range(tile.ndim)):
         tile = torch.sum(tile, axis, dtype=dtype) if reduced[axis] else tile
     return tile

@@ -290,17 +290,35 @@ def test_truth_of_nothing() -> None:
     assert kernels.count_nonzero(nothing, (1,)).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("length", [64, 1024, 2500, 9000])
+@pytest.mark.parametrize("length", [9, 63, 64, 1024, 2500, 9000])
 def test_squares_of_ordinary_float32_are_added_up_in_pieces_of_their_own_precision(length: int) -> None:
-    values = torch.from_numpy(np.random.default_rng(4).standard_normal((100, length)).astype(np.float32))
-    for part in (values, values[:, 1:], values[:90]):
-        for axes in ((1,), (0, 1)):
+    rows = max(100, -(-80_000 // length))
+    values = torch.from_numpy(np.random.default_rng(4).standard_normal((rows, length)).astype(np.float32))
+    for part in (values, values[:, 1:], values[: rows - 7]):
+        for axes in ((0,), (1,), (0, 1)):
             exact = np.square(part.numpy().astype(np.float64)).sum(axes)
-            np.testing.assert_allclose(kernels.sum_of_squares(part, axes), exact, rtol=3e-7)
+            np.testing.assert_allclose(kernels.sum_of_squares(part, axes), exact, rtol=6e-7)
     # Where a piece's squares are nothing, tiny or not finite it is as exact as ever.
     values[3], values[4], values[5, 7], values[6, 8] = 0.0, 1e-30, torch.inf, torch.nan
     exact = np.square(values.numpy().astype(np.float64)).sum(1)
     np.testing.assert_allclose(kernels.sum_of_squares(values, (1,)), exact, rtol=1e-13)
+    np.testing.assert_allclose(kernels.sum_of_squares(values.T.contiguous(), (0,)), exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(5000, 3), (70_000, 3), (2, 2500, 63), (0, 5), (5000, 0)], ids=str)
+def test_short_rows_of_double_precision_are_added_up_exactly(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(6).standard_normal(shape)
+    if values.size:
+        values.reshape(-1)[:9] = [1e300, 1.0, 2.0, np.inf, 1.0, -np.inf, np.nan, 1.0, np.inf]
+    last = len(shape) - 1
+    for array in (values, np.asfortranarray(values), values[::2]):
+        tensor = torch.from_numpy(array)
+        with np.errstate(invalid="ignore"):
+            exact = array.sum(-1)
+        np.testing.assert_allclose(kernels.sum(tensor, (last,), torch.float64), exact, rtol=1e-13, atol=1e-13)
+        if shape[-1]:
+            means = kernels.mean(tensor, (last,), shape[-1])
+            np.testing.assert_allclose(means, exact / shape[-1], rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
