@@ -1,15 +1,19 @@
 """Statistics, accurate to float64 whatever the data's own precision.
 
 All of them take real arrays of any data type, pass NaNs on, and return float64 arrays of the same namespace.
-Communication is that of the namespace's sums: one small allreduce for each sum over a partitioned axis.
+Communication is that of the namespace's sums over a partitioned axis. Moments take an allreduce of the mean and one of
+all powers of the deviation where there is more than a block of rows and every rank holds as many; else one of each
+power, of short rows for each of at most 32 blocks. Extra memory: bounded blocks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import reduce
+from types import EllipsisType
+from typing import Final, TypeAlias
 
 from array_api_dist_ml._axes import Axis, check_real, normal_axes, ordered_numbers, plain_axis, real_namespace
 from array_api_dist_ml._namespace import (
@@ -39,6 +43,8 @@ __all__ = [
     "var",
 ]
 
+
+Place: TypeAlias = tuple[slice | EllipsisType, ...]
 
 # So many elements on a rank are worked on at once: they stay in the cache. Accelerators want more to do at once.
 BLOCK_ELEMENTS: Final = 1 << 19
@@ -79,122 +85,161 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
 
     Notes
     -----
-    Communication: two allreduces of the result's size. Extra memory: a copy.
+    Communication: as of a mean and two powers.
     """
-    return _variance(real_namespace(x, "var"), x, axis, correction, keepdims=keepdims)
+    xp = real_namespace(x, "var")
+    return _dropped(xp, _variance(xp, x, axis, correction), axis, keepdims=keepdims)
 
 
-def _variance(xp: Namespace, x: Array, axis: Axis, correction: float, *, keepdims: bool) -> Array:
+def _variance(xp: Namespace, x: Array, axis: Axis, correction: float) -> Array:
+    """Return the variance with the reduced axes kept."""
     check_real("correction", correction)
     axis = plain_axis(x, axis)
-    x = as_float64(xp, x)
     with quiet():
-        if axis == ():
-            # Not every namespace corrects the variance of one number.
-            return (x - x) * _per_freedom(1.0, 1, correction)
-        # Not every namespace's own variance is accurate where the mean is large (torch's loses half the digits).
-        away = x - xp.mean(x, axis=axis, keepdims=True)
-        return xp.var(away, axis=axis, correction=correction, keepdims=keepdims)
+        per_freedom = _per_freedom(n := _count(x, axis), n, correction)
+        return _of_moments(xp, x, axis, 2, lambda moments: moments.central[0] * per_freedom)[0]
 
 
 def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """Return the standard deviation: the root of ``var``."""
     xp = real_namespace(x, "std")
-    return xp.sqrt(_variance(xp, x, axis, correction, keepdims=keepdims))
+    return _dropped(xp, xp.sqrt(_variance(xp, x, axis, correction)), axis, keepdims=keepdims)
 
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """Mean and central moments (mean powers of the deviation; 0 if nobody asked), with the reduced axes kept."""
+    """The mean and the central moments (mean powers of the deviation) from the second on, with the reduced axes kept."""
 
     mean: Array
-    second: Array
-    third: Array
-    fourth: Array
+    central: tuple[Array, ...]
 
 
 def _moments(xp: Namespace, x: Array, axis: Axis, *, order: int) -> _Moments:
-    """Return the moments up to ``order``, 3 or 4, in two passes.
+    """Return the moments up to ``order``, of 2 to 4.
 
-    The second pass takes powers of the deviation from the rounded mean, and then corrects for that rounding:
-    nothing is lost where the mean is large.
+    Powers are taken of the deviation from the rounded mean, and then corrected for that rounding: nothing is lost where
+    the mean is large.
     """
-    center = as_float64(xp, xp.mean(as_float(xp, x), axis=axis, keepdims=True))
     if math.prod(x.shape) == 0:
-        return _Moments(center, center, center, center)
+        center = xp.mean(as_float64(xp, x), axis=axis, keepdims=True)
+        return _Moments(center, (center,) * (order - 1))
     count = float(_count(x, axis))
-    first, second, third, *others = (
-        total / count for total in _power_sums(xp, x, center, normal_axes(x, axis), order)
-    )
+    center, sums = _power_sums(xp, x, normal_axes(x, axis), order)
+    first, second, *others = (total / count for total in sums)
     square = first * first
-    fourth = xp.zeros_like(third)
-    for power in others:
-        fourth = power - first * (4.0 * third - 6.0 * first * second + 3.0 * first * square)
-    third = third - first * (3.0 * second - 2.0 * square)
+    central = [second - square]
+    if order > 2:
+        third = others[0]
+        central.append(third - first * (3.0 * second - 2.0 * square))
+        if order > 3:
+            central.append(others[1] - first * (4.0 * third - 6.0 * first * second + 3.0 * first * square))
     # An infinite mean has no rounding to correct.
     mean = xp.where(xp.isfinite(center), center + first, center)
-    return _Moments(mean, second - square, third, fourth)
+    return _Moments(mean, tuple(central))
 
 
 def _of_moments(
-    xp: Namespace, x: Array, axis: Axis, order: int, function: Callable[[_Moments], Array]
-) -> Array:
-    """Return a ``function`` of the moments up to ``order``: block by block where nothing has to be communicated."""
-    axes = normal_axes(x, axis)
-    along, slices = _blocks(x) if x.ndim else (0, [])
-    if along == spread_axis(x) and len(slices) > 1:
+    xp: Namespace, x: Array, axis: Axis, order: int, *functions: Callable[[_Moments], Array]
+) -> list[Array]:
+    """Return ``functions`` of the moments up to ``order``: block by block where nothing has to be communicated."""
+    axes, spread = normal_axes(x, axis), spread_axis(x)
+    along, places = _blocks(x)
+    if len(places) > 1 and spread == 0 and (along == 0 or 0 in axes):
         parts = _parts(x)
-        if parts > 1:
-            # The rows of each rank as an axis of their own: blocks of rows then lie together in its memory.
-            folded = xp.reshape(x, (parts, -1, *x.shape[1:]))
+        if parts:
+            # The rows of each rank as an axis of their own: blocks of them then lie together in its memory, and it adds
+            # them up before all do.
+            folded = xp.reshape(x, (parts, x.shape[0] // parts, *x.shape[1:]))
             inner = tuple(each + 1 for each in axes)
-            result = _of_moments(xp, folded, (0, *inner) if 0 in axes else inner, order, function)
-            return xp.reshape(result, tuple(1 if at in axes else n for at, n in enumerate(x.shape)))
-    if along in axes or spread_axis(x) in axes or len(slices) <= 1 or math.prod(x.shape) == 0:
-        return function(_moments(xp, x, axis, order=order))
-    kept = tuple(slice(0, 1) if each in axes else slice(None) for each in range(x.ndim))
-    result = xp.empty_like(x[kept], dtype=xp.float64)
-    for each in slices:
-        place = (*(slice(None),) * along, each, ...)
-        result[place] = function(_moments(xp, x[place], axis, order=order))
-    return result
+            results = _of_moments(xp, folded, (0, *inner) if 0 in axes else inner, order, *functions)
+            shape = tuple(1 if at in axes else n for at, n in enumerate(x.shape))
+            return [xp.reshape(result, shape) for result in results]
+    if along in axes or spread in axes or len(places) <= 1 or math.prod(x.shape) == 0:
+        moments = _moments(xp, x, axis, order=order)
+        return [function(moments) for function in functions]
+    found = [_of_moments(xp, x[place], axis, order, *functions) for place in places]
+    return [_joined(xp, x, places, each, along) for each in zip(*found, strict=True)]
 
 
-def _power_sums(xp: Namespace, x: Array, center: Array, axes: tuple[int, ...], order: int) -> list[Array]:
-    """Return the sums of the first ``order`` powers of x - ``center``, with the axes kept.
+def _joined(xp: Namespace, x: Array, places: list[Place], results: Sequence[Array], along: int) -> Array:
+    """Return what was computed of each block of ``x``, cut ``along`` an axis that is kept."""
+    if len(results) == 1:
+        return results[0]
+    if along != spread_axis(x):
+        return xp.concat(list(results), axis=along)
+    # Blocks of rows that are spread are interleaved.
+    reduced = tuple(slice(0, n) for n in results[0].shape[1:])
+    joined = xp.empty_like(x[(slice(None), *reduced)], dtype=xp.float64)
+    for place, result in zip(places, results, strict=True):
+        joined[place] = result
+    return joined
 
-    Block by block. Communication: where the partitioned axis is among the axes an allreduce for each power, of each
-    block where blocks are cut along that axis or it is the only one.
+
+def _power_sums(xp: Namespace, x: Array, axes: tuple[int, ...], order: int) -> tuple[Array, list[Array]]:
+    """Return the mean, rounded, and the sums of the first ``order`` powers of the deviation from it, with the axes kept.
+
+    Block by block. Communication: where the partitioned axis is among the axes an allreduce of the mean, and one of the
+    sums; if no other axis is summed up before, or blocks are cut along that axis, one of each power, of each block.
     """
-    if x.ndim == 0:
-        return _powers_summed(xp, x, center, axes, order)
-    spread = spread_axis(x)
-    along, slices = _blocks(x)
-    # What lies on one rank is summed up first, and what others hold once for all blocks.
-    first = axes if along == spread else tuple(each for each in axes if each != spread) or axes
-    totals: list[Array] = []
-    for each in slices:
-        place = (*(slice(None),) * along, each, ...)
-        middle = center if center.shape[along] == 1 else center[place]
-        sums = _powers_summed(xp, x[place], middle, first, order)
-        if along in axes:
-            totals = [total + other for total, other in zip(totals, sums, strict=True)] if totals else sums
-            continue
-        if not totals:
-            kept = tuple(slice(0, 1) if axis in first else slice(None) for axis in range(x.ndim))
-            totals = [xp.empty_like(x[kept], dtype=xp.float64) for _ in sums]
-        for total, other in zip(totals, sums, strict=True):
-            total[place] = other
+    spread, (along, places) = spread_axis(x), _blocks(x)
+    center, first = None, axes
+    if len(places) > 1 and (along in axes or spread in axes):
+        # What is summed up lies in several blocks, or in those of several ranks: its mean takes a pass of its own.
+        center = as_float64(xp, xp.mean(as_float(xp, x), axis=axes, keepdims=True))
+        # What lies on one rank is summed up first, and what others hold once for all blocks.
+        first = axes if along == spread else tuple(each for each in axes if each != spread) or axes
+    middles = [center if center is None or along in axes else center[place] for place in places]
+    found = [
+        _of_block(xp, x[place], middle, first, order) for place, middle in zip(places, middles, strict=True)
+    ]
+    if center is None:
+        center = _joined(xp, x, places, [mean for mean, _ in found], along)
+    sums = [
+        reduce(xp.add, each) if along in axes else _joined(xp, x, places, each, along)
+        for each in zip(*(sums for _, sums in found), strict=True)
+    ]
     if spread in axes and spread not in first:
-        totals = [xp.sum(total, axis=spread, keepdims=True) for total in totals]
-    return totals
+        together = xp.sum(xp.stack(sums), axis=spread + 1, keepdims=True)
+        sums = [together[at, ...] for at in range(order)]
+    return center, sums
 
 
-def _blocks(x: Array) -> tuple[int, list[slice]]:
-    """Return an axis, and slices that cut ``x`` along it into blocks that stay in the cache.
+def _of_block(
+    xp: Namespace, x: Array, center: Array | None, axes: tuple[int, ...], order: int
+) -> tuple[Array, list[Array]]:
+    """Return the mean, if it isn't given, and the sums of the powers of the deviation from it, with the axes kept."""
+    away = as_float64(xp, x)
+    if center is None:
+        center = xp.mean(away, axis=axes, keepdims=True)
+    if x.dtype == xp.float64:
+        away = x - center
+    else:
+        # A converted copy serves.
+        away -= center
+    sums = [xp.sum(away, axis=axes, keepdims=True), _square_sums(xp, away, axes)]
+    if order > 2:
+        powers = away * away
+        fourth = [_square_sums(xp, powers, axes)] if order > 3 else []
+        powers *= away
+        sums += [xp.sum(powers, axis=axes, keepdims=True), *fourth]
+    return center, sums
+
+
+def _square_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the sums of squares with the axes kept: by the norm, which reads memory once."""
+    if not axes:
+        return x * x
+    norms: Array = xp.linalg.vector_norm(x, axis=axes, keepdims=True)
+    return norms * norms
+
+
+def _blocks(x: Array) -> tuple[int, list[Place]]:
+    """Return an axis, and indices that cut ``x`` along it into blocks that stay in the cache.
 
     The longest axis whose elements lie on one rank where it is long enough, else that of the rows.
     """
+    if x.ndim == 0:
+        return 0, [()]
     spread, size = spread_axis(x), math.prod(x.shape[1:])
     held = rows_held(x) * size
     elements = BLOCK_ELEMENTS if is_on_cpu(x) else BLOCK_ELEMENTS_ELSEWHERE
@@ -203,34 +248,18 @@ def _blocks(x: Array) -> tuple[int, list[slice]]:
     if spread == 0 and x.shape[along] < SHORTEST_RUN * pieces:
         along = 0
     if along == 0:
-        return 0, local_blocks(x, size, max(elements, held // MOST_BLOCKS) if spread == 0 else elements)
-    step = max(1, -(-x.shape[along] // pieces))
-    n = x.shape[along]
-    return along, [slice(start, min(start + step, n)) for start in range(0, max(n, 1), step)]
+        cuts = local_blocks(x, size, max(elements, held // MOST_BLOCKS) if spread == 0 else elements)
+    else:
+        n = x.shape[along]
+        step = max(1, -(-n // pieces))
+        cuts = [slice(start, min(start + step, n)) for start in range(0, max(n, 1), step)]
+    return along, [(*(slice(None),) * along, each, ...) for each in cuts]
 
 
 def _parts(x: Array) -> int:
-    """Return on how many ranks the rows of ``x`` lie if each has as many of them, and more than one; 0 otherwise."""
+    """Return over how many ranks the rows of ``x`` are spread if each has as many of them, and several; 0 otherwise."""
     parts, held = ranks_of(x), rows_held(x)
     return parts if held > 1 and parts * held == x.shape[0] else 0
-
-
-def _powers_summed(xp: Namespace, x: Array, center: Array, axes: tuple[int, ...], order: int) -> list[Array]:
-    away = as_float64(xp, x)
-    if x.dtype == xp.float64:
-        away = x - center
-    else:
-        # A converted copy serves.
-        away -= center
-    sums = [xp.sum(away, axis=axes, keepdims=True)]
-    powers = away
-    for _ in range(1, order):
-        if powers is away:
-            powers = away * away
-        else:
-            powers *= away
-        sums.append(xp.sum(powers, axis=axes, keepdims=True))
-    return sums
 
 
 def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
@@ -243,7 +272,7 @@ def _dropped(xp: Namespace, x: Array, axis: Axis, *, keepdims: bool) -> Array:
 def _flat_where_constant(xp: Namespace, ratio: Array, moments: _Moments) -> Array:
     """Return ``ratio``, NaN where the deviation is nothing but rounding of the mean."""
     rounding = eps_of(xp, ratio) * moments.mean
-    return xp.where(moments.second <= rounding * rounding, constant(ratio, math.nan), ratio)
+    return xp.where(moments.central[0] <= rounding * rounding, constant(ratio, math.nan), ratio)
 
 
 def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: bool = False) -> Array:
@@ -259,19 +288,19 @@ def skewness(x: Array, /, *, axis: Axis = None, bias: bool = True, keepdims: boo
 
     Notes
     -----
-    Communication: four allreduces of the result's size, in two passes; of short rows of which the ranks hold
-    different numbers three of them for each of at most 32 blocks.
+    Communication: as of a mean and three powers.
     """
     xp = real_namespace(x, "skewness")
     axis = plain_axis(x, axis)
     with quiet():
         n = _count(x, axis)
-        result = _of_moments(xp, x, axis, 3, lambda moments: _skewness(xp, moments, n, bias=bias))
+        result = _of_moments(xp, x, axis, 3, lambda moments: _skewness(xp, moments, n, bias=bias))[0]
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
 def _skewness(xp: Namespace, moments: _Moments, n: int, *, bias: bool) -> Array:
-    ratio = moments.third / (moments.second * xp.sqrt(moments.second))
+    second, third, *_ = moments.central
+    ratio = third / (second * xp.sqrt(second))
     if not bias and n > 2:
         ratio = ratio * (math.sqrt(n * (n - 1)) / (n - 2))
     return _flat_where_constant(xp, ratio, moments)
@@ -294,8 +323,7 @@ def kurtosis(
 
     Notes
     -----
-    Communication: five allreduces of the result's size, in two passes; of short rows of which the ranks hold
-    different numbers four of them for each of at most 32 blocks.
+    Communication: as of a mean and four powers.
     """
     xp = real_namespace(x, "kurtosis")
     axis = plain_axis(x, axis)
@@ -303,12 +331,13 @@ def kurtosis(
         n = _count(x, axis)
         result = _of_moments(
             xp, x, axis, 4, lambda moments: _kurtosis(xp, moments, n, fisher=fisher, bias=bias)
-        )
+        )[0]
     return _dropped(xp, result, axis, keepdims=keepdims)
 
 
 def _kurtosis(xp: Namespace, moments: _Moments, n: int, *, fisher: bool, bias: bool) -> Array:
-    ratio = moments.fourth / (moments.second * moments.second)
+    second, _, fourth = moments.central
+    ratio = fourth / (second * second)
     if not bias and n > 3:
         ratio = ((n * n - 1.0) * ratio - 3.0 * (n - 1) ** 2) / ((n - 2) * (n - 3)) + 3.0
     return _flat_where_constant(xp, ratio - 3.0 if fisher else ratio, moments)
@@ -341,8 +370,7 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
 
     Notes
     -----
-    Communication: seven allreduces of the result's size; of short rows spread over the ranks four of them for each
-    of at most 32 blocks.
+    Communication: as of a mean and four powers, an allreduce of the least and one of the greatest values.
     """
     xp = real_namespace(x, "describe")
     check_real("correction", correction)
@@ -351,13 +379,15 @@ def describe(x: Array, /, *, axis: Axis = 0, correction: float = 1.0, bias: bool
     if n == 0:
         raise ValueError(f"describe needs at least one value, got shape {tuple(x.shape)}")
     with quiet():
-        moments = _moments(xp, x, axis, order=4)
-        variance = moments.second * _per_freedom(n, n, correction)
-        results = (
-            moments.mean,
-            variance,
-            _skewness(xp, moments, n, bias=bias),
-            _kurtosis(xp, moments, n, fisher=True, bias=bias),
+        results = _of_moments(
+            xp,
+            x,
+            axis,
+            4,
+            lambda moments: moments.mean,
+            lambda moments: moments.central[0] * _per_freedom(n, n, correction),
+            lambda moments: _skewness(xp, moments, n, bias=bias),
+            lambda moments: _kurtosis(xp, moments, n, fisher=True, bias=bias),
         )
     dropped = (_dropped(xp, result, axis, keepdims=False) for result in results)
     return Description(n, xp.min(x, axis=axis), xp.max(x, axis=axis), *dropped)

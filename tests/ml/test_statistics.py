@@ -196,10 +196,38 @@ def test_moments_do_not_depend_on_blocks(
         if data.size == 0 and axis not in (1, 2, (1, 2)):
             continue
         x, exact = space.array(data), data.astype("float64") - 1e6
-        for function, reference in ((ml.skewness, scipy.stats.skew), (ml.kurtosis, scipy.stats.kurtosis)):
+        for function, reference in (
+            (ml.var, np.var),
+            (ml.skewness, scipy.stats.skew),
+            (ml.kurtosis, scipy.stats.kurtosis),
+        ):
             with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):
                 expected = reference(exact, axis=axis)
             np.testing.assert_allclose(host(function(x, axis=axis)), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.usefixtures("host_memory")
+def test_moments_of_many_rows_meet_twice_and_copy_nothing(
+    axis: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((statistics, "BLOCK_ELEMENTS"), (tiles, "_TILE_SIZE")):
+        monkeypatch.setattr(module, name, 1 << 12)
+    data = RANDOM.gamma(2.0, size=(6000 * RANKS, 40)).astype("float32")
+    with default_partition("first"):
+        x = array_api_dist.asarray(data)
+    for function, reference, meetings in (
+        (ml.std, np.std, 2),
+        (ml.kurtosis, scipy.stats.kurtosis, 2),
+        (lambda x, axis: ml.describe(x, axis=axis).skewness, scipy.stats.skew, 4),
+    ):
+        with trace() as communication, operation("whole"):
+            found = function(x, axis=axis)
+        np.testing.assert_allclose(host(found), reference(data.astype("float64"), axis=axis), rtol=1e-9)
+        assert sum(row.calls for row in communication.collectives) == (0 if axis == 1 else meetings)
+        peak = communication.totals.peak_extra_bytes
+        assert peak is not None
+        assert peak <= data.nbytes // RANKS // 2
 
 
 def test_axes_may_be_numpys_integers(space: Space) -> None:
