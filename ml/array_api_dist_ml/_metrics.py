@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from array_api_dist_ml._namespace import Array, Namespace, array_namespace, constant, quiet, row_squares
 
-__all__ = ["METRICS", "NARROW", "Form", "Metric", "Rows", "form_of"]
+__all__ = ["METRICS", "NARROW", "Form", "Metric", "Rows", "Tile", "form_of"]
 
 Metric: TypeAlias = Callable[[Array, Array], Array]
 """``metric(a, b)``, with a of shape (n, 1, f) and b of shape (1, m, f), gives the distances (n, m)."""
@@ -33,9 +33,17 @@ class Rows:
     """
 
     def __init__(self, values: Array, *, is_cut: bool, squares: Array | None = None) -> None:
-        self.values: Final = values
+        self._values: Final = values
         self.is_cut: Final = is_cut
-        self.squares: Final = squares
+        self._squares: Final = squares
+
+    @cached_property
+    def values(self) -> Array:
+        return self._values
+
+    @cached_property
+    def squares(self) -> Array | None:
+        return self._squares
 
     def __getitem__(self, rows: slice) -> Rows:
         squares = None if self.squares is None else self.squares[rows]
@@ -63,6 +71,16 @@ class Rows:
         xp = array_namespace(norms)
         return xp.concat([-2.0 * self.values, xp.ones_like(norms), norms], axis=1)
 
+    @cached_property
+    def across(self) -> Array:
+        """``right`` as (f + 2, n)."""
+        return self.right.T
+
+    @cached_property
+    def zero(self) -> Array:
+        """0 in the data type of the values."""
+        return constant(self.values, 0.0)
+
     @property
     def norms_squared(self) -> Array:
         """The squared norms."""
@@ -82,6 +100,36 @@ class Rows:
             return not isfinite(float(array_namespace(self.values).sum(self.squares) * 4.0))
 
 
+class Tile(Rows):
+    """Some rows of a block, of which only what is asked for is looked up there."""
+
+    def __init__(self, block: Rows, rows: slice) -> None:
+        super().__init__(block.values, is_cut=block.is_cut, squares=block.squares)
+        self._block: Final = block
+        self._rows: Final = rows
+
+    @cached_property
+    def values(self) -> Array:
+        return self._block.values[self._rows, :]
+
+    @cached_property
+    def squares(self) -> Array | None:
+        squares = self._block.squares
+        return None if squares is None else squares[self._rows]
+
+    @cached_property
+    def left(self) -> Array:
+        return self._block.left[self._rows, :]
+
+    @cached_property
+    def across(self) -> Array:
+        return self._block.across[:, self._rows]
+
+    @cached_property
+    def zero(self) -> Array:
+        return self._block.zero
+
+
 Kernel: TypeAlias = Callable[[Rows, Rows, int], Array]
 """Of two sets of rows; a temporary may have as many elements as the number says."""
 
@@ -95,8 +143,8 @@ def _expanded(x: Rows, y: Rows, _elements: int) -> Array:
         squared += y.norms_squared[None, :]
     else:
         # With the squares as two more features no pass over the pairs is left but the last.
-        squared = x.left @ y.right.T
-    return xp.maximum(squared, constant(squared, 0.0))
+        squared = x.left @ y.across
+    return xp.maximum(squared, y.zero)
 
 
 def _cosine(x: Rows, y: Rows, _elements: int) -> Array:

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Final
 
 from array_api_dist_ml._frames import Frame, frame_of
-from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, form_of
+from array_api_dist_ml._metrics import METRICS, NARROW, Form, Metric, Rows, Tile, form_of
 from array_api_dist_ml._namespace import (
     Array,
     array_namespace,
@@ -138,9 +138,23 @@ class _Meeting:
             passing = self._rows(on_every_rank(values) if self.moves else values)
             rescue = self.form.of_extremes if is_extreme or passing.is_extreme else None
             kernel = rescue or self.form.kernel
-            for rows in local_blocks(self.staying, (place.stop - place.start) * self._depth, elements):
-                pair = (passing, staying[rows]) if self.is_turned else (staying[rows], passing)
+            for rows, tile in self._tiles(staying, (place.stop - place.start) * self._depth, elements):
+                pair = (passing, tile) if self.is_turned else (tile, passing)
                 yield rows, place, kernel(*pair, at_once)
+
+    def _tiles(self, staying: Rows, width: int, elements: int) -> Iterator[tuple[slice, Rows]]:
+        """Yield the rows of tiles, which have ``width`` numbers for each row, and the tiles."""
+        if not self.form.takes_products:
+            for rows in local_blocks(self.staying, width, elements):
+                yield rows, staying[rows]
+            return
+        # What multiplies the passing operand is made of many rows at once.
+        count = self.staying.shape[0]
+        for band in local_blocks(self.staying, self.staying.shape[1] + 2, elements):
+            block = staying[band]
+            for place in local_blocks(block.values, width, elements):
+                chosen = range(count)[band][place]
+                yield slice(chosen.start, chosen.stop, chosen.step), Tile(block, place)
 
     def products(self, frame: Frame, *, is_self: bool) -> Iterator[tuple[slice, slice, Array]]:
         """Yield what ``blocks`` does of squared distances to the last digits, by products in a frame.
