@@ -46,6 +46,8 @@ def normalize_axes(axes: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     """
     if axes is None:
         return _ALL_AXES[ndim] if ndim < len(_ALL_AXES) else tuple(range(ndim))
+    if type(axes) is int and 0 <= axes < ndim:
+        return (axes,)
     if not isinstance(axes, Sequence):
         return (normalize_axis(axes, ndim),)
     if isinstance(axes, str):

@@ -123,6 +123,7 @@ class _Outcome:
 
     count: int
     shape: Shape
+    kept_shape: Shape
     partition: Partition | None
 
 
@@ -132,26 +133,31 @@ def _outcome(shape: Shape, partition: Partition, axes: tuple[int, ...]) -> _Outc
     return _Outcome(
         prod(shape[axis] for axis in axes),
         reduced_shape(shape, axes),
+        reduced_shape(shape, axes, keepdims=True),
         None if merges else without_axes(partition, axes),
     )
 
 
-@lru_cache(maxsize=16384)
-def _kept(
-    shape: Shape, partition: Partition, axes: tuple[int, ...], rank: int
-) -> tuple[Shape, Partition, Shape]:
-    """Return shape, partition and local shape of a result with axes of length 1 put back where ``axes`` were."""
-    kept = reduced_shape(shape, axes, keepdims=True)
-    if partition.axis is not None:
-        left = [axis for axis in range(len(shape)) if axis not in axes]
+def _result(
+    local: torch.Tensor,
+    partition: Partition,
+    block: Block,
+    axes: tuple[int, ...],
+    outcome: _Outcome,
+    *,
+    keepdims: bool,
+) -> Block:
+    """Return the block of a reduction, with ``keepdims`` with axes of length 1 put back where ``axes`` were."""
+    if not keepdims:
+        return Block(local, outcome.shape, partition, block.device)
+    for axis in sorted(axes):
+        local = local.unsqueeze(axis)
+    if outcome.partition is not None:
+        partition = block.partition
+    elif partition.axis is not None:
+        left = [axis for axis in range(block.ndim) if axis not in axes]
         partition = partition.on_axis(left[partition.axis])
-    return kept, partition, partition.local_shape(kept, rank)
-
-
-def _with_kept_axes(block: Block, shape: Shape, axes: tuple[int, ...]) -> Block:
-    """Put axes of length 1 back where ``axes`` were."""
-    kept, partition, local_shape = _kept(shape, block.partition, axes, block.device.rank)
-    return Block(block.local.reshape(local_shape), kept, partition, block.device)
+    return Block(local, outcome.kept_shape, partition, block.device)
 
 
 def _merged(state: State, operator: Operator, shape: Shape, block: Block) -> tuple[State, Partition]:
@@ -178,8 +184,7 @@ def reduce(rule: Reduction, block: Block, axes: tuple[int, ...], *, keepdims: bo
     else:
         state, partition = _merged(rule.local(block.local, axes), rule.operator, outcome.shape, block)
         local = rule.finish(state, outcome.count)
-    result = Block(local, outcome.shape, partition, block.device)
-    return _with_kept_axes(result, block.shape, axes) if keepdims else result
+    return _result(local, partition, block, axes, outcome, keepdims=keepdims)
 
 
 ArgKernel: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
@@ -224,8 +229,7 @@ def arg_reduce(rule: ArgReduction, block: Block, axis: int | None, *, keepdims: 
         if partition is None:
             pair, partition = _merged(pair, rule.operator, outcome.shape, block)
         index = pair[1]
-    result = Block(index, outcome.shape, partition, block.device)
-    return _with_kept_axes(result, block.shape, axes) if keepdims else result
+    return _result(index, partition, block, axes, outcome, keepdims=keepdims)
 
 
 def _arg_state(rule: ArgReduction, block: Block, axis: int | None) -> State:
