@@ -604,6 +604,9 @@ def promoted(*arrays: Array, accepts: frozenset[DType], function: str) -> list[B
         if not isinstance(array, Array):
             raise TypeError(f"{function} takes arrays, got {type(array).__name__}")
     blocks = [_operand_of(array, arrays[0]) for array in arrays]
+    dtypes = {block.dtype for block in blocks}
+    if len(dtypes) == 1 and dtypes <= accepts:
+        return blocks
     for block in blocks:
         if block.dtype not in accepts:
             raise TypeError(

@@ -343,9 +343,7 @@ def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
     if any(block.shape != blocks[0].shape for block in blocks):
         raise ValueError(f"stack takes arrays of one shape, got {[block.shape for block in blocks]}")
     along = normalize_axis(axis, blocks[0].ndim + 1)
-    return _separate(
-        rearrangement.concat([rearrangement.expand_dims(block, (along,)) for block in blocks], along)
-    )
+    return _separate(rearrangement.stack(blocks, along))
 
 
 def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:

@@ -97,7 +97,8 @@ def placement_for(shape: Shape, device: Device) -> Partition:
         # default_partition takes no other: this one is the environment's.
         if placement not in POLICIES:
             raise ValueError(f"{PARTITION_VARIABLE} must be one of {', '.join(POLICIES)}, got {placement!r}")
-        return place(placement, shape, device.ranks, _serials.next(device.communicator))
+        serial = _serials.next(device.communicator) if placement == "mixed" else 0
+        return place(placement, shape, device.ranks, serial)
     return partition_along(placement, shape, device) if _has_axis(placement, shape) else REPLICATED
 
 

@@ -78,11 +78,12 @@ def diff(
     times = integer(n, "n")
     if times < 0:
         raise ValueError(f"n must not be negative, got {times}")
-    parts = promoted(
-        *[each for each in (prepend, x, append) if each is not None], accepts=dt.NUMERIC, function="diff"
-    )
-    _check_joinable(parts, block, along)
-    joined = rearrangement.concat(parts, along) if len(parts) > 1 else parts[0]
+    joined = block
+    if prepend is not None or append is not None:
+        arrays = [each for each in (prepend, x, append) if each is not None]
+        parts = promoted(*arrays, accepts=dt.NUMERIC, function="diff")
+        _check_joinable(parts, block, along)
+        joined = rearrangement.concat(parts, along)
     for _ in range(times):
         if joined.shape[along] == 0:
             break

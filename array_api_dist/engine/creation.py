@@ -85,7 +85,7 @@ def from_whole(whole: torch.Tensor, dtype: DType, partition: Partition, device: 
     """Return the array of a host tensor that is equal on every rank: each keeps a copy of its part."""
     shape = tuple(whole.shape)
     device.communicator.check_alike("host values", whole)
-    part = whole[partition.local_slices(whole.ndim, device.rank)]
+    part = whole if partition.axis is None else whole[partition.local_slices(whole.ndim, device.rank)]
     local = cast(part, TORCH[dtype]).to(device.torch_device)
     if local.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr():
         local = local.clone(memory_format=torch.contiguous_format)

@@ -323,7 +323,7 @@ def _promoted(block: Block, value: Block, *, mixed: bool) -> Block:
     local = cast(value.local, TORCH[block.dtype])
     if local.untyped_storage().data_ptr() == block.local.untyped_storage().data_ptr():
         local = local.clone()
-    return value.with_local(local)
+    return value if local is value.local else value.with_local(local)
 
 
 def with_shape_of(value: Block, target: Shape) -> Block:

@@ -134,6 +134,18 @@ def concat(blocks: Sequence[Block], axis: int) -> Block:
     return assemble(blocks, segments, length, axis)
 
 
+def stack(blocks: Sequence[Block], axis: int) -> Block:
+    """Return ``blocks`` (of one data type and shape) joined along a new ``axis``.
+
+    Communication: none when all are replicated or partitioned alike; else one exchange for each of the others.
+    """
+    partition, shape = _common_partition(blocks), blocks[0].shape
+    local = torch.stack([redistribute(block, partition).local for block in blocks], dim=axis)
+    if partition.axis is not None and partition.axis >= axis:
+        partition = partition.on_axis(partition.axis + 1)
+    return Block(local, (*shape[:axis], len(blocks), *shape[axis:]), partition, blocks[0].device)
+
+
 def tile_axis(block: Block, axis: int, repetitions: int) -> Block:
     """Return ``block`` ``repetitions`` times along ``axis``. Communication: one exchange if it is partitioned."""
     length = block.shape[axis]
@@ -258,12 +270,13 @@ def diff(block: Block, axis: int) -> Block:
     Communication: none, or one exchange of a neighbour's slab when ``axis`` is partitioned.
     """
     count = block.shape[axis] - 1
+    if block.partition.axis != axis:
+        before, after = block.local.narrow(axis, 0, count), block.local.narrow(axis, 1, count)
+        local = subtract_into(torch.empty_like(before), after, before)
+        return Block(local, with_axis_length(block.shape, axis, count), block.partition, block.device)
     here = take_slice(block, axis, 0, 1, count)
     local = torch.empty(here.local.shape, dtype=block.local.dtype, device=block.local.device)
     result = here.with_local(local)
-    if block.partition.axis != axis:
-        subtract_into(local, take_slice(block, axis, 1, 1, count).local, here.local)
-        return result
     if here.partition != block.partition.image_of_slice(0, 1, count):
         moved = assemble((block,), (Segment(0, 1, count, 0),), count, axis, here.partition)
         subtract_into(local, moved.local, here.local)

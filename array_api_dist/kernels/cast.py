@@ -17,12 +17,14 @@ def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     ``astype`` refuses that before it comes here). torch's own conversion is right for all fourteen types, for
     unsigned integers of 2**63 and more as well, both ways.
     """
+    if tensor.dtype == dtype:
+        return tensor
     if tensor.is_complex() and not dtype.is_complex and dtype != torch.bool:
         return tensor.real.to(dtype)  # said aloud, so that torch does not warn
     if tensor.dtype == torch.bool and tensor.is_cpu and dtype.is_floating_point:
         # Whose loop is vectorised: an eighth of the time.
         tensor = tensor.view(torch.uint8)
-    if tensor.ndim > 1 and tensor.is_cpu and tensor.dtype != dtype and _has_gaps(tensor):
+    if tensor.ndim > 1 and tensor.is_cpu and _has_gaps(tensor):
         tensor = tensor.contiguous()
     return tensor.to(dtype)
 

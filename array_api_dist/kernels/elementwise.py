@@ -282,13 +282,14 @@ TRUNC: Final = _integral(host_loops.faster(torch.trunc, np.trunc), "trunc")
 WHERE: Final = Kernel("where", choosing.where, _same_bits(choosing.where))
 
 
-def subtract_into(result: Tensor, x1: Tensor, x2: Tensor) -> None:
-    """Write the differences of numbers of one type to ``result``."""
+def subtract_into(result: Tensor, x1: Tensor, x2: Tensor) -> Tensor:
+    """Write the differences of numbers of one type to ``result``, and return it."""
     if result.is_complex():
         # As pairs of reals: see ``by_component``.
         torch.sub(torch.view_as_real(x1), torch.view_as_real(x2), out=torch.view_as_real(result))
     else:
         torch.sub(movable(x1), movable(x2), out=movable(result))
+    return result
 
 
 IN_PLACE: Final[Mapping[Function, Callable[[Tensor, Tensor], Tensor]]] = {

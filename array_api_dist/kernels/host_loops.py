@@ -12,8 +12,9 @@ from torch import Tensor
 
 from array_api_dist.kernels.moving import movable, moved_back
 
-# Up to this many elements a call's overhead is all that counts.
-_FEW: Final = 1 << 12
+FEW: Final = 1 << 12
+"""Up to this many elements a call's overhead is all that counts."""
+
 # From this many elements on torch's threads make up for its loops, if there are more than so many.
 _MANY: Final = 1 << 18
 _THREADS: Final = 3
@@ -52,7 +53,7 @@ def faster(
     def apply(*operands: Tensor) -> Tensor:
         count = max(x.numel() for x in operands)
         threads_help = count >= _MANY and _job.threads > _THREADS
-        if count <= _FEW or not operands[0].is_cpu or threads_help:
+        if count <= FEW or not operands[0].is_cpu or threads_help:
             return function(*operands)
         return computed(ufunc, *operands, dtype=dtype)
 

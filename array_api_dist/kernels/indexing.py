@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from array_api_dist.kernels.host_loops import FEW
 from array_api_dist.kernels.moving import movable, moved_back
 
 # So many elements at once stay in the cache.
@@ -53,6 +54,8 @@ def flip(tensor: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
 
 def roll(tensor: torch.Tensor, shifts: Mapping[int, int]) -> torch.Tensor:
     """Return ``tensor`` moved cyclically along each axis by its shift: dense, each element copied once."""
+    if shifts and tensor.numel() <= FEW:
+        return moved_back(torch.roll(movable(tensor), [*shifts.values()], [*shifts]), tensor.dtype)
     result = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     parts = [(movable(tensor), movable(result))]
     for axis, shift in shifts.items():

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from array_api_dist.kernels.host_loops import faster
+from array_api_dist.kernels.host_loops import FEW, faster
 from array_api_dist.kernels.moving import movable
 
 Function: TypeAlias = Callable[..., Tensor]
@@ -61,7 +61,9 @@ def truth(x: Tensor) -> Tensor:
     if x.dtype == torch.bool:
         return x
     values = movable(x)
-    return values != 0 if values.is_complex() else not_equal(values, values.new_zeros(()))
+    if values.is_complex() or values.numel() <= FEW:
+        return values != 0
+    return not_equal(values, values.new_zeros(()))
 
 
 def ascends(vector: Tensor) -> bool:
@@ -81,4 +83,4 @@ def positions(mask: Tensor) -> Tensor:
     if not flat.is_cpu:
         return torch.nonzero(flat).squeeze(1)
     # torch looks at one value at a time.
-    return torch.from_numpy(np.flatnonzero(flat.numpy()))
+    return torch.from_numpy(flat.numpy().nonzero()[0])

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import torch
 
+from array_api_dist.kernels.host_loops import FEW
 from array_api_dist.kernels.moving import add_to, movable, moved_back
 
 Axes: TypeAlias = tuple[Sequence[int], Sequence[int]]
@@ -164,6 +165,9 @@ def vecdot(left: torch.Tensor, right: torch.Tensor, axis: int) -> torch.Tensor:
     """Return the dot products along ``axis`` (negative), the left side conjugated."""
 
     def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if a.dtype.is_floating_point and max(a.numel(), b.numel()) <= FEW:
+            few: torch.Tensor = torch.linalg.vecdot(a, b, dim=axis)
+            return few
         first, second = a.movedim(axis, -1), b.movedim(axis, -1)
         if not a.dtype.is_floating_point and not a.is_complex():
             return (first * second).sum(-1, dtype=a.dtype)

@@ -18,6 +18,7 @@ from array_api_dist.kernels import predicates
 from array_api_dist.kernels.blocks import block_means, block_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.dtypes import WIDE
+from array_api_dist.kernels.host_loops import FEW
 from array_api_dist.kernels.moving import SIGNED, movable, moved_back
 from array_api_dist.kernels.powers import SHORT_INTEGERS, integer_sums, power_sums, sums_of_squares
 from array_api_dist.kernels.square_sums import squares_read_once
@@ -41,8 +42,7 @@ _SHORT_AXIS: Final = 64
 _PIECE_SIZE: Final = 1 << 19
 # Lanes of more truth values than this are counted one by one.
 _LONG_LANE: Final = 1 << 10
-# Up to this many elements a call's overhead is all that counts; NumPy is slow on rows shorter than this.
-_FEW: Final = 1 << 12
+# NumPy is slow on rows shorter than this.
 _SHORT_ROW: Final = 1 << 4
 _NOT_VECTORISED: Final = {torch.int64, torch.bool}
 # What torch compares.
@@ -56,7 +56,7 @@ def _is_numpys(tensor: torch.Tensor, axes: Axes) -> builtins.bool:
     """Return whether NumPy's loops, on the same memory, are the faster ones where torch's are not vectorised."""
     return (
         tensor.is_cpu
-        and tensor.numel() > _FEW
+        and tensor.numel() > FEW
         and (len(axes) == tensor.ndim or tensor.shape[-1] >= _SHORT_ROW)
     )
 
@@ -89,7 +89,7 @@ _greatest: Final = _by_numpy(torch.amax, np.maximum)
 
 def sum(tensor: torch.Tensor, axes: Axes, dtype: torch.dtype) -> torch.Tensor:
     """Return the sums over ``axes`` in ``dtype``; floating ones are accumulated in float64, integers wrap."""
-    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and tensor.numel() <= _FEW:
+    if tensor.dtype is dtype and dtype in _ACCUMULATORS and axes and tensor.numel() <= FEW:
         return torch.sum(tensor, axes)
     floating = dtype.is_floating_point or dtype.is_complex
     if (
@@ -121,7 +121,7 @@ def _is_torchs(tensor: torch.Tensor) -> builtins.bool:
     """Return whether torch may as well add a floating tensor up in double precision; accelerators are slow at that."""
     if tensor.dtype == torch.float32:
         return is_converted(tensor)
-    return tensor.numel() <= _FEW or not tensor.is_cpu
+    return tensor.numel() <= FEW or not tensor.is_cpu
 
 
 def blocked_sum(tensor: torch.Tensor, axes: Axes) -> torch.Tensor:
@@ -303,7 +303,7 @@ def _extreme(
 ) -> torch.Tensor:
     if not axes:
         return tensor
-    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= _FEW:
+    if tensor.dtype in _COMPARED and 0 < tensor.numel() <= FEW:
         return kernel(tensor, axes)
     if tensor.dtype in SIGNED and _is_numpys(tensor, axes):
         return _reduced_by(np.minimum if least else np.maximum, tensor, axes)
@@ -332,7 +332,7 @@ def _is_innermost(tensor: torch.Tensor, axis: int) -> builtins.bool:
 def _arg_extreme(
     tensor: torch.Tensor, axis: int, arg_kernel: ArgKernel, kernel: Kernel, *, least: builtins.bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    if tensor.is_cpu and tensor.numel() and (_is_innermost(tensor, axis) or tensor.numel() <= _FEW):
+    if tensor.is_cpu and tensor.numel() and (_is_innermost(tensor, axis) or tensor.numel() <= FEW):
         # NumPy promises the first of equals, and NaN before all; torch promises neither.
         index = torch.from_numpy(np.asarray(arg_kernel(tensor.numpy(), axis=axis), dtype=np.int64))
         value = torch.gather(movable(tensor), axis, index.unsqueeze(axis)).squeeze(axis)
@@ -432,7 +432,7 @@ Pairs: TypeAlias = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tenso
 def _position(
     tensor: torch.Tensor, axis: int | None, method: Callable[..., object], pairs: Pairs
 ) -> torch.Tensor:
-    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= _FEW:
+    if tensor.dtype in _COMPARED and tensor.is_cpu and 0 < tensor.numel() <= FEW:
         return torch.from_numpy(np.asarray(method(tensor.numpy(), axis)))
     return pairs(tensor.reshape(-1), 0)[1] if axis is None else pairs(tensor, axis)[1]
 
