@@ -20,7 +20,7 @@ import torch
 from array_api_dist.kernels import square_sums
 from array_api_dist.kernels.cast import cast
 from array_api_dist.kernels.powers import finite, origin_of, power_sums
-from array_api_dist.kernels.precision import ABOUT_MEAN, Found, Pair, in_double, two_sum
+from array_api_dist.kernels.precision import ABOUT_MEAN, OF_SLABS, Found, Pair, Precision, in_double, two_sum
 from array_api_dist.kernels.square_sums import PIECE, folded
 from array_api_dist.kernels.tiles import (
     SMALL_SIZE,
@@ -219,12 +219,12 @@ def _of_slabs(matrix: torch.Tensor, origin: torch.Tensor) -> Pair:
 def _of_slab(slab: torch.Tensor, origin: torch.Tensor) -> Pair:
     """Return means, from the origin, and variances of the columns."""
     mean, variance = _statistics(slab)
-    if _suffice(slab, mean, variance):
+    if _suffice(slab, mean, variance, OF_SLABS[slab.dtype]):
         return mean - origin[0], variance
     if slab.dtype != torch.float64:
         moved = slab - origin.to(slab.dtype)
         mean, variance = _statistics(moved)
-        if _suffice(moved, mean, variance):
+        if _suffice(moved, mean, variance, ABOUT_MEAN[slab.dtype]):
             return mean, variance
     return _statistics(slab - origin)
 
@@ -235,8 +235,7 @@ def _statistics(slab: torch.Tensor) -> Pair:
     return mean, variance
 
 
-def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> bool:
-    precision = ABOUT_MEAN[slab.dtype]
+def _suffice(slab: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor, precision: Precision) -> bool:
     if precision.suffices(mean, variance):
         return True
     fails = precision.fails(mean, variance)

@@ -47,12 +47,16 @@ class Precision:
 
 ABOUT_MEAN: Final = {
     torch.float32: Precision(1e-30, 1e33, 1e5),
-    torch.float64: Precision(1e-290, 1e300, 1e10),
+    torch.float64: Precision(1e-290, 1e300, 1e8),
 }
 """Of squares of deviations from the mean."""
 
 OF_SQUARES: Final = {dtype: replace(each, ratio=8.0) for dtype, each in ABOUT_MEAN.items()}
 """Of the squares themselves: their sums lose as many digits as the mean's square is larger."""
+
+
+OF_SLABS: Final = {dtype: replace(each, ratio=1e3) for dtype, each in ABOUT_MEAN.items()}
+"""Of means of few rows, rounded and then pooled: what they lost counts beside what they differ by."""
 
 
 def two_sum(left: torch.Tensor, right: torch.Tensor) -> Pair:

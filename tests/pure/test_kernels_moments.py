@@ -236,3 +236,16 @@ def test_a_beginning_near_the_origin_deceives_nobody(axes: tuple[int, ...]) -> N
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 5e-6)):
         _check(values.to(dtype), axes, tolerance)
         _check(values.to(dtype)[:, 7:-9], axes, tolerance)
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0, 29.0, 100.0, 1e4, 1e6])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.float64, 2e-14)])
+@pytest.mark.parametrize("axes", [(0,), (1,)])
+def test_what_pieces_round_off_their_means_does_not_add_up(
+    axes: tuple[int, ...], dtype: torch.dtype, tolerance: float, offset: float
+) -> None:
+    # As few pieces as can be: of many the errors cancel.
+    torch.manual_seed(3)
+    values = (torch.randn(376, 1741, dtype=torch.float64) + offset).to(dtype)
+    exact = _truth(values, axes)[1].astype(np.float64)
+    np.testing.assert_allclose(kernels.moments(values, axes)[2], exact, rtol=tolerance)
