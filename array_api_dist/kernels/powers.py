@@ -73,15 +73,13 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
 
 
 def _squares_read_once(tile: torch.Tensor, reduced: tuple[bool, ...]) -> torch.Tensor | None:
-    """Return the sums of squares of rows, or of columns on one thread, without a copy; None of what isn't on the host."""
-    if not tile.is_cpu:
-        return None
+    """Return the sums of squares of rows, or of columns on one thread of the host, without a copy; else None."""
     if reduced == (True,):
         return torch.dot(tile, tile)
     if reduced == (False, True):
         norms: torch.Tensor = torch.linalg.vector_norm(tile, dim=1)
         return norms.square_()
-    if reduced == (True, False) and is_single():
+    if reduced == (True, False) and tile.is_cpu and is_single():
         values = tile.numpy()
         return torch.from_numpy(np.einsum("ij,ij->j", values, values))
     return None
