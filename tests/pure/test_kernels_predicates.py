@@ -30,7 +30,8 @@ CASES = [(name, dtype) for name in COMPARISONS for dtype in DTYPES] + [
 
 @pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["by NumPy", "by torch"])
 def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_loops, "_FEW", request.param)
+    for module in (host_loops, predicates):
+        monkeypatch.setattr(module, "FEW", request.param)
 
 
 def made(dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
