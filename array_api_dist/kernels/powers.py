@@ -65,24 +65,21 @@ def sums_of_squares(tiled: Tiled) -> torch.Tensor:
         part = tiled.view[cut]
         tile = space[: part.numel()].view(part.shape)
         values = part if part.dtype == torch.float64 else tile.copy_(part)
-        found = _squares_read_once(values, tiled.reduced)
-        if found is None:
-            found = tile_sum(torch.mul(values, values, out=tile), tiled.reduced)
-        total[tiled.kept(cut)] += found
+        total[tiled.kept(cut)] += _tile_squares(values, tiled.reduced, tile)
     return total
 
 
-def _squares_read_once(tile: torch.Tensor, reduced: tuple[bool, ...]) -> torch.Tensor | None:
-    """Return the sums of squares of rows, or of columns on one thread of the host, without a copy; else None."""
+def _tile_squares(values: torch.Tensor, reduced: tuple[bool, ...], spare: torch.Tensor) -> torch.Tensor:
+    """Return the sums of squares of a tile: rows, and columns on one thread of the host, are read once."""
     if reduced == (True,):
-        return torch.dot(tile, tile)
+        return torch.dot(values, values)
     if reduced == (False, True):
-        norms: torch.Tensor = torch.linalg.vector_norm(tile, dim=1)
+        norms: torch.Tensor = torch.linalg.vector_norm(values, dim=1)
         return norms.square_()
-    if reduced == (True, False) and tile.is_cpu and is_single():
-        values = tile.numpy()
-        return torch.from_numpy(np.einsum("ij,ij->j", values, values))
-    return None
+    if reduced == (True, False) and values.is_cpu and is_single():
+        host = values.numpy()
+        return torch.from_numpy(np.einsum("ij,ij->j", host, host))
+    return tile_sum(torch.mul(values, values, out=spare), reduced)
 
 
 def integer_sums(tiled: Tiled) -> torch.Tensor:

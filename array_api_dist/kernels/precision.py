@@ -54,7 +54,6 @@ ABOUT_MEAN: Final = {
 OF_SQUARES: Final = {dtype: replace(each, ratio=8.0) for dtype, each in ABOUT_MEAN.items()}
 """Of the squares themselves: their sums lose as many digits as the mean's square is larger."""
 
-
 OF_SLABS: Final = {dtype: replace(each, ratio=1e3) for dtype, each in ABOUT_MEAN.items()}
 """Of means of few rows, rounded and then pooled: what they lost counts beside what they differ by."""
 

@@ -147,12 +147,12 @@ def squares_read_once(tiled: Tiled) -> torch.Tensor | None:
     if view.dtype != torch.float32 or not view.is_cpu or view.stride(-1) != 1:
         return None
     if tiled.reduced == (True, False):
-        long, rest, several = folded(view)
-        parts = [_squares_of_slabs(long.numpy()).reshape(-1, view.shape[1])]
-        if several > 1 and len(rest):
-            parts.append(_squares_of_slabs(rest.numpy()))
+        long, rest, _ = folded(view)
+        parts = [
+            _squares_of_slabs(rows.numpy()).reshape(-1, view.shape[1]) for rows in (long, rest) if len(rows)
+        ]
     elif tiled.reduced in ((True,), (False, True)):
-        parts = [_squares_of_pieces(each).T for each in _pieces(view.view(-1, view.shape[-1]))]
+        parts = [_squares_of_pieces(each.numpy()).T for each in _pieces(view.view(-1, view.shape[-1]))]
     else:
         return None
     limits, total = ABOUT_MEAN[view.dtype], tiled.result(torch.float64)
@@ -163,14 +163,13 @@ def squares_read_once(tiled: Tiled) -> torch.Tensor | None:
     return total
 
 
-def _squares_of_pieces(pieces: torch.Tensor) -> Values:
-    if pieces.shape[-1] < SHORT_ROW:
-        norms: torch.Tensor = torch.linalg.vector_norm(pieces, dim=-1)
-        return norms.square_().numpy()
-    values = pieces.numpy()
+def _squares_of_pieces(pieces: Values) -> Values:
     with np.errstate(over="ignore", invalid="ignore"):
-        # BLAS reads them once.
-        squares: Values = np.vecdot(values, values)
+        if pieces.shape[-1] < SHORT_ROW:
+            squares: Values = np.einsum("ijk,ijk->ij", pieces, pieces)
+        else:
+            # BLAS reads them once, row by row.
+            squares = np.vecdot(pieces, pieces)
     return squares
 
 

@@ -33,17 +33,9 @@ class Rows:
     """
 
     def __init__(self, values: Array, *, is_cut: bool, squares: Array | None = None) -> None:
-        self._values: Final = values
+        self.values: Final = values
         self.is_cut: Final = is_cut
-        self._squares: Final = squares
-
-    @cached_property
-    def values(self) -> Array:
-        return self._values
-
-    @cached_property
-    def squares(self) -> Array | None:
-        return self._squares
+        self.squares: Final = squares
 
     def __getitem__(self, rows: slice) -> Rows:
         squares = None if self.squares is None else self.squares[rows]
@@ -101,21 +93,13 @@ class Rows:
 
 
 class Tile(Rows):
-    """Some rows of a block, of which only what is asked for is looked up there."""
+    """Some rows of a block, which is multiplied as a whole: its factors are made once."""
 
     def __init__(self, block: Rows, rows: slice) -> None:
-        super().__init__(block.values, is_cut=block.is_cut, squares=block.squares)
+        part = block[rows]
+        super().__init__(part.values, is_cut=part.is_cut, squares=part.squares)
         self._block: Final = block
         self._rows: Final = rows
-
-    @cached_property
-    def values(self) -> Array:
-        return self._block.values[self._rows, :]
-
-    @cached_property
-    def squares(self) -> Array | None:
-        squares = self._block.squares
-        return None if squares is None else squares[self._rows]
 
     @cached_property
     def left(self) -> Array:
@@ -124,10 +108,6 @@ class Tile(Rows):
     @cached_property
     def across(self) -> Array:
         return self._block.across[:, self._rows]
-
-    @cached_property
-    def zero(self) -> Array:
-        return self._block.zero
 
 
 Kernel: TypeAlias = Callable[[Rows, Rows, int], Array]
